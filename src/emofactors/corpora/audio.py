@@ -1,0 +1,68 @@
+"""Audio from disk: mono waveforms at their own rate, and what makes one unusable."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from emofactors.errors import InputError
+
+#: A waveform that never leaves this band around zero is silent: three steps of 16-bit audio.
+SILENT_PEAK = 1e-4
+
+
+@dataclass(frozen=True)
+class Waveform:
+    """Mono audio.
+
+    Attributes:
+        samples: float32 in [-1, 1], shape (n_samples,).
+        sample_rate_hz: samples a second.
+    """
+
+    samples: np.ndarray
+    sample_rate_hz: int
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return len(self.samples) / self.sample_rate_hz
+
+    def segment(self, start_s: float | None, end_s: float | None) -> "Waveform":
+        """The part from ``start_s`` to ``end_s``; None stands for the beginning or the end."""
+        first = 0 if start_s is None else round(start_s * self.sample_rate_hz)
+        last = None if end_s is None else round(end_s * self.sample_rate_hz)
+        return Waveform(self.samples[first:last], self.sample_rate_hz)
+
+
+def read_waveform(path: Path) -> Waveform:
+    """Read an audio file and mix its channels down to one.
+
+    Args:
+        path: any file libsndfile decodes: wav, flac, ogg, mp3 and others.
+
+    Returns:
+        The mean of its channels at its own rate.
+
+    Raises:
+        InputError: if the file is missing or cannot be decoded.
+    """
+    try:
+        samples, sample_rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, OSError) as error:
+        reason = "is missing" if not Path(path).exists() else "cannot be decoded"
+        raise InputError(f"{path}: {reason}, expected an audio file") from error
+    mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
+    return Waveform(np.ascontiguousarray(mono), sample_rate_hz)
+
+
+def fault_of(waveform: Waveform) -> str | None:
+    """What makes a waveform unusable, in words: empty, not finite or silent; None if it is sound."""
+    if len(waveform.samples) == 0:
+        return "is empty"
+    if not np.isfinite(waveform.samples).all():
+        return "has samples that are not finite"
+    if np.abs(waveform.samples).max() < SILENT_PEAK:
+        return "is silent"
+    return None

@@ -1,0 +1,227 @@
+"""The manifest: one row an utterance, whatever the layout of its corpus.
+
+A reader turns the files of one corpus into rows; here they are held against
+the published size, their audio is heard once, and what is wrong with a corpus
+is said at once, before anything is trained.
+"""
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from emofactors.config import EMOTIONS, CorpusConfig, ExpectedSize
+from emofactors.corpora.audio import fault_of, read_waveform
+from emofactors.errors import InputError
+
+#: What a reader gives for each utterance. ``path`` is relative to the corpus' folder; ``start_s`` and
+#: ``end_s`` are empty where the whole file is the utterance; ``text`` identifies the sentence that is
+#: spoken; ``style`` is how it was elicited (acted, scripted, improvised, spontaneous).
+READER_COLUMNS = (
+    "utterance",
+    "path",
+    "start_s",
+    "end_s",
+    "speaker",
+    "gender",
+    "session",
+    "style",
+    "language",
+    "text",
+    "emotion",
+)
+
+MANIFEST_COLUMNS = (
+    "utterance",
+    "path",
+    "start_s",
+    "end_s",
+    "duration_s",
+    "sample_rate_hz",
+    "speaker",
+    "gender",
+    "session",
+    "style",
+    "language",
+    "text",
+    "emotion",
+    "audio_sha256",
+)
+
+#: What a corpus may say of an utterance beside the emotions: none of the labels, and no majority.
+OTHER_LABELS = ("other", "no_agreement")
+
+_NUMBERS = ("start_s", "end_s", "duration_s")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The utterances of a corpus, and what is to be known of it as a whole.
+
+    Attributes:
+        utterances: one row an utterance, columns ``MANIFEST_COLUMNS``, in the order of ``utterance``.
+        dropped: path and reason of every utterance that was left out.
+        whole: whether it has the published size; None if no size was published.
+    """
+
+    utterances: pd.DataFrame
+    dropped: tuple[tuple[str, str], ...]
+    whole: bool | None
+
+
+def utterance_table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows of a reader as a table: absent columns are empty, absent times are NaN.
+
+    Args:
+        rows: mappings with keys from ``READER_COLUMNS``.
+
+    Returns:
+        Table with columns ``READER_COLUMNS``, ordered by ``utterance``.
+    """
+    table = pd.DataFrame(list(rows), columns=list(READER_COLUMNS))
+    for column in ("start_s", "end_s"):
+        table[column] = pd.to_numeric(table[column]).astype(float)
+    words = [column for column in READER_COLUMNS if column not in _NUMBERS]
+    table[words] = table[words].fillna("").astype(str)
+    return table.sort_values("utterance", kind="stable", ignore_index=True)
+
+
+def make_manifest(rows: pd.DataFrame, root: Path, corpus: CorpusConfig) -> Manifest:
+    """Check a reader's rows, hear every utterance once, and describe it.
+
+    Args:
+        rows: what the corpus' reader gave, columns ``READER_COLUMNS``.
+        root: folder the paths are relative to.
+        corpus: the corpus' config: expected size, what to do with bad audio.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        InputError: for a duplicate utterance, a missing speaker, an unknown emotion, times that do
+            not fit, a corpus that is not whole (``size: published``) and, with ``on_bad_audio:
+            stop``, for bad audio; each fault on a line of its own.
+    """
+    _check_rows(rows)
+    known_bad = rows["path"].isin(corpus.known_bad)
+    dropped = [(path, "is known to be bad") for path in rows.loc[known_bad, "path"]]
+    rows = rows[~known_bad].reset_index(drop=True)
+    heard = _hear(rows, root)
+    faults = [(rows["path"][i], fault) for i, (fault, *_) in enumerate(heard) if fault]
+    if faults and corpus.on_bad_audio == "stop":
+        raise InputError(
+            "\n".join(f"{root / path}: {fault}" for path, fault in faults)
+            + f"\n{len(faults)} bad audio file(s); expected none, or on_bad_audio: drop in the corpus' config"
+        )
+    described = rows.assign(
+        duration_s=[h[1] for h in heard],
+        sample_rate_hz=[h[2] for h in heard],
+        audio_sha256=[h[3] for h in heard],
+    )
+    described = described[[h[0] is None for h in heard]]
+    whole = _check_size(rows, root, corpus)
+    return Manifest(
+        utterances=described[list(MANIFEST_COLUMNS)].reset_index(drop=True),
+        dropped=tuple(dropped + faults),
+        whole=whole,
+    )
+
+
+def write_manifest(utterances: pd.DataFrame, path: Path) -> None:
+    """Write a manifest as CSV: UTF-8, one column order, times to the microsecond."""
+    utterances.to_csv(path, columns=list(MANIFEST_COLUMNS), index=False, lineterminator="\n", float_format="%.6f")
+
+
+def read_manifest(path: Path) -> pd.DataFrame:
+    """Read a manifest; names stay text (speaker ``03``), times are float with NaN where empty."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    for column in _NUMBERS:
+        table[column] = pd.to_numeric(table[column].replace("", None)).astype(float)
+    table["sample_rate_hz"] = table["sample_rate_hz"].astype(int)
+    return table
+
+
+def _check_rows(rows: pd.DataFrame) -> None:
+    """One line for every row that names no one utterance of one speaker with one known label."""
+    faults = []
+    for utterance in rows.loc[rows["utterance"].duplicated(), "utterance"].unique():
+        paths = rows.loc[rows["utterance"] == utterance, "path"]
+        faults.append(f"utterance {utterance!r}: stands for {', '.join(paths)}; expected one")
+    for row in rows[rows["speaker"].str.strip() == ""].itertuples():
+        faults.append(f"utterance {row.utterance!r}: speaker is empty, expected a name")
+    known = set(EMOTIONS) | set(OTHER_LABELS)
+    for row in rows.itertuples():
+        if not set(row.emotion.split("+")) <= known:
+            faults.append(
+                f"utterance {row.utterance!r}: emotion is {row.emotion!r}, expected {', '.join(EMOTIONS)}"
+            )
+        if row.start_s < 0 or row.start_s >= row.end_s:
+            faults.append(
+                f"utterance {row.utterance!r}: start_s is {row.start_s:g}, end_s {row.end_s:g}; "
+                "expected 0 <= start_s < end_s"
+            )
+    if rows.empty:
+        faults.append("no utterance was found")
+    if faults:
+        raise InputError("\n".join(faults))
+
+
+def _hear(rows: pd.DataFrame, root: Path) -> list[tuple[str | None, float, int, str]]:
+    """Fault, duration, rate and hash of every utterance; a recording with many is decoded once."""
+    heard: list[tuple[str | None, float, int, str]] = [(None, 0.0, 0, "")] * len(rows)
+
+    def hear_recording(recording: tuple[str, pd.DataFrame]) -> None:
+        path, part = recording
+        try:
+            waveform = read_waveform(root / path)
+        except InputError:
+            reason = "cannot be decoded" if (root / path).exists() else "is missing"
+            for i in part.index:
+                heard[i] = (reason, 0.0, 0, "")
+            return
+        for i, start_s, end_s in zip(part.index, part["start_s"], part["end_s"], strict=True):
+            start, end = (None if pd.isna(t) else t for t in (start_s, end_s))
+            segment = waveform.segment(start, end)
+            fault = fault_of(segment)
+            if end is not None and end > waveform.duration_s + 0.1:
+                fault = f"ends at {waveform.duration_s:.3f} s, before end_s {end:g} of {rows['utterance'][i]}"
+            digest = sha256(f"{segment.sample_rate_hz} ".encode() + segment.samples.tobytes()).hexdigest()
+            heard[i] = (fault, segment.duration_s, segment.sample_rate_hz, digest)
+
+    with ThreadPoolExecutor() as pool:  # libsndfile decodes without the interpreter's lock
+        list(pool.map(hear_recording, rows.groupby("path", sort=False)))
+    return heard
+
+
+def _check_size(rows: pd.DataFrame, root: Path, corpus: CorpusConfig) -> bool | None:
+    """Whether the corpus is whole; an InputError says what is missing where it must be."""
+    if corpus.expected is None:
+        return None
+    lines = _differences_of_size(rows, corpus.expected)
+    if lines and corpus.size == "published":
+        raise InputError(
+            f"{root}: is not the whole {corpus.title}: {'; '.join(lines)}; "
+            "expected the published size, or size: any in the corpus' config for a subset"
+        )
+    return not lines
+
+
+def _differences_of_size(rows: pd.DataFrame, expected: ExpectedSize) -> list[str]:
+    """What is missing or too many, in words."""
+    lines = []
+    if len(rows) != expected.utterances:
+        lines.append(f"{len(rows)} of {expected.utterances} utterances")
+    if expected.speakers is not None and rows["speaker"].nunique() != expected.speakers:
+        lines.append(f"{rows['speaker'].nunique()} of {expected.speakers} speakers")
+    for column, counts in (("emotion", expected.emotions), ("speaker", expected.per_speaker)):
+        found = rows[column].value_counts()
+        lines += [
+            f"{column} {name} has {found.get(name, 0)} of {count}"
+            for name, count in counts.items()
+            if found.get(name, 0) != count
+        ]
+    return lines
