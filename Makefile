@@ -1,0 +1,45 @@
+# make demo    the default study, from synthesised speech to the page (sets up .venv by itself)
+# make test    lint and tests
+# make lint    style, layers and workflow checks alone
+# make bench   speed against plain code, as ratios
+# make clean   remove results (make distclean: .venv as well)
+
+PYTHON ?= python3
+CORES ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+INSTALLED := .venv/.installed
+
+.PHONY: demo test lint bench clean distclean
+
+demo: $(INSTALLED)
+	.venv/bin/snakemake --cores $(CORES)
+	@echo; cat results/report/tables/center_loss.md
+	@echo; echo "The whole report: $(CURDIR)/results/report/index.html"
+
+test: lint
+	.venv/bin/pytest
+
+lint: $(INSTALLED)
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/snakefmt --check Snakefile workflow
+	.venv/bin/lint-imports
+	.venv/bin/pytest -q tests/workflow/test_lint.py
+
+bench: $(INSTALLED)
+	.venv/bin/python bench/features.py
+	.venv/bin/python bench/training.py
+
+clean:
+	rm -rf results .snakemake
+
+distclean: clean
+	rm -rf .venv
+
+# Installed once; again only when what is pinned or declared changes.
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "emofactors needs Python 3.11 or newer; choose one: make PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
