@@ -1,0 +1,29 @@
+"""Recurrent layers over utterances of different lengths in one batch."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence
+
+
+class LastStateBigru(nn.Module):
+    """A bidirectional GRU that gives one vector an utterance: the last state of each direction.
+
+    Forward that is the state after the last valid frame, backward the state
+    after frame 0, so padding is never read.
+
+    Source: Dai et al. 2019, network.
+
+    Args:
+        n_in: features of a frame.
+        n_units: units of each direction; the vector has twice as many.
+    """
+
+    def __init__(self, n_in: int, n_units: int) -> None:
+        super().__init__()
+        self.gru = nn.GRU(n_in, n_units, batch_first=True, bidirectional=True)
+
+    def forward(self, x: Tensor, n_frames: Tensor) -> Tensor:
+        """Of ``x`` (B, T, n_in) with its valid frames (B,): (B, 2 * n_units)."""
+        packed = pack_padded_sequence(x, n_frames.cpu(), batch_first=True, enforce_sorted=False)
+        _, last = self.gru(packed)  # (2, B, n_units): forward, backward
+        return torch.cat([last[0], last[1]], dim=1)

@@ -1,0 +1,26 @@
+"""The systems: one module a paper; the list of them, and nothing else."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from emofactors.systems.base import System, TrainingData
+
+
+def build_system(name: str, arguments: Mapping[str, Any], data: TrainingData) -> System:
+    """A system with fresh weights.
+
+    Args:
+        name: name of the system.
+        arguments: keyword arguments of its constructor, as ``config/systems/<name>.yaml`` documents them.
+        data: what it may know of its training rows.
+
+    Returns:
+        The system, on the CPU.
+
+    Raises:
+        InputError: if an argument's value is impossible.
+    """
+    match name:
+        case "cnn_bigru":
+            from emofactors.systems.cnn_bigru import CnnBigru as Chosen
+    return Chosen(data, **arguments)

@@ -1,0 +1,66 @@
+"""What a system is to the training loop: a batch goes in, an embedding and logits come out, losses have names."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Utterances of one update.
+
+    Attributes:
+        features: standardised spectrograms, zero beyond each utterance's end, (B, T, F).
+        n_frames: frames of each utterance, (B,), int64.
+        emotion: class index of each utterance, (B,), int64.
+    """
+
+    features: Tensor
+    n_frames: Tensor
+    emotion: Tensor
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a system says of a batch.
+
+    Attributes:
+        embedding: the utterances as the paper embeds them, (B, D).
+        logits: before the softmax, (B, C).
+    """
+
+    embedding: Tensor
+    logits: Tensor
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a system may know of its training rows when it is built.
+
+    Attributes:
+        n_bins: frequency bins of a frame, F.
+        class_counts: training utterances of each class of the task, C entries.
+    """
+
+    n_bins: int
+    class_counts: tuple[int, ...]
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes of the task, C."""
+        return len(self.class_counts)
+
+
+class System(Protocol):
+    """A paper's method, as the loop of ``training.fit`` sees it; also a ``torch.nn.Module``."""
+
+    def __call__(self, batch: Batch) -> Output:
+        """Embedding and logits of a batch."""
+
+    def losses(self, output: Output, batch: Batch) -> Mapping[str, Tensor]:
+        """The terms of the loss by name, each already weighted; the loop adds and records them."""
+
+    def after_step(self, output: Output, batch: Batch) -> None:
+        """What the method changes by rule instead of by gradient, after the optimiser's update."""

@@ -1,0 +1,102 @@
+"""CNN-BiGRU with center loss on spectrograms (Dai et al., ICASSP 2019)."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from emofactors.errors import InputError
+from emofactors.nn.center_loss import CenterLoss
+from emofactors.nn.convolution import ConvolutionStack
+from emofactors.nn.recurrent import LastStateBigru
+from emofactors.systems.base import Batch, Output, TrainingData
+
+
+class CnnBigru(nn.Module):
+    """Four convolutions, a BiGRU, the embedding, and the classes.
+
+    Source: Dai et al. 2019, network and training; settings in ``config/systems/cnn_bigru.yaml``.
+
+    Args:
+        data: bins of a frame and training utterances of each class.
+        conv_channels: channels of each convolution.
+        conv_kernel_sizes: kernel size of each.
+        conv_strides: stride of each.
+        conv_pools: max pooling after each.
+        gru_units: units of the GRU in each direction.
+        embedding_dim: size of the embedding the center loss works on, D.
+        center_lambda: weight of the center loss, at least 0.
+        center_alpha: update rate of the centers, in [0, 1].
+        warm_up_steps: first updates, in which the centers settle: weight 0, rate 1.
+        class_weight_offset: added to a class' count before its weight is taken: ``max(n) / (n + offset)``.
+
+    Raises:
+        InputError: if a setting is impossible, or a frame has too few bins for the convolutions.
+    """
+
+    def __init__(
+        self,
+        data: TrainingData,
+        *,
+        conv_channels: Sequence[int],
+        conv_kernel_sizes: Sequence[int],
+        conv_strides: Sequence[int],
+        conv_pools: Sequence[int],
+        gru_units: int,
+        embedding_dim: int,
+        center_lambda: float,
+        center_alpha: float,
+        warm_up_steps: int,
+        class_weight_offset: float,
+    ) -> None:
+        super().__init__()
+        if center_lambda < 0:
+            raise InputError(f"cnn_bigru: center_lambda is {center_lambda}, expected at least 0")
+        if not 0 <= center_alpha <= 1:
+            raise InputError(f"cnn_bigru: center_alpha is {center_alpha}, expected 0 to 1")
+        self.center_lambda = center_lambda
+        self.center_alpha = center_alpha
+        self.warm_up_steps = warm_up_steps
+
+        self.convolutions = ConvolutionStack(conv_channels, conv_kernel_sizes, conv_strides, conv_pools)
+        n_bins = self.convolutions.size_after(data.n_bins)
+        if n_bins < 1:
+            raise InputError(f"cnn_bigru: {data.n_bins} bins a frame are too few for its convolutions")
+        self.bigru = LastStateBigru(conv_channels[-1] * n_bins, gru_units)
+        self.embed = nn.Linear(2 * gru_units, embedding_dim)
+        self.activation = nn.PReLU(embedding_dim)
+        self.classify = nn.Linear(embedding_dim, data.n_classes)
+        self.center_loss = CenterLoss(data.n_classes, embedding_dim)
+
+        counts = torch.tensor(data.class_counts, dtype=torch.float32)
+        self.register_buffer("class_weights", counts.max() / (counts + class_weight_offset))  # (C,)
+        self.register_buffer("step", torch.zeros((), dtype=torch.int64))
+        self.to(memory_format=torch.channels_last)
+
+    @property
+    def least_frames(self) -> int:
+        """The shortest utterance it can hear, in frames; shorter ones are padded with silence."""
+        return self.convolutions.least_frames
+
+    def forward(self, batch: Batch) -> Output:
+        """Embedding (B, D) and logits (B, C) of a batch."""
+        x, n_frames = self.convolutions(batch.features[:, None], batch.n_frames)  # (B, 96, T', F')
+        x = x.permute(0, 2, 3, 1).flatten(2)  # (B, T', F' * 96)
+        with torch.autocast(x.device.type, enabled=False):  # a recurrence sums up rounding errors
+            vector = self.bigru(x.float(), n_frames)
+            embedding = self.activation(self.embed(vector))
+            return Output(embedding=embedding, logits=self.classify(embedding))
+
+    def losses(self, output: Output, batch: Batch) -> dict[str, Tensor]:
+        """Weighted cross-entropy and, beyond the warm-up, lambda times the center loss."""
+        center_lambda = 0.0 if self.step < self.warm_up_steps else self.center_lambda
+        losses = {"cross_entropy": F.cross_entropy(output.logits, batch.emotion, weight=self.class_weights)}
+        center = self.center_loss(output.embedding, batch.emotion, self.class_weights[batch.emotion])
+        return losses | {"center": center_lambda * center}
+
+    def after_step(self, output: Output, batch: Batch) -> None:
+        """Move the centers; in the warm-up all the way, so that they start where the classes are."""
+        alpha = 1.0 if self.step < self.warm_up_steps else self.center_alpha
+        self.center_loss.update(output.embedding, batch.emotion, alpha)
+        self.step += 1
