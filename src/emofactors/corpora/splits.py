@@ -1,0 +1,365 @@
+"""The folds of a task: which utterance is heard in which role.
+
+Every protocol comes down to one thing: each utterance belongs to a unit (a
+speaker, a session, a random subset), and a fold names the units that are dev
+and those that are test; all others train.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from emofactors.config import TaskConfig
+from emofactors.errors import InputError
+
+FOLD_COLUMNS = ("utterance", "speaker", "emotion", "fold", "role")
+
+ROLES = ("train", "dev", "test")
+
+#: (dev, test) of each fold, of the ten subsets of ``stratified_random``. Source: Dai et al. 2019, their code.
+_SUBSETS_OF_FOLDS = ((8, 9), (6, 7), (4, 5), (2, 3), (0, 1))
+_N_SUBSETS = 10
+
+#: Random deals of speakers to groups, of which ``speaker_groups`` keeps the most even one.
+_N_DEALS = 20
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One fold of a task.
+
+    Attributes:
+        number: its number, from 0.
+        utterances: one row an utterance, columns ``utterance``, ``speaker``, ``emotion``, ``role``.
+    """
+
+    number: int
+    utterances: pd.DataFrame
+
+    def of_role(self, role: str) -> pd.DataFrame:
+        """The rows of one role, in the order of ``utterance``; none where the protocol has no such role.
+
+        Raises:
+            ValueError: if ``role`` is not train, dev or test.
+        """
+        if role not in ROLES:
+            raise ValueError(f"role is {role!r}, expected one of {', '.join(ROLES)}")
+        return self.utterances[self.utterances["role"] == role].reset_index(drop=True)
+
+
+@dataclass(frozen=True)
+class _HeldOut:
+    """The units of one fold that do not train."""
+
+    dev: Collection
+    test: Collection
+
+
+@dataclass(frozen=True)
+class _Partition:
+    """The unit of each utterance, and for each fold the units held out."""
+
+    units: pd.Series
+    folds: list[_HeldOut]
+
+
+def make_folds(utterances: pd.DataFrame, task: TaskConfig) -> pd.DataFrame:
+    """Give every utterance of a task its role in every fold.
+
+    The same seed gives the same folds, whatever the order of the manifest's
+    rows. Utterances of an emotion that is no class of the task are left out.
+
+    Args:
+        utterances: manifest of the task's corpus, columns ``manifest.MANIFEST_COLUMNS``.
+        task: the task; its protocol says who is heard in which role.
+
+    Returns:
+        Table with columns ``FOLD_COLUMNS``, ordered by fold, then utterance; ``emotion`` is the class
+        of the task.
+
+    Raises:
+        InputError: if a class has no utterance, or none in the training role of a fold; if ``folds``
+            is not the number of speakers or sessions; if there are too few speakers, sessions or
+            utterances for the protocol; if a session is missing or shares a speaker; if a value held
+            out does not occur. One line a fault.
+    """
+    heard = _utterances_of_task(utterances, task)
+    faults = _faults(heard, task)
+    if faults:
+        raise InputError("\n".join(faults))
+    partition = _partition(heard, task)
+    parts = []
+    for number, held_out in enumerate(partition.folds):
+        role = np.select(
+            [partition.units.isin(held_out.test), partition.units.isin(held_out.dev)], ["test", "dev"], "train"
+        )
+        parts.append(heard[["utterance", "speaker", "emotion"]].assign(fold=number, role=role))
+    folds = pd.concat(parts, ignore_index=True)[list(FOLD_COLUMNS)]
+    _check_training(folds, task)
+    return folds
+
+
+def write_folds(folds: pd.DataFrame, path: Path) -> None:
+    """Write the folds of a task as CSV: UTF-8, one column order."""
+    folds.to_csv(path, columns=list(FOLD_COLUMNS), index=False, lineterminator="\n")
+
+
+def read_folds(path: Path) -> pd.DataFrame:
+    """Read the folds of a task; names stay text (speaker ``03``), ``fold`` is int."""
+    return pd.read_csv(path, dtype=str, keep_default_na=False).astype({"fold": int})
+
+
+def read_fold(path: Path, fold: int) -> Fold:
+    """Read one fold of a task.
+
+    Args:
+        path: CSV of ``write_folds``.
+        fold: number of the fold, from 0.
+
+    Returns:
+        The fold.
+
+    Raises:
+        InputError: if the file has no such fold.
+    """
+    folds = read_folds(path)
+    utterances = folds[folds["fold"] == fold]
+    if utterances.empty:
+        raise InputError(f"{path}: has no fold {fold}, expected one of 0 to {folds['fold'].max()}")
+    return Fold(number=fold, utterances=utterances.drop(columns="fold").reset_index(drop=True))
+
+
+def _utterances_of_task(utterances: pd.DataFrame, task: TaskConfig) -> pd.DataFrame:
+    """The utterances of the task's classes, in the order of ``utterance``; ``emotion`` is the class."""
+    class_of = {noun: noun for noun in task.classes} | task.merge
+    heard = utterances.assign(emotion=utterances["emotion"].map(class_of)).dropna(subset="emotion")
+    return heard.sort_values("utterance", kind="stable", ignore_index=True)
+
+
+# --- what each protocol holds out ----------------------------------------------------------------------------
+
+
+def _partition(heard: pd.DataFrame, task: TaskConfig) -> _Partition:
+    """The partition by the task's protocol."""
+    match task.protocol:
+        case "leave_one_speaker_out":
+            return _Partition(heard["speaker"], _each_speaker(_speakers(heard), task.dev_speakers))
+        case "speaker_groups":
+            groups = _balanced_groups(_speakers(heard), task.folds, task.seed)
+            return _Partition(heard["speaker"], _each_group(groups, task.dev_speakers))
+        case "leave_one_session_out":
+            sessions = sorted(heard["session"].unique())
+            following = sessions[1:] + sessions[:1]
+            held_out = [_HeldOut(dev=[dev], test=[test]) for test, dev in zip(sessions, following, strict=True)]
+            return _Partition(heard["session"], held_out)
+        case "stratified_random":
+            held_out = [_HeldOut(dev=[dev], test=[test]) for dev, test in _SUBSETS_OF_FOLDS]
+            return _Partition(_stratified_subsets(heard, task.strata, task.seed), held_out)
+        case "holdout":
+            return _Partition(heard[task.column], [_HeldOut(dev=task.dev, test=task.test)])
+        case "all_train":
+            return _Partition(heard["speaker"], [_HeldOut(dev=(), test=())])
+
+
+def _speakers(heard: pd.DataFrame) -> pd.DataFrame:
+    """One row a speaker, in the order of names: speaker, gender, n_utterances."""
+    return heard.groupby("speaker", as_index=False).agg(
+        gender=("gender", "first"), n_utterances=("gender", "size")
+    )
+
+
+def _each_speaker(speakers: pd.DataFrame, n_dev: int) -> list[_HeldOut]:
+    """Fold i tests speaker i; dev are the next ``n_dev`` speakers on a ring of spread genders.
+
+    Every speaker follows ``n_dev`` others on the ring, so each is dev equally often; and as each gender
+    is spread evenly over the ring, neighbours are of both.
+    """
+    by_gender = speakers.groupby("gender")["speaker"]
+    place = (by_gender.cumcount() + 0.5) / by_gender.transform("size")
+    ring = speakers.assign(place=place).sort_values(["place", "gender"], kind="stable")["speaker"].tolist()
+    held_out = []
+    for speaker in speakers["speaker"]:
+        position = ring.index(speaker)
+        following = ring[position + 1 :] + ring[:position]
+        held_out.append(_HeldOut(dev=following[:n_dev], test=[speaker]))
+    return held_out
+
+
+def _balanced_groups(speakers: pd.DataFrame, n_groups: int, seed: int) -> list[pd.DataFrame]:
+    """Speakers in groups with, within one, as many of each gender and as many in all.
+
+    Of a few random deals the one with the most even numbers of utterances: even groups, and still
+    others for another seed.
+    """
+    rng = np.random.default_rng(seed)
+    deals = [_deal(speakers.iloc[rng.permutation(len(speakers))], n_groups) for _ in range(_N_DEALS)]
+    best = min(deals, key=lambda group: np.ptp(speakers["n_utterances"].groupby(group).sum()))
+    return [speakers[best == number] for number in range(n_groups)]
+
+
+def _deal(shuffled: pd.DataFrame, n_groups: int) -> pd.Series:
+    """The group of each speaker, index that of the speakers.
+
+    A speaker joins the group with the fewest of the same gender; among those, with the fewest
+    speakers; among those, with the fewest utterances.
+    """
+    group_of = pd.Series(0, index=shuffled.index)
+    n_speakers, n_utterances = np.zeros(n_groups, dtype=int), np.zeros(n_groups, dtype=int)
+    for _, same_gender in shuffled.groupby("gender"):
+        n_same = np.zeros(n_groups, dtype=int)
+        for speaker, n in same_gender["n_utterances"].items():
+            group = np.lexsort((n_utterances, n_speakers, n_same))[0]
+            group_of[speaker] = group
+            n_same[group] += 1
+            n_speakers[group] += 1
+            n_utterances[group] += n
+    return group_of.sort_index()
+
+
+def _each_group(groups: list[pd.DataFrame], n_dev: int) -> list[_HeldOut]:
+    """Fold i tests group i; dev are the first ``n_dev`` speakers of the groups that follow it.
+
+    In a group the genders take turns; which comes first alternates from group to group, so that one
+    dev speaker is not of the same gender in every fold.
+    """
+    genders = sorted(set(pd.concat(groups)["gender"]))
+    in_turns = []
+    for number, group in enumerate(groups):
+        turn = group.groupby("gender").cumcount()
+        first = group["gender"].map(lambda gender, number=number: (genders.index(gender) + number) % len(genders))
+        in_turns.append(group.assign(turn=turn, first=first).sort_values(["turn", "first"])["speaker"].tolist())
+    held_out = []
+    for number, test in enumerate(in_turns):
+        following = [speaker for group in in_turns[number + 1 :] + in_turns[:number] for speaker in group]
+        held_out.append(_HeldOut(dev=following[:n_dev], test=test))
+    return held_out
+
+
+def _stratified_subsets(heard: pd.DataFrame, strata: tuple[str, ...], seed: int) -> pd.Series:
+    """Number of the subset of each utterance: each stratum shuffled and dealt round from a random start.
+
+    Source: Dai et al. 2019, their code.
+    """
+    rng = np.random.default_rng(seed)
+    subset = np.zeros(len(heard), dtype=np.int64)
+    for rows in heard.groupby(list(strata)).indices.values():
+        start = rng.integers(_N_SUBSETS)
+        subset[rng.permutation(rows)] = (start + np.arange(len(rows))) % _N_SUBSETS
+    empty = sorted(set(range(_N_SUBSETS)) - set(subset))
+    if empty:
+        raise InputError(
+            f"task: strata is {list(strata)}: leaves {len(empty)} of the ten subsets of {len(heard)} utterances "
+            "empty; expected fewer strata, so that every subset gets an utterance"
+        )
+    return pd.Series(subset)
+
+
+# --- what can be wrong ---------------------------------------------------------------------------------------
+
+
+def _faults(heard: pd.DataFrame, task: TaskConfig) -> list[str]:
+    """Why the corpus does not fit the task, one line a fault."""
+    spoken = set(heard["emotion"])
+    faults = [
+        f"task: classes: no utterance of the corpus is {noun!r} or merges into it, expected at least one"
+        for noun in task.classes
+        if noun not in spoken
+    ]
+    if heard.empty:
+        return faults
+    match task.protocol:
+        case "leave_one_speaker_out" | "speaker_groups":
+            faults += _faults_of_speakers(heard["speaker"].nunique(), task)
+        case "leave_one_session_out":
+            faults += _faults_of_sessions(heard, task)
+        case "stratified_random":
+            if len(heard) < _N_SUBSETS:
+                faults.append(
+                    f"corpus: has {len(heard)} utterance(s) of the task's classes, "
+                    f"expected at least {_N_SUBSETS}: one for each subset of stratified_random"
+                )
+        case "holdout":
+            faults += _faults_of_values(set(heard[task.column]), task)
+    return faults
+
+
+def _faults_of_speakers(n_speakers: int, task: TaskConfig) -> list[str]:
+    """Whether there are as many speakers as folds, and some left to train."""
+    number = "the number of speakers with utterances of the task's classes"
+    if n_speakers < len(ROLES):
+        return [f"corpus: has {n_speakers} speaker(s), expected at least 3: train, dev and test share none"]
+    if task.protocol == "leave_one_speaker_out" and task.folds != n_speakers:
+        return [f"task: folds is {task.folds}, expected {n_speakers}: {number}"]
+    if task.folds > n_speakers:
+        return [f"task: folds is {task.folds}, expected at most {n_speakers}: {number}"]
+    n_test = ceil(n_speakers / task.folds)
+    most_dev = n_speakers - n_test - 1
+    if most_dev < 1:
+        return [
+            f"task: folds is {task.folds}, expected {n_speakers}: with {n_test} of {n_speakers} speakers in test, "
+            "dev and train have no speaker each"
+        ]
+    if task.dev_speakers > most_dev:
+        return [
+            f"task: dev_speakers is {task.dev_speakers}, expected at most {most_dev}: "
+            f"{n_test} of {n_speakers} speakers test, and none would be left to train"
+        ]
+    return []
+
+
+def _faults_of_sessions(heard: pd.DataFrame, task: TaskConfig) -> list[str]:
+    """Whether there are as many sessions as folds, each with speakers of its own."""
+    n_empty = (heard["session"] == "").sum()
+    if n_empty:
+        return [f"corpus: session is empty for {n_empty} of {len(heard)} utterances, expected one for each"]
+    faults = []
+    sessions = sorted(heard["session"].unique())
+    if len(sessions) < len(ROLES):
+        faults.append(
+            f"corpus: has {len(sessions)} session(s), expected at least 3: train, dev and test share none"
+        )
+    elif task.folds != len(sessions):
+        faults.append(
+            f"task: folds is {task.folds}, expected {len(sessions)}: "
+            "the number of sessions with utterances of the task's classes"
+        )
+    for speaker, occurs in heard.groupby("speaker")["session"].unique().items():
+        if len(occurs) > 1:
+            faults.append(
+                f"corpus: speaker {speaker!r} occurs in sessions {', '.join(sorted(occurs))}; expected one, "
+                "as sessions in different roles must not share a speaker"
+            )
+    return faults
+
+
+def _faults_of_values(values: set[str], task: TaskConfig) -> list[str]:
+    """Whether every value held out occurs, and some value is left to train."""
+    listed = ", ".join(sorted(values)[:20]) + (" ..." if len(values) > 20 else "")
+    faults = [
+        f"task: {role}: no utterance has {task.column} {value!r}, expected one of {listed}"
+        for role in ("dev", "test")
+        for value in getattr(task, role)
+        if value not in values
+    ]
+    if values <= {*task.dev, *task.test}:
+        faults.append(f"task: dev and test hold every {task.column} ({listed}), expected one left to train")
+    return faults
+
+
+def _check_training(folds: pd.DataFrame, task: TaskConfig) -> None:
+    """A class that is not trained in a fold can only be missed there: one line for each."""
+    faults = []
+    for number, fold in folds.groupby("fold"):
+        count = pd.crosstab(fold["emotion"], fold["role"]).reindex(columns=ROLES, fill_value=0)
+        for noun in task.classes:
+            if count.loc[noun, "train"] == 0:
+                faults.append(
+                    f"task: fold {number}: class {noun!r} has no training utterance "
+                    f"({count.loc[noun, 'dev']} dev, {count.loc[noun, 'test']} test), expected at least one"
+                )
+    if faults:
+        raise InputError("\n".join(faults))
