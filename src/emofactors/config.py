@@ -34,6 +34,8 @@ GROUPING_COLUMNS = ("speaker", "gender", "session", "style", "language", "text",
 
 #: A name becomes part of a path: it neither leaves the results folder nor reaches a shell.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.]*$", max_length=64)]
+#: A part of an utterance's name: without the mark that joins the parts.
+Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9]+$", max_length=32)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 SpeakerIndependentProtocol = Literal["leave_one_speaker_out", "speaker_groups", "leave_one_session_out"]
 Protocol = Literal[SpeakerIndependentProtocol, "stratified_random", "holdout", "all_train"]
@@ -69,8 +71,14 @@ class NormalDistribution(Section):
 class SynthesisSettings(Section):
     """How the synthetic corpus is spoken: voices, sentences, and what an emotion does to the factors.
 
-    Rate and pitch are relative to the voice (factor and semitones), pitch
-    range is the synthesiser's 0-100 scale, volume is in dB.
+    Attributes:
+        seed: of every draw.
+        voices: speakers.
+        sentences: name -> text.
+        emotions: canonical noun -> the distributions of its factors.
+        gain_db: gain of the recording, whatever the emotion.
+        snr_db: level of the speech over that of white noise.
+        level_dbfs: RMS of speech at volume and gain 0 dB; full scale is an RMS of 1.
     """
 
     class Voice(Section):
@@ -82,20 +90,34 @@ class SynthesisSettings(Section):
         rate_wpm: Annotated[int, Field(ge=80, le=450)]
 
     class Emotion(Section):
-        """The distributions one emotion draws its factors from."""
+        """The distributions one emotion draws its factors from.
+
+        Attributes:
+            rate: of speaking, as a factor on the voice's.
+            pitch: above the voice's, in points of eSpeak's scale of 0 to 99.
+            pitch_range: points of eSpeak's scale of 0 to 99; 50 is the voice's own.
+            volume_db: level of the speech.
+        """
 
         rate: NormalDistribution
         pitch: NormalDistribution
         pitch_range: NormalDistribution
         volume_db: NormalDistribution
 
-    seed: int
-    language: str
-    voices: dict[Name, Voice]
-    sentences: dict[Name, str]
-    emotions: dict[str, Emotion]
+    seed: Annotated[int, Field(ge=0)]
+    voices: Annotated[dict[Word, Voice], Field(min_length=1)]
+    sentences: Annotated[dict[Word, str], Field(min_length=1)]
+    emotions: Annotated[dict[Literal[EMOTIONS], Emotion], Field(min_length=1)]
     gain_db: NormalDistribution
     snr_db: NormalDistribution
+    level_dbfs: Annotated[float, Field(le=0)]
+
+    @model_validator(mode="after")
+    def _has_something_to_say(self) -> Self:
+        for name, text in self.sentences.items():
+            if not any(letter.isalpha() for letter in text):
+                raise ValueError(f"sentence {name!r} is {text!r}: expected words")
+        return self
 
 
 Reader = Literal["synthetic", "emodb", "nemo", "ravdess", "savee", "crema_d", "iemocap", "mosei", "table"]
