@@ -1,0 +1,29 @@
+"""Files appear whole or not at all: a job that is killed leaves no half-written result."""
+
+import os
+from pathlib import Path
+
+
+def write_bytes_atomically(path: str | Path, content: bytes) -> None:
+    """Write a file under another name beside it, then rename it.
+
+    Args:
+        path: the file, in a folder that exists; replaced if it is there.
+        content: its whole content.
+
+    Raises:
+        OSError: if it cannot be written; an earlier file is then left as it was.
+    """
+    path = Path(path)
+    # Not tempfile: its files are readable by their owner only, and keep that when renamed.
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def write_text_atomically(path: str | Path, text: str) -> None:
+    r"""Write a text file as :func:`write_bytes_atomically` does: UTF-8, ``\n`` stays ``\n``."""
+    write_bytes_atomically(path, text.encode("utf-8"))
