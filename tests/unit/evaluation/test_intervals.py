@@ -1,0 +1,214 @@
+from itertools import product
+
+import numpy as np
+import pytest
+
+from emofactors.evaluation.intervals import (
+    NoIntervalError,
+    holm,
+    paired_difference,
+    pooled_score,
+    smallest_p_value,
+    speaker_interval,
+)
+from emofactors.evaluation.metrics import macro_f1, unweighted_accuracy, weighted_accuracy
+
+N_CLASSES = 3
+
+
+def simulated(rng, n_speakers, skill=0.6, spread=0.0, n_seeds=1, per_class=10):
+    """Confusion counts (K, S, C, C) of speakers whose recognition rates differ by ``spread``."""
+    rates = np.clip(rng.normal(skill, spread, size=n_speakers), 0.02, 0.98)
+    counts = np.zeros((n_seeds, n_speakers, N_CLASSES, N_CLASSES), dtype=int)
+    for k, s, c in product(range(n_seeds), range(n_speakers), range(N_CLASSES)):
+        chances = np.full(N_CLASSES, (1 - rates[s]) / (N_CLASSES - 1))
+        chances[c] = rates[s]
+        counts[k, s, c] = rng.multinomial(per_class, chances)
+    return counts
+
+
+def utterances_as_speakers(counts):
+    """The same utterances, each as a cluster of its own."""
+    n_classes = counts.shape[-1]
+    pooled = counts.sum(axis=1)[0]
+    cells = [(i, j) for i in range(n_classes) for j in range(n_classes) for _ in range(pooled[i, j])]
+    alone = np.zeros((1, len(cells), n_classes, n_classes), dtype=int)
+    for s, (i, j) in enumerate(cells):
+        alone[0, s, i, j] = 1
+    return alone
+
+
+def test_score_is_the_mean_over_seeds_of_the_pooled_metric():
+    counts = simulated(np.random.default_rng(0), n_speakers=5, n_seeds=3)
+    plain = np.mean([unweighted_accuracy(sum(counts[k, s] for s in range(5))) for k in range(3)])
+    assert pooled_score(counts, unweighted_accuracy) == pytest.approx(plain)
+    interval = speaker_interval(counts, unweighted_accuracy, resamples=200, seed=0)
+    assert interval.value == pytest.approx(plain)
+    assert interval.low <= interval.value <= interval.high
+
+
+def test_interval_is_that_of_a_plain_loop():
+    counts = simulated(np.random.default_rng(1), n_speakers=8, spread=0.2, n_seeds=2)
+    rng = np.random.default_rng(2)
+    plain = []
+    for _ in range(4000):
+        drawn = counts[:, rng.integers(0, 8, size=8)]
+        plain.append(np.mean([weighted_accuracy(drawn[k].sum(axis=0)) for k in range(2)]))
+    interval = speaker_interval(counts, weighted_accuracy, resamples=4000, seed=3)
+    assert [interval.low, interval.high] == pytest.approx(np.percentile(plain, [2.5, 97.5]), abs=0.01)
+
+
+def test_same_seed_same_interval_other_seed_other_interval():
+    counts = simulated(np.random.default_rng(0), n_speakers=10, spread=0.1)
+    intervals = [speaker_interval(counts, unweighted_accuracy, resamples=300, seed=s) for s in (0, 0, 1)]
+    assert intervals[0] == intervals[1] != intervals[2]
+
+
+def test_speakers_that_differ_make_the_interval_wider_than_utterances_do():
+    counts = simulated(np.random.default_rng(0), n_speakers=10, spread=0.25, per_class=30)
+    by_speaker = speaker_interval(counts, weighted_accuracy, resamples=1000, seed=0)
+    by_utterance = speaker_interval(utterances_as_speakers(counts), weighted_accuracy, resamples=1000, seed=0)
+    assert by_speaker.value == pytest.approx(by_utterance.value)
+    assert by_speaker.high - by_speaker.low > 2 * (by_utterance.high - by_utterance.low)
+
+
+def test_interval_covers_the_truth_about_as_often_as_it_says():
+    # Percentile intervals of 20 clusters are a little optimistic; those over utterances would cover 40 %.
+    rng = np.random.default_rng(0)
+    covered = 0
+    for _ in range(200):
+        counts = simulated(rng, n_speakers=20, skill=0.6, spread=0.1)
+        interval = speaker_interval(counts, unweighted_accuracy, resamples=300, seed=0)
+        covered += interval.low <= 0.6 <= interval.high
+    assert 0.86 <= covered / 200 <= 0.99
+
+
+def test_draws_without_a_class_are_redrawn():
+    counts = simulated(np.random.default_rng(0), n_speakers=6)
+    counts[:, 1:, 2] = 0  # only the first speaker speaks class 2, so it is in every draw that counts
+    interval = speaker_interval(counts, unweighted_accuracy, resamples=500, seed=0)
+    assert 0 <= interval.low < interval.value < interval.high <= 1
+
+
+def test_no_interval_where_speakers_cannot_be_resampled():
+    counts = simulated(np.random.default_rng(0), n_speakers=3)
+    with pytest.raises(NoIntervalError, match="1 speaker"):
+        speaker_interval(counts[:, :1], unweighted_accuracy, resamples=100, seed=0)
+    alone = counts * np.eye(3, dtype=int)[None, :, :, None]  # each class is spoken by one speaker only
+    with pytest.raises(NoIntervalError, match="lack a class"):
+        speaker_interval(alone, unweighted_accuracy, resamples=100, seed=0)
+
+
+def test_a_class_spoken_by_nobody_is_refused():
+    counts = simulated(np.random.default_rng(0), n_speakers=4)
+    counts[:, :, 1] = 0
+    with pytest.raises(ValueError, match=r"class \[1\] is spoken by nobody"):
+        speaker_interval(counts, unweighted_accuracy, resamples=100, seed=0)
+
+
+def test_seeds_tested_on_other_utterances_are_refused():
+    counts = simulated(np.random.default_rng(0), n_speakers=4, n_seeds=2)
+    counts[1, 0, 0, 0] += 1
+    with pytest.raises(ValueError, match="the seeds were not tested on the same utterances"):
+        speaker_interval(counts, unweighted_accuracy, resamples=100, seed=0)
+    with pytest.raises(ValueError, match=r"expected \(K, S, C, C\)"):
+        speaker_interval(counts[0], unweighted_accuracy, resamples=100, seed=0)
+
+
+@pytest.mark.parametrize("n_speakers", [4, 20])
+def test_a_system_does_not_differ_from_itself(n_speakers):
+    counts = simulated(np.random.default_rng(0), n_speakers, n_seeds=2)
+    same = paired_difference(counts, counts, unweighted_accuracy, resamples=200, seed=0)
+    assert (same.value, same.low, same.high, same.p_value) == (0.0, 0.0, 0.0, 1.0)
+
+
+@pytest.mark.parametrize("metric", [unweighted_accuracy, weighted_accuracy, macro_f1])
+def test_exact_p_value_is_that_of_a_plain_loop_over_all_swaps(metric):
+    rng = np.random.default_rng(3)
+    one, other = (simulated(rng, n_speakers=6, skill=skill, n_seeds=2) for skill in (0.66, 0.6))
+
+    def difference(a, b):
+        return np.mean([metric(a[k].sum(axis=0)) - metric(b[k].sum(axis=0)) for k in range(2)])
+
+    observed = difference(one, other)
+    at_least = 0
+    for swaps in product([False, True], repeat=6):
+        swap = np.array(swaps)[None, :, None, None]
+        at_least += (
+            abs(difference(np.where(swap, other, one), np.where(swap, one, other))) >= abs(observed) - 1e-12
+        )
+    tested = paired_difference(one, other, metric, resamples=100, seed=0)
+    assert tested.value == pytest.approx(observed)
+    assert tested.p_value == pytest.approx(at_least / 2**6)
+
+
+def test_smallest_p_value_is_that_of_speakers_who_all_agree():
+    counts = simulated(np.random.default_rng(0), n_speakers=5, skill=0.5)
+    better = np.zeros_like(counts)
+    better[..., range(3), range(3)] = counts.sum(axis=-1)
+    tested = paired_difference(better, counts, unweighted_accuracy, resamples=100, seed=0)
+    assert tested.p_value == smallest_p_value(5) == 2 / 32
+    assert smallest_p_value(1) == 1.0
+
+
+def test_random_swaps_agree_with_all_swaps():
+    # 12 speakers are swapped exactly; a thirteenth whom both recognise alike changes nothing but the method.
+    rng = np.random.default_rng(5)
+    one, other = simulated(rng, n_speakers=12, skill=0.64), simulated(rng, n_speakers=12, skill=0.6)
+    thirteenth = simulated(rng, n_speakers=1)
+    exact = paired_difference(one, other, weighted_accuracy, resamples=5000, seed=0)
+    sampled = paired_difference(
+        np.concatenate([one, thirteenth], axis=1),
+        np.concatenate([other, thirteenth], axis=1),
+        weighted_accuracy,
+        resamples=5000,
+        seed=0,
+    )
+    assert 0.05 < exact.p_value < 0.95
+    assert sampled.p_value == pytest.approx(exact.p_value, abs=0.03)
+
+
+def test_p_values_of_systems_that_are_alike_are_uniform():
+    rng = np.random.default_rng(0)
+    p_values = []
+    for _ in range(300):
+        rates = rng.normal(0.6, 0.1, size=8)  # the same speakers are hard for both
+        pair = [rng.binomial(30, np.clip(rates, 0, 1)) for _ in range(2)]
+        one, other = (
+            np.stack([np.diag([n, 30]) + np.array([[0, 30 - n], [0, 0]]) for n in c])[None] for c in pair
+        )
+        p_values.append(paired_difference(one, other, unweighted_accuracy, resamples=100, seed=0).p_value)
+    assert np.mean(np.array(p_values) <= 0.05) <= 0.08
+    assert np.mean(np.array(p_values) <= 0.5) == pytest.approx(0.5, abs=0.1)
+
+
+def test_pairing_makes_a_difference_surer_than_its_parts():
+    rng = np.random.default_rng(0)
+    counts = simulated(rng, n_speakers=10, spread=0.25, per_class=30)
+    slightly_better = counts.copy()
+    for s, c in product(range(10), range(N_CLASSES)):  # one utterance of each speaker and class more is right
+        wrong = [j for j in range(N_CLASSES) if j != c and slightly_better[0, s, c, j] > 0]
+        if wrong:
+            slightly_better[0, s, c, wrong[0]] -= 1
+            slightly_better[0, s, c, c] += 1
+    alone = speaker_interval(counts, unweighted_accuracy, resamples=500, seed=0)
+    difference = paired_difference(slightly_better, counts, unweighted_accuracy, resamples=500, seed=0)
+    assert difference.low > 0
+    assert difference.high - difference.low < (alone.high - alone.low) / 5
+
+
+def test_only_pairs_are_compared():
+    counts = simulated(np.random.default_rng(0), n_speakers=4)
+    other = counts.copy()
+    other[0, 0, 0, 0] += 1
+    for minus in (other, counts[:, :3], np.concatenate([counts, counts])):
+        with pytest.raises(ValueError, match="expected a pair"):
+            paired_difference(counts, minus, unweighted_accuracy, resamples=100, seed=0)
+
+
+def test_holm_steps_down_from_the_smallest():
+    # By hand: 4 x 0.005 = 0.02; 3 x 0.011 = 0.033; 2 x 0.02 = 0.04; 1 x 0.03 = 0.03, but never below 0.04.
+    adjusted = holm(np.array([0.02, 0.005, 0.03, 0.011]))
+    np.testing.assert_allclose(adjusted, [0.04, 0.02, 0.04, 0.033])
+    np.testing.assert_allclose(holm(np.array([0.6, 0.7])), [1.0, 1.0])
+    assert holm(np.array([])).shape == (0,)

@@ -1,0 +1,141 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, recall_score
+
+from emofactors.evaluation.scores import read_confusion, read_predictions, score_runs, speaker_confusions
+
+CLASSES = ("anger", "sadness", "disgust")
+
+
+def predictions_of(speaker: str, truth: list[str], prediction: list[str], role: str = "test") -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "utterance": [f"{speaker}_{role}_{i}" for i in range(len(truth))],
+            "speaker": speaker,
+            "role": role,
+            "truth": truth,
+            "prediction": prediction,
+        }
+    )
+
+
+@pytest.fixture
+def runs():
+    """Two speakers as folds, two seeds; speaker 08 never speaks disgust, as in EmoDB."""
+    rng = np.random.default_rng(0)
+    truth = {"08": ["anger", "sadness"] * 6, "10": ["anger", "sadness", "disgust"] * 5}
+    tables = {}
+    for seed in (0, 1):
+        for fold, speaker in enumerate(truth):
+            test = predictions_of(speaker, truth[speaker], rng.choice(CLASSES, len(truth[speaker])).tolist())
+            dev = predictions_of("99", ["anger"], ["disgust"], role="dev")
+            tables[fold, seed] = pd.concat([dev, test], ignore_index=True)
+    return tables
+
+
+def test_scores_are_those_of_sklearn_over_the_test_role(runs):
+    scores = score_runs(runs, CLASSES).scores
+    assert list(scores.columns) == ["fold", "seed", "ua", "wa", "macro_f1", *(f"recall_{c}" for c in CLASSES), "n"]
+    assert list(zip(scores["seed"], scores["fold"], strict=True)) == [
+        (seed, fold) for seed in (0, 1) for fold in ("0", "1", "pooled")
+    ]
+    for seed in (0, 1):
+        pooled = pd.concat(runs[fold, seed] for fold in (0, 1)).query("role == 'test'")
+        row = scores[(scores["seed"] == seed) & (scores["fold"] == "pooled")].iloc[0]
+        truth, prediction = pooled["truth"], pooled["prediction"]
+        assert row["n"] == len(pooled) == 27
+        assert row["ua"] == pytest.approx(balanced_accuracy_score(truth, prediction))
+        assert row["wa"] == pytest.approx(accuracy_score(truth, prediction))
+        assert row["macro_f1"] == pytest.approx(f1_score(truth, prediction, average="macro", zero_division=0))
+        recalls = recall_score(truth, prediction, average=None, labels=CLASSES)
+        np.testing.assert_allclose(row[[f"recall_{c}" for c in CLASSES]].astype(float), recalls)
+
+
+def test_a_fold_without_a_class_has_no_ua_but_the_pooled_predictions_have(runs):
+    scores = score_runs(runs, CLASSES).scores.set_index(["seed", "fold"])
+    for seed in (0, 1):
+        assert scores.loc[(seed, "0"), ["ua", "macro_f1", "recall_disgust"]].isna().all()
+        assert scores.loc[(seed, "0"), ["wa", "recall_anger"]].notna().all()
+        assert scores.loc[[(seed, "1"), (seed, "pooled")]].notna().all(axis=None)
+
+
+def test_confusion_counts_every_test_utterance_once_a_seed(runs):
+    confusion = score_runs(runs, CLASSES).confusion
+    assert list(confusion.columns) == ["seed", "speaker", "truth", "prediction", "count"]
+    assert (confusion["count"] > 0).all()
+    assert confusion.groupby("seed")["count"].sum().to_list() == [27, 27]
+    order = confusion.assign(
+        truth=confusion["truth"].map(CLASSES.index), prediction=confusion["prediction"].map(CLASSES.index)
+    )
+    pd.testing.assert_frame_equal(order, order.sort_values(["seed", "speaker", "truth", "prediction"]))
+    counts = speaker_confusions(confusion, CLASSES)
+    assert counts.shape == (2, 2, 3, 3)
+    of_08 = runs[0, 1].query("speaker == '08'")
+    for i, truth in enumerate(CLASSES):
+        for j, prediction in enumerate(CLASSES):
+            expected = ((of_08["truth"] == truth) & (of_08["prediction"] == prediction)).sum()
+            assert counts[1, 0, i, j] == expected
+
+
+def test_tables_survive_their_files(runs, tmp_path):
+    files = []
+    for (fold, seed), table in runs.items():
+        folder = tmp_path / f"fold{fold}" / f"seed{seed}"
+        folder.mkdir(parents=True)
+        files.append(folder / "predictions.csv")
+        table.assign(p_anger=0.5).to_csv(files[-1], index=False)
+    scores = score_runs(read_predictions(files), CLASSES)
+    pd.testing.assert_frame_equal(scores.scores, score_runs(runs, CLASSES).scores)
+    scores.write(tmp_path / "scores.csv", tmp_path / "confusion.csv")
+    pd.testing.assert_frame_equal(read_confusion(tmp_path / "confusion.csv"), scores.confusion)
+    first = (tmp_path / "scores.csv").read_bytes(), (tmp_path / "confusion.csv").read_bytes()
+    scores.write(tmp_path / "scores.csv", tmp_path / "confusion.csv")
+    assert first == ((tmp_path / "scores.csv").read_bytes(), (tmp_path / "confusion.csv").read_bytes())
+
+
+def test_the_order_of_the_runs_changes_nothing(runs):
+    there, back = score_runs(runs, CLASSES), score_runs(dict(reversed(runs.items())), CLASSES)
+    pd.testing.assert_frame_equal(there.scores, back.scores)
+    pd.testing.assert_frame_equal(there.confusion, back.confusion)
+
+
+def test_an_utterance_is_tested_once_a_seed(runs):
+    runs[1, 0] = pd.concat([runs[1, 0], runs[0, 0]])
+    with pytest.raises(ValueError, match="'08_test_0' was tested twice"):
+        score_runs(runs, CLASSES)
+
+
+def test_every_fold_of_every_seed_is_needed(runs):
+    del runs[1, 1]
+    with pytest.raises(ValueError, match=r"no predictions of \(fold, seed\) \[\(1, 1\)\]"):
+        score_runs(runs, CLASSES)
+    with pytest.raises(ValueError, match="no predictions"):
+        score_runs({}, CLASSES)
+
+
+def test_seeds_are_tested_on_the_same_utterances(runs):
+    runs[0, 1] = runs[0, 1].iloc[:-1]
+    with pytest.raises(ValueError, match="seed 1 was tested on other utterances"):
+        score_runs(runs, CLASSES)
+
+
+def test_a_class_nobody_speaks_is_said_by_name(runs):
+    with pytest.raises(ValueError, match="no test utterance of fear"):
+        score_runs(runs, (*CLASSES, "fear"))
+
+
+def test_labels_outside_the_task_are_refused(runs):
+    with pytest.raises(ValueError, match="'disgust' is no class of the task"):
+        score_runs(runs, CLASSES[:2])
+
+
+def test_a_run_without_test_predictions_is_refused(runs):
+    runs[0, 0] = runs[0, 0].query("role == 'dev'")
+    with pytest.raises(ValueError, match="no prediction of role 'test'"):
+        score_runs(runs, CLASSES)
+
+
+def test_a_path_tells_fold_and_seed(tmp_path):
+    with pytest.raises(ValueError, match="expected a path with /fold"):
+        read_predictions([tmp_path / "predictions.csv"])
