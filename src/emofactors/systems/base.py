@@ -56,6 +56,8 @@ class TrainingData:
 class System(Protocol):
     """A paper's method, as the loop of ``training.fit`` sees it; also a ``torch.nn.Module``."""
 
+    least_frames: int
+
     def __call__(self, batch: Batch) -> Output:
         """Embedding and logits of a batch."""
 

@@ -1,0 +1,152 @@
+"""The utterances of one role in memory, and batches of them with hardly any padding."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from emofactors.features.archive import FeatureArchive
+from emofactors.features.standardisation import Standardisation
+from emofactors.systems.base import Batch
+
+#: Batches that are sorted by length together: more means less padding and less mixing of lengths.
+POOL_BATCHES = 8
+
+
+@dataclass(frozen=True)
+class RoleData:
+    """All utterances of one role, standardised, end to end in one tensor.
+
+    Attributes:
+        utterances: N names.
+        speakers: speaker of each, N entries.
+        emotion: class index of each, (N,), int64.
+        frames: their frames end to end, (sum of n_frames, F), float32.
+        offset: first frame of each, (N,), int64.
+        n_frames: frames of each, (N,), int64.
+    """
+
+    utterances: tuple[str, ...]
+    speakers: tuple[str, ...]
+    emotion: np.ndarray
+    frames: Tensor
+    offset: np.ndarray
+    n_frames: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.utterances)
+
+    def batch(self, chosen: np.ndarray, least_frames: int) -> Batch:
+        """The chosen utterances as one batch.
+
+        Args:
+            chosen: indices of utterances, (B,).
+            least_frames: an utterance shorter than a system can hear is
+                continued with zeros, the training rows' mean, to this length.
+
+        Returns:
+            The batch, on the device of ``frames``, no longer than its longest utterance.
+        """
+        n_frames = np.maximum(self.n_frames[chosen], least_frames)
+        features = self.frames.new_zeros(len(chosen), int(n_frames.max()), self.frames.shape[1])  # (B, T, F)
+        for row, i in enumerate(chosen):
+            length = self.n_frames[i]
+            features[row, :length] = self.frames[self.offset[i] : self.offset[i] + length]
+        device = self.frames.device
+        return Batch(
+            features=features,
+            n_frames=torch.from_numpy(n_frames).to(device),
+            emotion=torch.from_numpy(self.emotion[chosen]).to(device),
+        )
+
+    def digest(self) -> str:
+        """Hash of everything a training can learn from these rows."""
+        digest = sha256(repr((self.utterances, self.speakers)).encode())
+        for array in (self.emotion, self.offset, self.n_frames, self.frames.cpu().numpy()):
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+
+def load_role(
+    rows: pd.DataFrame,
+    classes: Sequence[str],
+    archive: FeatureArchive,
+    standardisation: Standardisation,
+    *,
+    max_frames: int | None,
+    device: torch.device,
+) -> RoleData:
+    """Read the features of one role into memory.
+
+    Args:
+        rows: utterance, speaker and emotion of each, N rows.
+        classes: classes of the task, in order.
+        archive: features of the corpus.
+        standardisation: fitted on the training rows.
+        max_frames: a longer utterance keeps this many frames at its center; None: all.
+        device: where the frames shall lie.
+
+    Returns:
+        The role's data, in the order of ``rows``.
+    """
+    index = {name: i for i, name in enumerate(classes)}
+    spectrograms = [_center(archive[utterance], max_frames) for utterance in rows["utterance"]]
+    n_frames = np.array([len(s) for s in spectrograms], dtype=np.int64)
+    offset = np.concatenate([[0], np.cumsum(n_frames)]).astype(np.int64)
+    frames = np.empty((int(offset[-1]), archive.n_bins), dtype=np.float32)
+    for first, spectrogram in zip(offset, spectrograms, strict=False):
+        frames[first : first + len(spectrogram)] = standardisation.apply(spectrogram)
+    return RoleData(
+        utterances=tuple(rows["utterance"]),
+        speakers=tuple(rows["speaker"]),
+        emotion=np.array([index[e] for e in rows["emotion"]], dtype=np.int64),
+        frames=torch.from_numpy(frames).to(device),
+        offset=offset[:-1],
+        n_frames=n_frames,
+    )
+
+
+def _center(spectrogram: np.ndarray, max_frames: int | None) -> np.ndarray:
+    """At most ``max_frames`` frames around the middle of a (T, F) spectrogram."""
+    if max_frames is None or len(spectrogram) <= max_frames:
+        return spectrogram
+    first = (len(spectrogram) - max_frames) // 2
+    return spectrogram[first : first + max_frames]
+
+
+def shuffled_batches(n_frames: np.ndarray, batch_size: int, *, seed: int, epoch: int) -> list[np.ndarray]:
+    """One epoch of batches of similar length, in random order.
+
+    The utterances are shuffled and cut into pools of ``POOL_BATCHES`` batches;
+    within a pool they are sorted by length. Nothing is drawn from a global
+    generator: an epoch's batches follow from seed and epoch alone, so that a
+    resumed training meets the same ones.
+
+    Args:
+        n_frames: frames of each utterance, (N,).
+        batch_size: utterances a batch, B; the epoch's last batches may have fewer.
+        seed: of the training.
+        epoch: number of the epoch.
+
+    Returns:
+        Index arrays that hold every utterance once.
+    """
+    generator = np.random.default_rng([seed, epoch])
+    order = generator.permutation(len(n_frames))
+    batches = []
+    for first in range(0, len(order), POOL_BATCHES * batch_size):
+        pool = order[first : first + POOL_BATCHES * batch_size]
+        pool = pool[np.argsort(n_frames[pool], kind="stable")]
+        batches += [pool[i : i + batch_size] for i in range(0, len(pool), batch_size)]
+    return [batches[i] for i in generator.permutation(len(batches))]
+
+
+def sorted_batches(n_frames: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
+    """All utterances once, shortest first: for scoring, where order does not matter."""
+    order = np.argsort(n_frames, kind="stable")
+    for first in range(0, len(order), batch_size):
+        yield order[first : first + batch_size]

@@ -1,0 +1,66 @@
+rule synthesize_corpus:
+    output:
+        audio=directory("results/corpora/audio/{corpus}"),
+        factors="results/corpora/factors/{corpus}.csv",
+    log:
+        "results/logs/corpora/{corpus}/synthesize_corpus.log",
+    benchmark:
+        "results/benchmarks/corpora/{corpus}/synthesize_corpus.jsonl"
+    params:
+        corpus=corpus_settings,
+        code=code_of("synthesize_corpus"),
+    script:
+        "../scripts/synthesize_corpus.py"
+
+
+rule make_manifest:
+    input:
+        synthesised_audio,
+    output:
+        manifest="results/corpora/manifests/{corpus}.csv",
+        notes="results/corpora/manifests/{corpus}.json",
+    log:
+        "results/logs/corpora/{corpus}/make_manifest.log",
+    benchmark:
+        "results/benchmarks/corpora/{corpus}/make_manifest.jsonl"
+    params:
+        root=corpus_root,
+        listing=corpus_listing,
+        corpus=corpus_settings,
+        code=manifest_code,
+    script:
+        "../scripts/make_manifest.py"
+
+
+rule make_folds:
+    input:
+        manifest=manifest_of_task,
+    output:
+        folds="results/corpora/folds/{task}.csv",
+    log:
+        "results/logs/corpora/{task}/make_folds.log",
+    benchmark:
+        "results/benchmarks/corpora/{task}/make_folds.jsonl"
+    params:
+        task=task_settings,
+        code=code_of("make_folds"),
+    script:
+        "../scripts/make_folds.py"
+
+
+rule audit_task:
+    input:
+        manifest=manifest_of_task,
+        notes=notes_of_task,
+        folds="results/corpora/folds/{task}.csv",
+    output:
+        audit="results/corpora/audits/{task}.json",
+    log:
+        "results/logs/corpora/{task}/audit_task.log",
+    benchmark:
+        "results/benchmarks/corpora/{task}/audit_task.jsonl"
+    params:
+        task=task_settings,
+        code=code_of("audit_task"),
+    script:
+        "../scripts/audit_task.py"

@@ -1,0 +1,17 @@
+rule extract_features:
+    input:
+        manifest="results/corpora/manifests/{corpus}.csv",
+        audio=synthesised_audio,
+    output:
+        archive=directory("results/features/{corpus}/{features}"),
+    log:
+        "results/logs/features/{corpus}/{features}/extract_features.log",
+    benchmark:
+        "results/benchmarks/features/{corpus}/{features}/extract_features.jsonl"
+    threads: 2
+    params:
+        root=corpus_root,
+        settings=feature_settings,
+        code=code_of("extract_features"),
+    script:
+        "../scripts/extract_features.py"

@@ -1,0 +1,15 @@
+"""rule make_folds: who is heard in which role, in every fold of a task."""
+
+from pathlib import Path
+
+from emofactors.config import TaskConfig
+from emofactors.corpora.manifest import read_manifest
+from emofactors.corpora.splits import make_folds, write_folds
+from emofactors.runlog import log_to
+
+log_to(snakemake.log[0])
+utterances = read_manifest(Path(snakemake.input.manifest))
+
+folds = make_folds(utterances, TaskConfig(**snakemake.params.task))
+
+write_folds(folds, Path(snakemake.output.folds))

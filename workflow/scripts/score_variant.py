@@ -1,0 +1,11 @@
+"""rule score_variant: the test predictions of all folds and seeds, counted and scored."""
+
+from emofactors.evaluation.scores import read_predictions, score_runs
+from emofactors.runlog import log_to
+
+log_to(snakemake.log[0])
+predictions = read_predictions(snakemake.input.predictions)
+
+scores = score_runs(predictions, snakemake.params.classes)
+
+scores.write(snakemake.output.scores, snakemake.output.confusion)

@@ -1,0 +1,50 @@
+"""rule train: fit one system on one fold, keep the best evaluation on dev, say what it predicts."""
+
+from pathlib import Path
+
+from emofactors.config import ComputeSettings, RunSettings
+from emofactors.corpora.splits import read_fold
+from emofactors.features.archive import FeatureArchive
+from emofactors.files import write_text_atomically
+from emofactors.runlog import log_to
+from emofactors.systems import build_system
+from emofactors.training.checkpoint import Checkpoint
+from emofactors.training.device import choose_device
+from emofactors.training.fit import fit, run_key
+from emofactors.training.predict import predict
+from emofactors.training.run import checkpoint_path, describe_run, describe_training_data, load_roles
+from emofactors.training.seeding import seed_everything
+
+log_to(snakemake.log[0])
+seed, params = int(snakemake.wildcards.seed), snakemake.params
+run, compute = RunSettings(**params.run), ComputeSettings(**params.compute)
+seed_everything(seed, compute.threads)
+device = choose_device(compute.device)
+fold = read_fold(Path(snakemake.input.folds), int(snakemake.wildcards.fold))
+roles = load_roles(fold, FeatureArchive(Path(snakemake.input.features)), params.classes, run, device)
+system = build_system(
+    snakemake.wildcards.system, params.arguments, describe_training_data(roles["train"], params.classes)
+).to(device)
+key = run_key([params.run, params.arguments, params.compute, seed], params.code, roles["train"], roles["dev"])
+checkpoint = Checkpoint(checkpoint_path(key))
+
+trained = fit(
+    system,
+    roles["train"],
+    roles["dev"],
+    run,
+    seed=seed,
+    precision=compute.precision,
+    checkpoint=checkpoint,
+)
+
+predictions = predict(
+    trained.system, roles, params.classes, batch_size=run.batch_size, precision=compute.precision
+)
+trained.save(Path(snakemake.output.model), Path(snakemake.output.history))
+predictions.save(Path(snakemake.output.predictions), Path(snakemake.output.embeddings))
+write_text_atomically(
+    Path(snakemake.output.run),
+    describe_run(trained, roles["train"], run=run, arguments=params.arguments, compute=compute, code=params.code),
+)
+checkpoint.remove()
