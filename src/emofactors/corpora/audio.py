@@ -36,11 +36,18 @@ class Waveform:
         return Waveform(self.samples[first:last], self.sample_rate_hz)
 
 
-def read_waveform(path: Path) -> Waveform:
-    """Read an audio file and mix its channels down to one.
+def wav_files(root: Path, pattern: str) -> list[Path]:
+    """The wav files of a layout's pattern, ordered, without the ``._x`` a mac puts beside each ``x``."""
+    return sorted(file for file in root.glob(pattern) if not file.name.startswith("."))
+
+
+def read_waveform(path: Path, start_s: float | None = None, end_s: float | None = None) -> Waveform:
+    """Read an audio file, or a part of it, and mix its channels down to one.
 
     Args:
         path: any file libsndfile decodes: wav, flac, ogg, mp3 and others.
+        start_s: where to begin; None: at the beginning.
+        end_s: where to end; None: at the end. Only what lies between is decoded.
 
     Returns:
         The mean of its channels at its own rate.
@@ -49,7 +56,13 @@ def read_waveform(path: Path) -> Waveform:
         InputError: if the file is missing or cannot be decoded.
     """
     try:
-        samples, sample_rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
+        with soundfile.SoundFile(path) as file:
+            first = 0 if start_s is None else min(round(start_s * file.samplerate), file.frames)
+            n_samples = -1 if end_s is None else max(round(end_s * file.samplerate) - first, 0)
+            if first > 0:
+                file.seek(first)
+            samples = file.read(n_samples, dtype="float32", always_2d=True)  # (n_samples, channels)
+            sample_rate_hz = file.samplerate
     except (soundfile.LibsndfileError, OSError) as error:
         reason = "is missing" if not Path(path).exists() else "cannot be decoded"
         raise InputError(f"{path}: {reason}, expected an audio file") from error

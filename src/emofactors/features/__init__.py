@@ -1,0 +1,1 @@
+"""Spectrograms of a corpus: from audio on disk to an archive that trainings read."""

@@ -1,0 +1,186 @@
+"""The archive of a corpus' features: shards of frames that are mapped into memory, and an index.
+
+``shard000.npy`` … hold frames x bins of many utterances end to end, float32;
+``index.csv`` says for each utterance in which shard it lies, from which frame
+on, and how many frames it has.
+"""
+
+import shutil
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import numpy as np
+import pandas as pd
+
+from emofactors.errors import InputError
+
+#: A shard is closed once it has this size.
+SHARD_BYTES = 256 * 2**20
+
+INDEX_COLUMNS = ("utterance", "shard", "offset", "n_frames")
+
+
+class FeatureArchive:
+    """Features of a corpus, read from disk only where they are looked at.
+
+    Args:
+        folder: a folder an :class:`ArchiveWriter` wrote.
+
+    Attributes:
+        folder: that folder.
+        utterances: their names, in the order of the manifest.
+        n_bins: frequency bins of one frame, F.
+
+    Raises:
+        InputError: if the index or a shard is missing, truncated, or does not fit the other.
+    """
+
+    folder: Path
+    utterances: tuple[str, ...]
+    n_bins: int
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        index = _read_index(self.folder / "index.csv")
+        shards = {name: _open_shard(self.folder / name) for name in index["shard"].unique()}
+        for name, rows in index.groupby("shard", sort=False):
+            _check_shard(self.folder / name, shards[name], rows)
+        bins = {frames.shape[1] for frames in shards.values()}
+        if len(bins) != 1:
+            raise InputError(f"{self.folder}: shards have {sorted(bins)} bins, expected the same in each")
+        self.n_bins = bins.pop()
+        self.utterances = tuple(index["utterance"])
+        self._frames = {
+            row.utterance: shards[row.shard][row.offset : row.offset + row.n_frames] for row in index.itertuples()
+        }
+
+    def __getitem__(self, utterance: str) -> np.ndarray:
+        """Features of one utterance, (T, F) float32: a read-only view of the file."""
+        if utterance not in self._frames:
+            raise InputError(f"{self.folder}: has no utterance {utterance!r}, expected one of its index")
+        return self._frames[utterance]
+
+    def n_frames(self, utterance: str) -> int:
+        """Frames of one utterance, T."""
+        return len(self[utterance])
+
+
+class ArchiveWriter:
+    """Writes an archive utterance by utterance; frames go to disk at once.
+
+    A context manager. The archive appears under its name when it is whole; an
+    error or a killed job leaves nothing there.
+
+    Args:
+        folder: where the archive shall be; must not exist, or be empty.
+        n_bins: frequency bins of one frame, F.
+        shard_bytes: size at which a shard is closed.
+
+    Raises:
+        InputError: if ``folder`` holds something already.
+    """
+
+    def __init__(self, folder: Path, n_bins: int, *, shard_bytes: int = SHARD_BYTES) -> None:
+        self.folder = Path(folder)
+        self.n_bins = n_bins
+        self.shard_bytes = shard_bytes
+        self._unfinished = self.folder.with_name(f".{self.folder.name}.part")
+        self._index: list[tuple[str, str, int, int]] = []
+        self._n_shards = 0
+        self._shard: BinaryIO | None = None
+        self._n_frames = 0  # of the open shard
+
+    def __enter__(self) -> Self:
+        if self.folder.exists() and any(self.folder.iterdir()):
+            raise InputError(f"{self.folder}: exists already, expected a folder yet to be written")
+        shutil.rmtree(self._unfinished, ignore_errors=True)  # left behind by a killed job
+        self._unfinished.mkdir(parents=True)
+        return self
+
+    def add(self, utterance: str, features: np.ndarray) -> None:
+        """Append the features of one utterance, (T, F) float32."""
+        if features.dtype != np.float32 or features.ndim != 2 or features.shape[1] != self.n_bins:
+            raise ValueError(
+                f"features are {features.dtype} of shape {features.shape}, expected float32 (T, {self.n_bins})"
+            )
+        if self._shard is None:
+            self._open_shard()
+        self._shard.write(np.ascontiguousarray(features).data)
+        self._index.append((utterance, Path(self._shard.name).name, self._n_frames, len(features)))
+        self._n_frames += len(features)
+        if self._shard.tell() >= self.shard_bytes:
+            self._close_shard()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._shard is not None:
+            self._close_shard()
+        if kind is not None:
+            shutil.rmtree(self._unfinished)
+            return
+        index = pd.DataFrame(self._index, columns=list(INDEX_COLUMNS))
+        index.to_csv(self._unfinished / "index.csv", index=False, lineterminator="\n")
+        self._unfinished.rename(self.folder)
+
+    def _open_shard(self) -> None:
+        self._shard = (self._unfinished / f"shard{self._n_shards:03d}.npy").open("wb")
+        self._n_shards += 1
+        self._n_frames = 0
+        self._write_header()
+
+    def _close_shard(self) -> None:
+        self._shard.seek(0)
+        self._write_header()
+        self._shard.close()
+        self._shard = None
+
+    def _write_header(self) -> None:
+        """The header of a .npy file; numpy leaves room in it, so it keeps its length when frames are added."""
+        header = {"descr": "<f4", "fortran_order": False, "shape": (self._n_frames, self.n_bins)}
+        np.lib.format.write_array_header_1_0(self._shard, header)
+
+
+def _read_index(path: Path) -> pd.DataFrame:
+    """The index, every utterance once."""
+    try:
+        index = pd.read_csv(
+            path,
+            dtype={"utterance": str, "shard": str, "offset": np.int64, "n_frames": np.int64},
+            keep_default_na=False,
+        )
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: is missing, expected the index of a feature archive") from error
+    except ValueError as error:
+        raise InputError(f"{path}: cannot be read ({error}), expected the index of a feature archive") from error
+    if tuple(index.columns) != INDEX_COLUMNS:
+        raise InputError(f"{path}: has columns {list(index.columns)}, expected {list(INDEX_COLUMNS)}")
+    if index.empty:
+        raise InputError(f"{path}: is empty, expected a row an utterance")
+    twice = index.loc[index["utterance"].duplicated(), "utterance"]
+    if len(twice):
+        raise InputError(f"{path}: utterance {twice.iloc[0]!r} is there twice, expected once")
+    return index
+
+
+def _open_shard(path: Path) -> np.ndarray:
+    """Frames of a shard, (sum of T, F), mapped into memory read-only."""
+    try:
+        frames = np.load(path, mmap_mode="r")
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: is missing, expected a shard named in index.csv") from error
+    except (ValueError, EOFError, OSError) as error:
+        raise InputError(f"{path}: is truncated or damaged ({error}); expected a whole shard") from error
+    if frames.dtype != np.float32 or frames.ndim != 2:
+        raise InputError(f"{path}: is {frames.dtype} of shape {frames.shape}, expected float32 (T, F)")
+    return np.asarray(frames)  # still the mapped file, without the cost of the memmap class
+
+
+def _check_shard(path: Path, frames: np.ndarray, rows: pd.DataFrame) -> None:
+    """Whether the rows of the index cover the frames of their shard, one after the other."""
+    ends = rows["n_frames"].cumsum()
+    if (rows["offset"] != ends - rows["n_frames"]).any() or (rows["n_frames"] < 1).any():
+        raise InputError(f"{path}: utterances do not follow each other in index.csv; expected no gap")
+    if ends.iloc[-1] != len(frames):
+        raise InputError(f"{path}: has {len(frames)} frames, expected {ends.iloc[-1]} as in index.csv")

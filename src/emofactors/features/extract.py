@@ -1,0 +1,144 @@
+"""Features of a whole corpus: decode, resample, transform, store."""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+import torch
+
+from emofactors.config import FeatureSettings
+from emofactors.corpora.audio import read_waveform
+from emofactors.errors import InputError
+from emofactors.features.archive import ArchiveWriter
+from emofactors.features.audio import resampled
+from emofactors.features.spectrogram import log_spectrograms, shortest_waveform
+
+logger = logging.getLogger(__name__)
+
+#: Utterances are transformed together up to this much audio: enough for the work to outweigh Python's
+#: share of it, little enough to keep every thread busy with a small corpus.
+GROUP_S = 20.0
+
+#: Seconds between two lines of progress.
+PROGRESS_S = 5.0
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class _Utterance:
+    """Where an utterance lies; times are None where the whole file is meant."""
+
+    name: str
+    path: Path
+    start_s: float | None
+    end_s: float | None
+    duration_s: float
+
+
+def extract(manifest: pd.DataFrame, root: Path, settings: FeatureSettings, folder: Path, threads: int) -> None:
+    """Write the features of every utterance of a corpus.
+
+    Groups of utterances are worked on in threads: decoding, resampling and
+    transforms run outside of the interpreter's lock. Groups follow from the
+    manifest alone and are stored in its order, so the archive's bytes do not
+    depend on ``threads``. Memory holds a few groups, whatever the corpus.
+
+    Args:
+        manifest: the utterances: columns utterance, path, start_s, end_s, duration_s.
+        root: folder the paths are relative to.
+        settings: what the features are.
+        folder: where the archive shall be; it appears when it is whole.
+        threads: groups worked on at the same time.
+
+    Raises:
+        InputError: if an utterance is missing, cannot be decoded, is shorter than a window's half,
+            or has features that are not finite; if ``folder`` holds something already.
+    """
+    utterances = [
+        _Utterance(row.utterance, Path(root) / row.path, _time(row.start_s), _time(row.end_s), row.duration_s)
+        for row in manifest.itertuples()
+    ]
+    threads_of_torch = torch.get_num_threads()
+    done, began = 0, time.monotonic()
+    said = began
+    try:
+        with (
+            ArchiveWriter(folder, settings.n_bins) as archive,
+            # One thread of torch in each of ours: bytes do not vary, and threads do not crowd each other.
+            ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool,
+        ):
+            groups = list(_groups(utterances))
+            made = _in_order(pool, lambda group: _features(group, settings), groups, ahead=2 * threads)
+            for group, features in zip(groups, made, strict=True):
+                for utterance, spectrogram in zip(group, features, strict=True):
+                    archive.add(utterance.name, spectrogram)
+                done += len(group)
+                if time.monotonic() - said > PROGRESS_S:
+                    said = time.monotonic()
+                    logger.info("features of %d of %d utterances", done, len(utterances))
+    finally:
+        torch.set_num_threads(threads_of_torch)
+    hours = sum(utterance.duration_s for utterance in utterances) / 3600
+    logger.info("features of %d utterances, %.2f h, in %.1f s", done, hours, time.monotonic() - began)
+
+
+def _time(time_s: float) -> float | None:
+    return None if np.isnan(time_s) else time_s
+
+
+def _groups(utterances: Iterable[_Utterance]) -> Iterator[list[_Utterance]]:
+    """Neighbours of the manifest, up to ``GROUP_S`` of audio together; a longer utterance is alone."""
+    group, group_s = [], 0.0
+    for utterance in utterances:
+        if group and group_s + utterance.duration_s > GROUP_S:
+            yield group
+            group, group_s = [], 0.0
+        group.append(utterance)
+        group_s += utterance.duration_s
+    if group:
+        yield group
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, work: Callable[[Given], Made], given: Iterable[Given], *, ahead: int
+) -> Iterator[Made]:
+    """Results in the order of what was given, with at most ``ahead`` of them waiting in memory."""
+    waiting: deque[Future[Made]] = deque()
+    for item in given:
+        if len(waiting) == ahead:
+            yield waiting.popleft().result()
+        waiting.append(pool.submit(work, item))
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _features(group: list[_Utterance], settings: FeatureSettings) -> list[np.ndarray]:
+    """Features of some utterances, each (T, F)."""
+    spectrograms = log_spectrograms([_samples(utterance, settings) for utterance in group], settings)
+    for utterance, spectrogram in zip(group, spectrograms, strict=True):
+        if not np.isfinite(spectrogram).all():
+            raise InputError(
+                f"{utterance.path}: features of utterance {utterance.name!r} are not finite; expected finite audio"
+            )
+    return spectrograms
+
+
+def _samples(utterance: _Utterance, settings: FeatureSettings) -> np.ndarray:
+    """Samples of one utterance at the features' rate."""
+    waveform = read_waveform(utterance.path, utterance.start_s, utterance.end_s)
+    samples = resampled(waveform, settings.sample_rate_hz).samples
+    if len(samples) < shortest_waveform(settings):
+        raise InputError(
+            f"{utterance.path}: utterance {utterance.name!r} has {len(samples)} samples at "
+            f"{settings.sample_rate_hz} Hz, expected at least {shortest_waveform(settings)}"
+        )
+    return samples
