@@ -29,7 +29,7 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 
 class Synthesizer:
-    """One loaded eSpeak NG; what it says depends on what it said before.
+    """One loaded eSpeak NG; what it says depends on what it said before, and on nothing else.
 
     Args:
         library: shared library of eSpeak NG, loaded by nobody else.
@@ -45,6 +45,8 @@ class Synthesizer:
         if rate != SAMPLE_RATE_HZ:
             raise InputError(f"{data}: eSpeak NG starts with {rate}, expected {SAMPLE_RATE_HZ} Hz")
         self._library.espeak_SetSynthCallback(self._callback)
+        # It seeds the noise of breathy voices by the clock.
+        self._library.espeak_ng_SetRandSeed(ctypes.c_long(0))
 
     def _keep(self, samples: "ctypes._Pointer[ctypes.c_short]", n_samples: int, _events: int) -> int:
         """Copy what eSpeak hands over; 0 asks for more."""
@@ -68,8 +70,8 @@ class Synthesizer:
         Raises:
             InputError: if eSpeak does not know the voice, or the text has nothing to say.
         """
-        variant = voice.partition("+")[2]
-        known = not variant or (self._data / "voices" / "!v" / variant).is_file()
+        _, plus, variant = voice.partition("+")
+        known = not plus or (self._data / "voices" / "!v" / variant).is_file()
         # A variant eSpeak does not know it leaves out without a word.
         if not known or self._library.espeak_SetVoiceByName(voice.encode()) != 0:
             raise InputError(f"voice {voice!r} is unknown to eSpeak NG, expected one like en-us+f2")

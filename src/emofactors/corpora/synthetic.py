@@ -46,7 +46,7 @@ def synthesize(settings: SynthesisSettings, folder: Path) -> pd.DataFrame:
 
     Args:
         settings: voices, sentences, and the distributions of the factors.
-        folder: existing folder for the wav files, 16 bit at 22,050 Hz.
+        folder: folder for the wav files, made if it is not there; 16 bit at 22,050 Hz.
 
     Returns:
         The true factors, columns ``FACTOR_COLUMNS``, in the order of ``utterance``.
@@ -55,6 +55,7 @@ def synthesize(settings: SynthesisSettings, folder: Path) -> pd.DataFrame:
         InputError: if eSpeak does not know a voice, or a waveform is too loud for 16 bits.
     """
     factors = draw_factors(settings)
+    folder.mkdir(parents=True, exist_ok=True)
     for voice, spoken in factors.groupby("voice", sort=False):
         with fresh_synthesizer() as synthesizer:
             for row in spoken.itertuples():
