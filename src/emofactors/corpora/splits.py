@@ -15,6 +15,7 @@ import pandas as pd
 
 from emofactors.config import TaskConfig
 from emofactors.errors import InputError
+from emofactors.files import write_text_atomically
 
 FOLD_COLUMNS = ("utterance", "speaker", "emotion", "fold", "role")
 
@@ -105,7 +106,7 @@ def make_folds(utterances: pd.DataFrame, task: TaskConfig) -> pd.DataFrame:
 
 def write_folds(folds: pd.DataFrame, path: Path) -> None:
     """Write the folds of a task as CSV: UTF-8, one column order."""
-    folds.to_csv(path, columns=list(FOLD_COLUMNS), index=False, lineterminator="\n")
+    write_text_atomically(path, folds.to_csv(columns=list(FOLD_COLUMNS), index=False, lineterminator="\n"))
 
 
 def read_folds(path: Path) -> pd.DataFrame:

@@ -1,0 +1,399 @@
+"""The audit of a task: what its roles share, whatever made its folds.
+
+The folds are held against the manifest: an utterance or its audio in two
+roles is a leak under any protocol, a speaker in two roles is one where the task
+claims unseen speakers. Shared texts leak nothing a protocol promised; they are
+counted, since a system may have learnt how a sentence sounds.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from emofactors.config import TaskConfig
+from emofactors.corpora.splits import ROLES
+from emofactors.errors import InputError
+
+#: Findings of one kind that are listed; the others are counted.
+_N_LISTED = 20
+
+
+@dataclass(frozen=True)
+class RoleFigures:
+    """One role of one fold.
+
+    Attributes:
+        n_utterances: its utterances.
+        speakers: names of its speakers.
+        class_counts: utterances of each class of the task, also where there is none.
+    """
+
+    n_utterances: int
+    speakers: tuple[str, ...]
+    class_counts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What two roles of one fold have in common.
+
+    Attributes:
+        n_utterances: utterances in both.
+        n_audio_pairs: pairs of utterances, one of each role, with the same or overlapping audio.
+        speakers: names of the speakers in both.
+        n_texts: texts in both.
+        text_fraction: utterances of the second role whose text is heard in the first, of those with a
+            known text, in [0, 1]; None if no text is known.
+    """
+
+    n_utterances: int
+    n_audio_pairs: int
+    speakers: tuple[str, ...]
+    n_texts: int
+    text_fraction: float | None
+
+
+@dataclass(frozen=True)
+class FoldFigures:
+    """One fold.
+
+    Attributes:
+        fold: its number, from 0.
+        roles: role -> figures.
+        shared: ``train/dev``, ``train/test`` and ``dev/test`` -> what the two share.
+    """
+
+    fold: int
+    roles: dict[str, RoleFigures]
+    shared: dict[str, Shared]
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What is to be known of a task before a number of it is believed.
+
+    Attributes:
+        failures: why no score of the task may be trusted, one line each.
+        warnings: what a reader of its scores should know, one line each.
+        protocol: the protocol in words.
+        speaker_independent: whether the task claims unseen test speakers.
+        n_utterances: utterances of the task's classes.
+        n_test_utterances: those that are test in some fold.
+        n_speakers: speakers of these utterances.
+        n_folds: number of folds.
+        class_counts: utterances of each class.
+        heard_speaker_fraction: test utterances whose speaker is heard in training, over all folds, in
+            [0, 1]; None if nothing is test.
+        heard_text_fraction: test utterances whose text is heard in training, of those with a known
+            text, over all folds, in [0, 1]; None if there is none.
+        corpus: the notes of the corpus: title, licence, whether it is whole, what was dropped and why.
+        folds: the figures of each fold.
+    """
+
+    failures: tuple[str, ...]
+    warnings: tuple[str, ...]
+    protocol: str
+    speaker_independent: bool
+    n_utterances: int
+    n_test_utterances: int
+    n_speakers: int
+    n_folds: int
+    class_counts: dict[str, int]
+    heard_speaker_fraction: float | None
+    heard_text_fraction: float | None
+    corpus: dict[str, Any]
+    folds: tuple[FoldFigures, ...]
+
+    @property
+    def verdict(self) -> Literal["pass", "fail"]:
+        """``fail`` if there is a failure; warnings pass."""
+        return "fail" if self.failures else "pass"
+
+    def to_json(self) -> str:
+        """The audit as text: verdict first, then the fields in their order."""
+        content = {"verdict": self.verdict} | asdict(self)
+        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+    def stop_if_failed(self) -> None:
+        """Stop a job whose task failed.
+
+        Raises:
+            InputError: if there is a failure, with all of them.
+        """
+        if self.failures:
+            raise InputError("\n".join(self.failures))
+
+
+def audit_task(
+    folds: pd.DataFrame, utterances: pd.DataFrame, task: TaskConfig, corpus_notes: Mapping[str, Any]
+) -> Audit:
+    """Hold the folds of a task against the manifest of its corpus.
+
+    Args:
+        folds: the folds, columns ``splits.FOLD_COLUMNS``.
+        utterances: manifest of the task's corpus, columns ``manifest.MANIFEST_COLUMNS``.
+        task: the task, with what it claims.
+        corpus_notes: what ``manifest.Manifest.notes`` says of the corpus; ``title``, ``utterances``,
+            ``whole`` (None if no size was published) and ``dropped`` (pairs of path and reason) are read.
+
+    Returns:
+        The audit.
+
+    Raises:
+        InputError: if the manifest has no row of an utterance of the folds.
+    """
+    unknown = set(folds["utterance"]) - set(utterances["utterance"])
+    if unknown:
+        raise InputError(
+            f"folds: {len(unknown)} utterance(s) are not in the manifest, {min(unknown)!r} is one; "
+            "expected folds made from this manifest"
+        )
+    heard = utterances[utterances["utterance"].isin(folds["utterance"])].reset_index(drop=True)
+    # Speakers are the manifest's, so that the audit does not rest on what it is to check.
+    rows = folds[["utterance", "emotion", "fold", "role"]].merge(
+        heard[["utterance", "speaker", "text"]], on="utterance"
+    )
+    by_fold = [(int(number), fold) for number, fold in rows.groupby("fold")]
+    same_audio = _same_audio(heard)
+    pairs = [_roles_of_pairs(same_audio, fold) for _, fold in by_fold]
+
+    heard_speaker = _heard_in_training(by_fold, "speaker")
+    heard_text = _heard_in_training(by_fold, "text")
+    classes = folds.drop_duplicates("utterance")["emotion"].value_counts()
+    return Audit(
+        failures=(
+            *_listed(_utterances_in_two_roles(by_fold), "utterances in two roles"),
+            *_listed(_audio_in_two_roles(by_fold, pairs), "audio in two roles"),
+            *_listed(_speakers_in_two_roles(by_fold) if task.speaker_independent else [], "speakers in two roles"),
+            *_listed(_missing_classes(by_fold, task, ("train",)), "missing classes"),
+        ),
+        warnings=(
+            *_warnings_of_corpus(corpus_notes),
+            *_warnings_of_claim(task, heard_speaker),
+            *_listed(_audio_twice_in_a_role(pairs), "audio twice in a role"),
+            *_listed(_missing_classes(by_fold, task, ("dev", "test")), "missing classes"),
+        ),
+        protocol=task.protocol_words,
+        speaker_independent=task.speaker_independent,
+        n_utterances=len(heard),
+        n_test_utterances=int(rows.loc[rows["role"] == "test", "utterance"].nunique()),
+        n_speakers=int(heard["speaker"].nunique()),
+        n_folds=len(by_fold),
+        class_counts={noun: int(classes.get(noun, 0)) for noun in task.classes},
+        heard_speaker_fraction=_fraction(heard_speaker.sum(), len(heard_speaker)),
+        heard_text_fraction=_fraction(heard_text.sum(), len(heard_text)),
+        corpus=dict(corpus_notes),
+        folds=tuple(
+            _figures(number, fold, fold_pairs, task)
+            for (number, fold), fold_pairs in zip(by_fold, pairs, strict=True)
+        ),
+    )
+
+
+# --- figures -------------------------------------------------------------------------------------------------
+
+
+def _figures(number: int, fold: pd.DataFrame, pairs: pd.DataFrame, task: TaskConfig) -> FoldFigures:
+    """The figures of one fold."""
+    by_role = {role: fold[fold["role"] == role] for role in ROLES}
+    return FoldFigures(
+        fold=number,
+        roles={role: _role_figures(rows, task) for role, rows in by_role.items()},
+        shared={
+            f"{first}/{second}": _shared(by_role[first], by_role[second], _between(pairs, first, second))
+            for first, second in combinations(ROLES, 2)
+        },
+    )
+
+
+def _role_figures(rows: pd.DataFrame, task: TaskConfig) -> RoleFigures:
+    """The figures of one role."""
+    counts = rows["emotion"].value_counts()
+    return RoleFigures(
+        n_utterances=len(rows),
+        speakers=tuple(sorted(set(rows["speaker"]))),
+        class_counts={noun: int(counts.get(noun, 0)) for noun in task.classes},
+    )
+
+
+def _shared(first: pd.DataFrame, second: pd.DataFrame, pairs: pd.DataFrame) -> Shared:
+    """What the rows of two roles have in common."""
+    known = second.loc[second["text"] != "", "text"]
+    return Shared(
+        n_utterances=len(set(first["utterance"]) & set(second["utterance"])),
+        n_audio_pairs=len(pairs),
+        speakers=tuple(sorted(set(first["speaker"]) & set(second["speaker"]))),
+        n_texts=len(set(first["text"]) & set(known)),
+        text_fraction=_fraction(known.isin(first["text"]).sum(), len(known)),
+    )
+
+
+def _heard_in_training(by_fold: list[tuple[int, pd.DataFrame]], column: str) -> pd.Series:
+    """Of every test utterance of every fold whose ``column`` is known: whether training has the same."""
+    parts = [pd.Series(dtype=bool)]
+    for _, fold in by_fold:
+        train, test = (fold.loc[fold["role"] == role, column] for role in ("train", "test"))
+        parts.append(test[test != ""].isin(train))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _fraction(part: int, whole: int) -> float | None:
+    """Part of a whole to six digits; None of nothing."""
+    return round(float(part / whole), 6) if whole else None
+
+
+# --- the same audio ------------------------------------------------------------------------------------------
+
+
+def _same_audio(utterances: pd.DataFrame) -> pd.DataFrame:
+    """Pairs of utterances with the same samples, or with parts of one recording that overlap.
+
+    Returns:
+        Columns ``first`` and ``second``, names in their order, and ``why``.
+    """
+    names = utterances[["utterance"]]
+    same_samples = _overlapping(names.assign(of=utterances["audio_sha256"], start=0.0, end=1.0))
+    # No times: the utterance is the whole recording.
+    start, end = utterances["start_s"].fillna(0.0), utterances["end_s"].fillna(np.inf)
+    same_time = _overlapping(names.assign(of=utterances["path"], start=start, end=end))
+    pairs = pd.concat(
+        [
+            same_samples.assign(why="the same audio"),
+            same_time.assign(why="overlapping audio of " + same_time["of"]),
+        ]
+    )
+    return pairs.drop_duplicates(["first", "second"]).sort_values(["first", "second"])[["first", "second", "why"]]
+
+
+def _overlapping(spans: pd.DataFrame) -> pd.DataFrame:
+    """All pairs of spans ``start`` to ``end`` of the same ``of`` that overlap."""
+    spans = spans.sort_values(["of", "start", "utterance"], ignore_index=True)
+    found = [spans[["of", "utterance"]].head(0).assign(other="")]
+    # Ordered by start, the spans a span overlaps follow it without a gap: once no span overlaps the
+    # one ``lag`` rows later, none overlaps one that is further.
+    for lag in range(1, len(spans)):
+        later = spans.shift(-lag)
+        overlap = (spans["of"] == later["of"]) & (later["start"] < spans["end"])
+        if not overlap.any():
+            break
+        found.append(spans.loc[overlap, ["of", "utterance"]].assign(other=later["utterance"]))
+    pairs = pd.concat(found, ignore_index=True)
+    names = np.sort(pairs[["utterance", "other"]].to_numpy(dtype=object), axis=1)
+    return pd.DataFrame({"of": pairs["of"], "first": names[:, 0], "second": names[:, 1]})
+
+
+def _roles_of_pairs(same_audio: pd.DataFrame, fold: pd.DataFrame) -> pd.DataFrame:
+    """The pairs of same audio that are both in a fold, with the role of each."""
+    role_of = fold.drop_duplicates("utterance").set_index("utterance")["role"]
+    roles = same_audio.assign(
+        role_of_first=same_audio["first"].map(role_of), role_of_second=same_audio["second"].map(role_of)
+    )
+    return roles.dropna(subset=["role_of_first", "role_of_second"])
+
+
+def _between(pairs: pd.DataFrame, role: str, other: str) -> pd.DataFrame:
+    """The pairs with one utterance in each of two roles."""
+    forward = (pairs["role_of_first"] == role) & (pairs["role_of_second"] == other)
+    backward = (pairs["role_of_first"] == other) & (pairs["role_of_second"] == role)
+    return pairs[forward | backward]
+
+
+# --- findings, one line each ---------------------------------------------------------------------------------
+
+
+def _utterances_in_two_roles(by_fold: list[tuple[int, pd.DataFrame]]) -> list[str]:
+    """Utterances that stand twice in a fold."""
+    lines = []
+    for number, fold in by_fold:
+        twice = fold[fold["utterance"].duplicated(keep=False)]
+        for utterance, roles in twice.groupby("utterance")["role"]:
+            lines.append(
+                f"fold {number}: utterance {utterance} is in {' and '.join(sorted(roles, key=ROLES.index))}; "
+                "expected one role, once"
+            )
+    return lines
+
+
+def _audio_in_two_roles(by_fold: list[tuple[int, pd.DataFrame]], pairs: list[pd.DataFrame]) -> list[str]:
+    """Pairs of same audio whose utterances have different roles."""
+    return [
+        f"fold {number}: {pair.first} ({pair.role_of_first}) and {pair.second} ({pair.role_of_second}) "
+        f"have {pair.why}; expected them in one role"
+        for (number, _), fold_pairs in zip(by_fold, pairs, strict=True)
+        for pair in fold_pairs[fold_pairs["role_of_first"] != fold_pairs["role_of_second"]].itertuples()
+    ]
+
+
+def _speakers_in_two_roles(by_fold: list[tuple[int, pd.DataFrame]]) -> list[str]:
+    """Speakers in two roles of a fold, with an utterance of each."""
+    lines = []
+    for number, fold in by_fold:
+        example = {
+            role: fold[fold["role"] == role].groupby("speaker")["utterance"].min().to_dict() for role in ROLES
+        }
+        for role, other in combinations(ROLES, 2):
+            for speaker in sorted(example[role].keys() & example[other].keys()):
+                lines.append(
+                    f"fold {number}: speaker {speaker} is in {role} ({example[role][speaker]}) and {other} "
+                    f"({example[other][speaker]}); expected one role, as the task claims unseen speakers"
+                )
+    return lines
+
+
+def _missing_classes(
+    by_fold: list[tuple[int, pd.DataFrame]], task: TaskConfig, roles: tuple[str, ...]
+) -> list[str]:
+    """Classes without an utterance in a role; all_train has but one role to miss them in."""
+    lines = []
+    for number, fold in by_fold:
+        for role in roles if task.protocol != "all_train" else set(roles) & {"train"}:
+            spoken = set(fold.loc[fold["role"] == role, "emotion"])
+            missing = [noun for noun in task.classes if noun not in spoken]
+            if missing:
+                lines.append(f"fold {number}: {role} has no utterance of {', '.join(missing)}")
+    return lines
+
+
+def _audio_twice_in_a_role(pairs: list[pd.DataFrame]) -> list[str]:
+    """Pairs of same audio within a role, and in how many folds."""
+    n_folds = Counter()
+    for fold_pairs in pairs:
+        within = fold_pairs[fold_pairs["role_of_first"] == fold_pairs["role_of_second"]]
+        n_folds.update(zip(within["first"], within["second"], within["why"], strict=True))
+    return [
+        f"{first} and {second} have {why}, and the same role in {n} of {len(pairs)} fold(s)"
+        for (first, second, why), n in sorted(n_folds.items())
+    ]
+
+
+def _warnings_of_corpus(corpus: Mapping[str, Any]) -> list[str]:
+    """What keeps the corpus from being the published one."""
+    lines = []
+    if corpus["whole"] is False:
+        lines.append(
+            f"{corpus['title']} is a subset here, {corpus['utterances']} utterances: "
+            "no score of it stands beside one of the whole corpus"
+        )
+    if corpus["dropped"]:
+        lines.append(f"{len(corpus['dropped'])} utterance(s) were dropped for their audio: see corpus, dropped")
+    return lines
+
+
+def _warnings_of_claim(task: TaskConfig, heard_speaker: pd.Series) -> list[str]:
+    """How far a speaker-dependent task tests voices it was trained on."""
+    if task.speaker_independent or not heard_speaker.any():
+        return []
+    heard = f"{heard_speaker.sum()} of {len(heard_speaker)}"
+    return [f"the task is speaker-dependent: training hears the speakers of {heard} test utterances"]
+
+
+def _listed(lines: list[str], kind: str) -> list[str]:
+    """The first findings of a kind, and how many more there are."""
+    more = len(lines) - _N_LISTED
+    return lines[:_N_LISTED] + ([f"and {more} more: {kind}"] if more > 0 else [])

@@ -1,0 +1,263 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from emofactors.config import TaskConfig
+from emofactors.corpora.audit import audit_task
+from emofactors.corpora.splits import make_folds
+from emofactors.errors import InputError
+
+WHOLE = {"title": "Acted", "licence": "CC0-1.0", "utterances": 48, "whole": True, "dropped": []}
+
+
+def task_of(**changes):
+    groups = {"protocol": "speaker_groups", "folds": 3, "dev_speakers": 1}
+    return TaskConfig(**({"corpus": "acted", "classes": ["anger", "sadness"]} | (changes or groups)))
+
+
+def manifest():
+    """Six speakers, two of a session, each four texts in two emotions; every recording is its own."""
+    rows = [
+        {
+            "utterance": f"s{speaker}_{emotion}_{take}",
+            "path": f"s{speaker}_{emotion}_{take}.wav",
+            "start_s": np.nan,
+            "end_s": np.nan,
+            "speaker": f"s{speaker}",
+            "gender": ("female", "male")[speaker % 2],
+            "session": f"Ses0{speaker // 2}",
+            "text": f"t{take}",
+            "emotion": emotion,
+            "audio_sha256": f"digest of s{speaker}_{emotion}_{take}",
+        }
+        for speaker in range(6)
+        for emotion in ("anger", "sadness")
+        for take in range(4)
+    ]
+    return pd.DataFrame(rows, index=[row["utterance"] for row in rows])
+
+
+def folds_of(roles):
+    """One fold by hand: utterance -> role."""
+    table = pd.DataFrame({"utterance": list(roles), "role": list(roles.values())})
+    parts = table["utterance"].str.split("_", expand=True)
+    return table.assign(speaker=parts[0], emotion=parts[1], fold=0)
+
+
+def all_of(speakers, role):
+    """Both emotions of some speakers in one role."""
+    return {f"{speaker}_{emotion}_0": role for speaker in speakers for emotion in ("anger", "sadness")}
+
+
+CLEAN = all_of(["s0", "s1"], "train") | all_of(["s2"], "dev") | all_of(["s3"], "test")
+HOLDOUT = {
+    "protocol": "holdout",
+    "column": "speaker",
+    "dev": ["s2"],
+    "test": ["s3"],
+    "claims_unseen_speakers": True,
+}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"protocol": "leave_one_speaker_out", "folds": 6, "dev_speakers": 2},
+        {"protocol": "speaker_groups", "folds": 3, "dev_speakers": 2},
+        {"protocol": "leave_one_session_out", "folds": 3},
+        {"protocol": "stratified_random", "strata": ["emotion"]},
+        HOLDOUT,
+        {"protocol": "all_train"},
+    ],
+    ids=lambda changes: changes["protocol"],
+)
+def test_folds_of_every_protocol_pass(changes):
+    task = task_of(**changes)
+    audit = audit_task(make_folds(manifest(), task), manifest(), task, WHOLE)
+    assert audit.failures == ()
+    assert audit.verdict == "pass"
+    assert audit.n_folds == task.n_folds == len(audit.folds)
+    assert (audit.n_utterances, audit.n_speakers) == (48, 6)
+    audit.stop_if_failed()
+
+
+def test_figures_are_those_of_the_folds():
+    audit = audit_task(folds_of(CLEAN), manifest(), task_of(**HOLDOUT), WHOLE)
+    assert (audit.n_utterances, audit.n_test_utterances, audit.n_speakers, audit.n_folds) == (8, 2, 4, 1)
+    assert audit.class_counts == {"anger": 4, "sadness": 4}
+    fold = audit.folds[0]
+    assert list(fold.roles) == ["train", "dev", "test"]
+    assert fold.roles["train"].speakers == ("s0", "s1")
+    assert fold.roles["train"].class_counts == {"anger": 2, "sadness": 2}
+    assert list(fold.shared) == ["train/dev", "train/test", "dev/test"]
+    assert fold.shared["train/test"].speakers == ()
+    assert fold.shared["train/test"].n_texts == 1
+
+
+def test_an_utterance_in_two_roles_fails_with_its_name():
+    folds = pd.concat([folds_of(CLEAN), folds_of({"s0_anger_0": "test"})])
+    audit = audit_task(folds, manifest(), task_of(**(HOLDOUT | {"claims_unseen_speakers": False})), WHOLE)
+    assert audit.verdict == "fail"
+    assert audit.failures == ("fold 0: utterance s0_anger_0 is in train and test; expected one role, once",)
+    assert audit.folds[0].shared["train/test"].n_utterances == 1
+
+
+@pytest.mark.parametrize("claims_unseen_speakers", [True, False])
+def test_the_same_audio_in_two_roles_fails_with_the_pair_named(claims_unseen_speakers):
+    utterances = manifest()
+    utterances.loc["s3_anger_0", "audio_sha256"] = utterances.loc["s1_anger_0", "audio_sha256"]
+    task = task_of(**(HOLDOUT | {"claims_unseen_speakers": claims_unseen_speakers}))
+    audit = audit_task(folds_of(CLEAN), utterances, task, WHOLE)
+    assert audit.failures == (
+        "fold 0: s1_anger_0 (train) and s3_anger_0 (test) have the same audio; expected them in one role",
+    )
+    assert audit.folds[0].shared["train/test"].n_audio_pairs == 1
+    assert audit.folds[0].shared["train/dev"].n_audio_pairs == 0
+    with pytest.raises(InputError, match="s1_anger_0"):
+        audit.stop_if_failed()
+
+
+def test_the_same_audio_within_a_role_is_a_warning_with_the_pair_named():
+    utterances = manifest()
+    utterances.loc["s1_anger_0", "audio_sha256"] = utterances.loc["s0_anger_0", "audio_sha256"]
+    audit = audit_task(folds_of(CLEAN), utterances, task_of(**HOLDOUT), WHOLE)
+    assert audit.verdict == "pass"
+    assert audit.warnings == (
+        "s0_anger_0 and s1_anger_0 have the same audio, and the same role in 1 of 1 fold(s)",
+    )
+
+
+def segments(**spans):
+    """The manifest where some utterances are spans of one long recording."""
+    utterances = manifest()
+    for utterance, (start_s, end_s) in spans.items():
+        utterances.loc[utterance, ["path", "start_s", "end_s"]] = ["long.wav", start_s, end_s]
+    return utterances
+
+
+def test_overlapping_segments_of_a_recording_in_two_roles_fail():
+    utterances = segments(
+        s1_anger_0=(0.0, 9.0), s0_anger_0=(1.0, 2.0), s0_sadness_0=(3.0, 4.0), s3_anger_0=(8.0, 12.0)
+    )
+    audit = audit_task(folds_of(CLEAN), utterances, task_of(**HOLDOUT), WHOLE)
+    assert audit.failures == (
+        "fold 0: s1_anger_0 (train) and s3_anger_0 (test) have overlapping audio of long.wav; "
+        "expected them in one role",
+    )
+
+
+def test_segments_that_only_touch_share_no_audio():
+    utterances = segments(s1_anger_0=(0.0, 8.0), s3_anger_0=(8.0, 12.0))
+    audit = audit_task(folds_of(CLEAN), utterances, task_of(**HOLDOUT), WHOLE)
+    assert (audit.failures, audit.warnings) == ((), ())
+
+
+def test_a_whole_recording_overlaps_every_segment_of_it():
+    utterances = segments(s1_anger_0=(np.nan, np.nan), s3_anger_0=(8.0, 12.0))
+    audit = audit_task(folds_of(CLEAN), utterances, task_of(**HOLDOUT), WHOLE)
+    assert len(audit.failures) == 1
+    assert "s1_anger_0 (train) and s3_anger_0 (test) have overlapping audio" in audit.failures[0]
+
+
+@pytest.mark.parametrize(
+    ("role", "other"), [("train", "dev"), ("train", "test"), ("dev", "test")], ids=lambda role: role
+)
+def test_a_shared_speaker_fails_a_task_that_claims_unseen_speakers(role, other):
+    home = {"train": "s0", "dev": "s2"}[role]
+    folds = folds_of(CLEAN | {f"{home}_anger_1": other})
+    audit = audit_task(folds, manifest(), task_of(**HOLDOUT), WHOLE)
+    assert audit.failures == (
+        f"fold 0: speaker {home} is in {role} ({home}_anger_0) and {other} ({home}_anger_1); "
+        "expected one role, as the task claims unseen speakers",
+    )
+    assert audit.folds[0].shared[f"{role}/{other}"].speakers == (home,)
+
+
+def test_speakers_are_those_of_the_manifest():
+    utterances = manifest()
+    utterances.loc["s3_anger_0", "speaker"] = "s0"
+    audit = audit_task(folds_of(CLEAN), utterances, task_of(**HOLDOUT), WHOLE)
+    assert audit.failures[0].startswith("fold 0: speaker s0 is in train (s0_anger_0) and test (s3_anger_0)")
+
+
+def test_a_shared_speaker_is_a_warning_of_a_speaker_dependent_task():
+    task = task_of(protocol="stratified_random", strata=["emotion"])
+    audit = audit_task(make_folds(manifest(), task), manifest(), task, WHOLE)
+    n_test = sum(fold.roles["test"].n_utterances for fold in audit.folds)
+    assert audit.verdict == "pass"
+    assert not audit.speaker_independent
+    assert audit.warnings[0] == (
+        f"the task is speaker-dependent: training hears the speakers of {n_test} of {n_test} test utterances"
+    )
+    assert audit.heard_speaker_fraction == 1.0
+
+
+def test_heard_texts_are_counted_over_known_texts():
+    utterances = manifest()
+    utterances.loc["s3_anger_0", "text"] = "heard by nobody else"
+    audit = audit_task(folds_of(CLEAN), utterances, task_of(**HOLDOUT), WHOLE)
+    assert audit.heard_text_fraction == audit.folds[0].shared["train/test"].text_fraction == 0.5
+    utterances.loc["s3_anger_0", "text"] = ""
+    audit = audit_task(folds_of(CLEAN), utterances, task_of(**HOLDOUT), WHOLE)
+    assert audit.heard_text_fraction == 1.0
+    audit = audit_task(folds_of(CLEAN), utterances.assign(text=""), task_of(**HOLDOUT), WHOLE)
+    assert audit.heard_text_fraction is None
+    assert audit.folds[0].shared["train/test"].n_texts == 0
+
+
+def test_a_class_missing_from_dev_or_test_warns_and_from_train_fails():
+    without = {name: role for name, role in CLEAN.items() if name not in ("s2_anger_0", "s3_sadness_0")}
+    audit = audit_task(folds_of(without), manifest(), task_of(**HOLDOUT), WHOLE)
+    assert audit.verdict == "pass"
+    assert audit.warnings == (
+        "fold 0: dev has no utterance of anger",
+        "fold 0: test has no utterance of sadness",
+    )
+    without = {name: role for name, role in CLEAN.items() if (role, name[3:-2]) != ("train", "anger")}
+    audit = audit_task(folds_of(without), manifest(), task_of(**HOLDOUT), WHOLE)
+    assert audit.failures == ("fold 0: train has no utterance of anger",)
+
+
+def test_a_subset_and_dropped_audio_are_warnings():
+    notes = WHOLE | {"whole": False, "dropped": [["s0.wav", "is silent"]]}
+    audit = audit_task(folds_of(CLEAN), manifest(), task_of(**HOLDOUT), notes)
+    assert audit.verdict == "pass"
+    assert audit.warnings[0].startswith("Acted is a subset here, 48 utterances")
+    assert audit.warnings[1].startswith("1 utterance(s) were dropped")
+    assert audit.corpus == notes
+
+
+def test_many_findings_of_a_kind_are_counted():
+    task = task_of(protocol="stratified_random", strata=["emotion"], claims_unseen_speakers=True)
+    audit = audit_task(make_folds(manifest(), task), manifest(), task, WHOLE)
+    n_shared = sum(len(shared.speakers) for fold in audit.folds for shared in fold.shared.values())
+    assert n_shared > 20
+    assert len(audit.failures) == 21
+    assert audit.failures[-1] == f"and {n_shared - 20} more: speakers in two roles"
+
+
+def test_folds_of_another_manifest_are_refused():
+    folds = pd.concat([folds_of(CLEAN), folds_of({"s9_anger_0": "test"})])
+    with pytest.raises(InputError, match=r"folds: 1 utterance\(s\) are not in the manifest, 's9_anger_0' is one"):
+        audit_task(folds, manifest(), task_of(**HOLDOUT), WHOLE)
+
+
+def test_row_order_changes_no_byte_of_the_audit():
+    task = task_of()
+    folds = make_folds(manifest(), task)
+    shuffled = audit_task(
+        folds.sample(frac=1, random_state=1), manifest().sample(frac=1, random_state=2), task, WHOLE
+    )
+    assert audit_task(folds, manifest(), task, WHOLE).to_json() == shuffled.to_json()
+
+
+def test_the_json_opens_with_the_verdict_and_holds_every_figure():
+    audit = audit_task(make_folds(manifest(), task_of()), manifest(), task_of(), WHOLE)
+    text = audit.to_json()
+    content = json.loads(text)
+    assert text.startswith('{\n  "verdict": "pass",\n  "failures": [],\n')
+    assert content["protocol"] == "speaker-independent, 3 speaker groups, 1 dev speaker(s)"
+    assert content["folds"][1]["roles"]["test"]["n_utterances"] == 16
+    assert content["heard_speaker_fraction"] == 0.0

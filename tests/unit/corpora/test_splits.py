@@ -1,0 +1,441 @@
+import os
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emofactors.config import CorpusConfig, TaskConfig
+from emofactors.corpora import read_corpus
+from emofactors.corpora.splits import FOLD_COLUMNS, ROLES, make_folds, read_fold, read_folds, write_folds
+from emofactors.errors import InputError
+
+CONFIG = Path(__file__).parents[3] / "config"
+
+PROTOCOLS = {
+    "leave_one_speaker_out": {"protocol": "leave_one_speaker_out", "folds": 6, "dev_speakers": 2},
+    "speaker_groups": {"protocol": "speaker_groups", "folds": 3, "dev_speakers": 2},
+    "leave_one_session_out": {"protocol": "leave_one_session_out", "folds": 3},
+    "stratified_random": {"protocol": "stratified_random", "strata": ["session", "style", "gender", "emotion"]},
+    "holdout": {"protocol": "holdout", "column": "speaker", "dev": ["s1"], "test": ["s2", "s3"]},
+    "all_train": {"protocol": "all_train"},
+}
+SPEAKER_INDEPENDENT = ("leave_one_speaker_out", "speaker_groups", "leave_one_session_out")
+
+
+def task_of(**changes):
+    return TaskConfig(**({"corpus": "acted", "classes": ["anger", "sadness"]} | changes))
+
+
+def manifest(genders="fmfmfm", n_each=12, emotions=("anger", "sadness")):
+    """Speakers s0, s1 ... of the genders, two a session, ``n_each`` utterances of each emotion by each."""
+    rows = [
+        {
+            "utterance": f"s{speaker}_{emotion}_{take:02}",
+            "speaker": f"s{speaker}",
+            "gender": {"f": "female", "m": "male", "-": ""}[gender],
+            "session": f"Ses0{speaker // 2}",
+            "style": ("scripted", "improvised")[take % 2],
+            "language": "en",
+            "text": f"t{take % 4}",
+            "emotion": emotion,
+        }
+        for speaker, gender in enumerate(genders)
+        for emotion in emotions
+        for take in range(n_each)
+    ]
+    return pd.DataFrame(rows)
+
+
+def speakers_of_roles(folds):
+    """Fold -> role -> set of speakers."""
+    return {
+        number: {role: set(fold.loc[fold["role"] == role, "speaker"]) for role in ROLES}
+        for number, fold in folds.groupby("fold")
+    }
+
+
+@pytest.fixture(params=PROTOCOLS)
+def task(request):
+    return task_of(**PROTOCOLS[request.param])
+
+
+@pytest.fixture(params=SPEAKER_INDEPENDENT)
+def independent_task(request):
+    return task_of(**PROTOCOLS[request.param])
+
+
+# --- every protocol
+
+
+def test_every_utterance_has_one_role_in_every_fold(task):
+    utterances = manifest()
+    folds = make_folds(utterances, task)
+    assert tuple(folds.columns) == FOLD_COLUMNS
+    assert sorted(folds["fold"].unique()) == list(range(task.n_folds))
+    for _, fold in folds.groupby("fold"):
+        assert fold["utterance"].tolist() == sorted(utterances["utterance"])
+    assert folds["fold"].is_monotonic_increasing
+    assert set(folds["role"]) == ({"train"} if task.protocol == "all_train" else set(ROLES))
+
+
+def test_row_order_of_the_manifest_changes_nothing(task):
+    utterances = manifest()
+    shuffled = utterances.sample(frac=1, random_state=1)
+    pd.testing.assert_frame_equal(make_folds(utterances, task), make_folds(shuffled, task))
+
+
+@pytest.mark.parametrize("name", ["stratified_random", "speaker_groups"])
+def test_same_seed_same_folds_other_seed_other_folds(name):
+    utterances = manifest(genders="fmfmfmfmfm")
+    first, again, other = (make_folds(utterances, task_of(**PROTOCOLS[name], seed=seed)) for seed in (1, 1, 2))
+    pd.testing.assert_frame_equal(first, again)
+    assert not first.equals(other)
+
+
+def test_emotion_is_the_class_after_merging_and_others_are_left_out():
+    utterances = manifest(emotions=("anger", "happiness", "excitement", "fear", "anger+fear"))
+    task = task_of(classes=["happiness", "anger"], merge={"excitement": "happiness"}, protocol="all_train")
+    folds = make_folds(utterances, task)
+    assert folds["emotion"].value_counts().to_dict() == {"happiness": 144, "anger": 72}
+    assert "s0_excitement_00" in set(folds["utterance"])
+
+
+# --- speaker-independent protocols
+
+
+def test_no_speaker_in_two_roles(independent_task):
+    roles = speakers_of_roles(make_folds(manifest(), independent_task))
+    assert len(roles) == independent_task.n_folds
+    for speakers in roles.values():
+        for one, other in combinations(ROLES, 2):
+            assert not speakers[one] & speakers[other]
+
+
+def test_dev_never_shares_a_speaker_with_train(independent_task):
+    for speakers in speakers_of_roles(make_folds(manifest(), independent_task)).values():
+        assert speakers["dev"]
+        assert not speakers["dev"] & speakers["train"]
+
+
+def test_every_utterance_is_test_once(independent_task):
+    folds = make_folds(manifest(), independent_task)
+    tested = folds.loc[folds["role"] == "test", "utterance"]
+    assert sorted(tested) == sorted(manifest()["utterance"])
+
+
+def test_fold_i_tests_speaker_i():
+    roles = speakers_of_roles(make_folds(manifest(), task_of(**PROTOCOLS["leave_one_speaker_out"])))
+    assert [roles[i]["test"] for i in range(6)] == [{f"s{i}"} for i in range(6)]
+
+
+def test_dev_of_leave_one_speaker_out_is_of_both_genders_and_uses_all_speakers_evenly():
+    roles = speakers_of_roles(make_folds(manifest(), task_of(**PROTOCOLS["leave_one_speaker_out"])))
+    dev = [speaker for speakers in roles.values() for speaker in speakers["dev"]]
+    assert len(dev) == 12
+    assert {dev.count(f"s{i}") for i in range(6)} == {2}
+    for speakers in roles.values():
+        assert sorted(int(speaker[1:]) % 2 for speaker in speakers["dev"]) == [0, 1]  # even: female, odd: male
+
+
+def test_dev_of_leave_one_speaker_out_is_even_where_genders_are_not():
+    task = task_of(protocol="leave_one_speaker_out", folds=7, dev_speakers=2)
+    roles = speakers_of_roles(make_folds(manifest(genders="fffmfff"), task))
+    dev = [speaker for speakers in roles.values() for speaker in speakers["dev"]]
+    assert {dev.count(f"s{i}") for i in range(7)} == {2}
+
+
+def test_groups_are_balanced_in_gender_and_size():
+    utterances = manifest(genders="ffffffmmmm")
+    folds = make_folds(utterances, task_of(**PROTOCOLS["speaker_groups"]))
+    gender = utterances.drop_duplicates("speaker").set_index("speaker")["gender"]
+    groups = [gender[sorted(speakers["test"])] for speakers in speakers_of_roles(folds).values()]
+    assert [int((group == "female").sum()) for group in groups] == [2, 2, 2]
+    assert sorted(int((group == "male").sum()) for group in groups) == [1, 1, 2]
+
+
+def test_groups_are_balanced_in_utterances():
+    utterances = manifest(genders="fmfmfmfmfmfm")
+    keep = utterances["utterance"].str[-2:].astype(int) < 1 + utterances["speaker"].str[1:].astype(int)
+    folds = make_folds(utterances[keep], task_of(**PROTOCOLS["speaker_groups"]))
+    tested = folds[folds["role"] == "test"].groupby("fold").size()
+    assert tested.max() - tested.min() <= 0.2 * tested.mean()
+
+
+def test_dev_of_speaker_groups_is_of_both_genders_and_new_in_every_fold():
+    roles = speakers_of_roles(make_folds(manifest(), task_of(**PROTOCOLS["speaker_groups"])))
+    dev = [speaker for speakers in roles.values() for speaker in speakers["dev"]]
+    assert len(set(dev)) == len(dev) == 6
+    for speakers in roles.values():
+        assert sorted(int(speaker[1:]) % 2 for speaker in speakers["dev"]) == [0, 1]
+
+
+def test_the_gender_of_a_single_dev_speaker_alternates():
+    task = task_of(protocol="speaker_groups", folds=4, dev_speakers=1)
+    roles = speakers_of_roles(make_folds(manifest(genders="fmfmfmfm"), task))
+    genders = [int(next(iter(speakers["dev"]))[1:]) % 2 for speakers in roles.values()]
+    assert sorted(genders) == [0, 0, 1, 1]
+
+
+def test_speakers_of_unknown_gender_are_divided_too():
+    roles = speakers_of_roles(make_folds(manifest(genders="------"), task_of(**PROTOCOLS["speaker_groups"])))
+    assert [len(speakers["test"]) for speakers in roles.values()] == [2, 2, 2]
+
+
+def test_dev_is_the_session_after_test():
+    folds = make_folds(manifest(), task_of(**PROTOCOLS["leave_one_session_out"]))
+    roles = speakers_of_roles(folds)
+    assert [roles[i]["test"] for i in range(3)] == [{"s0", "s1"}, {"s2", "s3"}, {"s4", "s5"}]
+    assert [roles[i]["dev"] for i in range(3)] == [{"s2", "s3"}, {"s4", "s5"}, {"s0", "s1"}]
+
+
+@st.composite
+def corpora(draw):
+    """A small manifest of random genders and numbers of utterances, where every speaker has every class."""
+    counts = draw(st.lists(st.integers(1, 6), min_size=4, max_size=9))
+    genders = draw(st.lists(st.sampled_from("fm-"), min_size=len(counts), max_size=len(counts)))
+    utterances = manifest(genders=genders, n_each=6)
+    take = utterances["utterance"].str[-2:].astype(int)
+    speaker = utterances["speaker"].str[1:].astype(int)
+    return utterances[take < speaker.map(dict(enumerate(counts)))]
+
+
+@settings(max_examples=40, deadline=None)
+@given(utterances=corpora(), data=st.data())
+def test_any_corpus_is_divided_without_sharing_a_speaker(utterances, data):
+    n_speakers = utterances["speaker"].nunique()
+    protocol = data.draw(st.sampled_from(["leave_one_speaker_out", "speaker_groups"]))
+    n_folds = n_speakers if protocol == "leave_one_speaker_out" else data.draw(st.integers(2, n_speakers))
+    most_dev = n_speakers - int(np.ceil(n_speakers / n_folds)) - 1
+    n_dev = data.draw(st.integers(1, most_dev))
+    task = task_of(protocol=protocol, folds=n_folds, dev_speakers=n_dev, seed=data.draw(st.integers(0, 99)))
+    folds = make_folds(utterances, task)
+    roles = speakers_of_roles(folds)
+    assert len(roles) == n_folds
+    for speakers in roles.values():
+        assert sum(len(speakers[role]) for role in ROLES) == n_speakers  # disjoint, and nobody is lost
+        assert len(speakers["dev"]) == n_dev
+        assert speakers["train"]
+    sizes = [len(speakers["test"]) for speakers in roles.values()]
+    assert sum(sizes) == n_speakers
+    assert max(sizes) - min(sizes) <= 1
+    gender = utterances.drop_duplicates("speaker").set_index("speaker")["gender"]
+    for noun in gender.unique():
+        of_gender = [int((gender[sorted(speakers["test"])] == noun).sum()) for speakers in roles.values()]
+        assert max(of_gender) - min(of_gender) <= 1
+
+
+# --- stratified_random, holdout, all_train
+
+
+def test_stratified_random_tests_every_odd_subset_once_and_half_of_the_utterances():
+    folds = make_folds(manifest(n_each=20), task_of(**PROTOCOLS["stratified_random"]))
+    dev, test = (folds.loc[folds["role"] == role, "utterance"] for role in ("dev", "test"))
+    assert not dev.duplicated().any()
+    assert not test.duplicated().any()
+    assert not set(dev) & set(test)
+    assert set(dev) | set(test) == set(folds["utterance"])
+    assert abs(len(test) - 120) <= 12  # each of 24 strata puts its odd one out to dev or to test
+
+
+def test_stratified_random_balances_strata_within_one():
+    utterances = manifest(n_each=17)
+    folds = make_folds(utterances, task_of(**PROTOCOLS["stratified_random"]))
+    held_out = folds[folds["role"] != "train"].merge(
+        utterances[["utterance", "session", "style", "gender"]], on="utterance"
+    )
+    counts = held_out.groupby(["session", "style", "gender", "emotion"]).apply(
+        lambda stratum: (
+            pd.crosstab(stratum["fold"], stratum["role"])
+            .reindex(index=range(5), columns=["dev", "test"], fill_value=0)
+            .to_numpy()
+            .ravel()
+        )
+    )
+    assert len(counts) == 24
+    for subsets in counts:
+        assert len(subsets) == 10
+        assert max(subsets) - min(subsets) <= 1
+
+
+def test_stratified_random_starts_each_stratum_at_random():
+    utterances = manifest(n_each=11)
+    task = task_of(protocol="stratified_random", strata=["speaker", "emotion"])
+    folds = make_folds(utterances, task)
+    sizes = folds[folds["role"] != "train"].groupby(["fold", "role"]).size()
+    assert sizes.max() < 24  # were each dealt from the first subset on, that would get two of each of 12 strata
+
+
+def test_holdout_gives_the_named_values_their_roles():
+    roles = speakers_of_roles(make_folds(manifest(), task_of(**PROTOCOLS["holdout"])))
+    assert roles == {0: {"train": {"s0", "s4", "s5"}, "dev": {"s1"}, "test": {"s2", "s3"}}}
+
+
+# --- files
+
+
+def test_folds_are_read_as_they_were_written(tmp_path):
+    utterances = manifest().assign(speaker=lambda table: table["speaker"].str.replace("s", "0"))
+    folds = make_folds(utterances, task_of(**PROTOCOLS["leave_one_speaker_out"]))
+    write_folds(folds, tmp_path / "folds.csv")
+    again = read_folds(tmp_path / "folds.csv")
+    assert again["speaker"].iloc[0] == "00"
+    pd.testing.assert_frame_equal(again, folds, check_dtype=False)
+    assert (tmp_path / "folds.csv").read_bytes().startswith(b"utterance,speaker,emotion,fold,role\n00"[:36])
+
+
+def test_a_fold_gives_the_rows_of_a_role(tmp_path):
+    write_folds(make_folds(manifest(), task_of(**PROTOCOLS["leave_one_speaker_out"])), tmp_path / "folds.csv")
+    fold = read_fold(tmp_path / "folds.csv", 3)
+    assert fold.number == 3
+    assert set(fold.of_role("test")["speaker"]) == {"s3"}
+    assert list(fold.of_role("train").columns) == ["utterance", "speaker", "emotion", "role"]
+    assert sum(len(fold.of_role(role)) for role in ROLES) == len(fold.utterances) == len(manifest())
+    with pytest.raises(ValueError, match="role is 'valid', expected one of train, dev, test"):
+        fold.of_role("valid")
+
+
+def test_a_fold_that_is_not_there_is_said(tmp_path):
+    write_folds(make_folds(manifest(), task_of(**PROTOCOLS["speaker_groups"])), tmp_path / "folds.csv")
+    with pytest.raises(InputError, match=r"folds\.csv: has no fold 3, expected one of 0 to 2"):
+        read_fold(tmp_path / "folds.csv", 3)
+
+
+# --- what can be wrong
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"protocol": "leave_one_speaker_out", "folds": 7, "dev_speakers": 1}, "task: folds is 7, expected 6: "),
+        (
+            {"protocol": "speaker_groups", "folds": 7, "dev_speakers": 1},
+            "task: folds is 7, expected at most 6: the number of speakers",
+        ),
+        (
+            {"protocol": "leave_one_speaker_out", "folds": 6, "dev_speakers": 5},
+            "task: dev_speakers is 5, expected at most 4: 1 of 6 speakers test, and none would be left to train",
+        ),
+        (
+            {"protocol": "speaker_groups", "folds": 3, "dev_speakers": 4},
+            "task: dev_speakers is 4, expected at most 3: 2 of 6 speakers test",
+        ),
+        (
+            {"protocol": "leave_one_session_out", "folds": 4},
+            "task: folds is 4, expected 3: the number of sessions",
+        ),
+        (
+            {"protocol": "holdout", "column": "speaker", "dev": ["s1"], "test": ["s9"]},
+            "task: test: no utterance has speaker 's9', expected one of s0, s1, s2, s3, s4, s5",
+        ),
+        (
+            {"protocol": "holdout", "column": "gender", "dev": ["female"], "test": ["male"]},
+            "task: dev and test hold every gender (female, male), expected one left to train",
+        ),
+        (
+            {"protocol": "holdout", "column": "emotion", "dev": ["anger"], "test": ["male"]},
+            "task: test: no utterance has emotion 'male', expected one of anger, sadness",
+        ),
+        (
+            {"protocol": "all_train", "classes": ["anger", "sadness", "fear"]},
+            "task: classes: no utterance of the corpus is 'fear' or merges into it, expected at least one",
+        ),
+    ],
+)
+def test_a_task_that_does_not_fit_its_corpus_is_said_in_one_line(changes, message):
+    with pytest.raises(InputError) as error:
+        make_folds(manifest(), task_of(**changes))
+    assert str(error.value).startswith(message)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("genders", ["f", "fm"])
+@pytest.mark.parametrize("name", ["leave_one_speaker_out", "speaker_groups"])
+def test_too_few_speakers_are_said(genders, name):
+    with pytest.raises(InputError, match=rf"corpus: has {len(genders)} speaker\(s\), expected at least 3"):
+        make_folds(manifest(genders=genders), task_of(**PROTOCOLS[name]))
+
+
+def test_three_speakers_make_no_two_groups():
+    task = task_of(protocol="speaker_groups", folds=2, dev_speakers=1)
+    with pytest.raises(InputError, match="task: folds is 2, expected 3: with 2 of 3 speakers in test"):
+        make_folds(manifest(genders="fmf"), task)
+
+
+def test_missing_sessions_are_said():
+    utterances = manifest().assign(session=lambda table: table["session"].where(table["speaker"] != "s1", ""))
+    with pytest.raises(InputError, match="corpus: session is empty for 24 of 144 utterances"):
+        make_folds(utterances, task_of(**PROTOCOLS["leave_one_session_out"]))
+
+
+def test_too_few_sessions_are_said():
+    with pytest.raises(InputError, match=r"corpus: has 2 session\(s\), expected at least 3"):
+        make_folds(manifest(genders="fmfm"), task_of(protocol="leave_one_session_out", folds=2))
+
+
+def test_every_speaker_of_two_sessions_is_named_at_once():
+    utterances = manifest()
+    moved = utterances["utterance"].isin(["s1_anger_00", "s2_anger_00"])
+    utterances.loc[moved, "session"] = "Ses02"
+    with pytest.raises(InputError) as error:
+        make_folds(utterances, task_of(protocol="leave_one_session_out", folds=4))
+    lines = str(error.value).splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith("task: folds is 4, expected 3")
+    assert lines[1].startswith("corpus: speaker 's1' occurs in sessions Ses00, Ses02; expected one")
+    assert lines[2].startswith("corpus: speaker 's2' occurs in sessions Ses01, Ses02; expected one")
+
+
+def test_too_few_utterances_for_ten_subsets_are_said():
+    with pytest.raises(InputError, match=r"corpus: has 8 utterance\(s\) .* expected at least 10"):
+        make_folds(manifest(genders="fm", n_each=2), task_of(**PROTOCOLS["stratified_random"]))
+
+
+def test_strata_that_leave_a_subset_empty_are_said():
+    utterances = manifest(genders="fmfmfm", n_each=1)
+    with pytest.raises(
+        InputError, match=r"task: strata is \['speaker', 'emotion'\]: leaves \d of the ten subsets"
+    ):
+        make_folds(utterances, task_of(protocol="stratified_random", strata=["speaker", "emotion"]))
+
+
+def test_a_class_without_training_utterance_is_named_with_its_fold():
+    utterances = manifest(emotions=("anger", "sadness", "fear"))
+    only_s2 = utterances[(utterances["emotion"] != "fear") | (utterances["speaker"] == "s2")]
+    task = task_of(**PROTOCOLS["leave_one_speaker_out"], classes=["anger", "sadness", "fear"])
+    with pytest.raises(InputError) as error:
+        make_folds(only_s2, task)
+    lines = str(error.value).splitlines()
+    assert len(lines) == 3  # once as test, twice as dev
+    assert "task: fold 2: class 'fear' has no training utterance (0 dev, 12 test), expected at least one" in lines
+
+
+def test_missing_classes_and_a_wrong_number_of_folds_are_said_at_once():
+    task = task_of(protocol="leave_one_speaker_out", folds=9, dev_speakers=1, classes=["anger", "calm", "disgust"])
+    with pytest.raises(InputError) as error:
+        make_folds(manifest(), task)
+    assert len(str(error.value).splitlines()) == 3
+
+
+# --- the tasks of EmoDB
+
+
+@pytest.mark.skipif(
+    not (Path(os.environ.get("EMOFACTORS_CORPORA", "")) / "emodb" / "wav").is_dir(),
+    reason="EMOFACTORS_CORPORA names no folder with emodb/wav",
+)
+@pytest.mark.parametrize("name", ["emodb7_speakers", "emodb7_groups3"])
+def test_every_class_of_emodb_is_trained_in_every_fold(name):
+    corpus = CorpusConfig(**yaml.safe_load((CONFIG / "corpora" / "emodb.yaml").read_text(encoding="utf-8")))
+    task = TaskConfig(**yaml.safe_load((CONFIG / "tasks" / f"{name}.yaml").read_text(encoding="utf-8")))
+    folds = make_folds(read_corpus(Path(os.environ["EMOFACTORS_CORPORA"]) / "emodb", corpus), task)
+    assert folds.loc[folds["role"] == "test", "utterance"].nunique() == 535
+    trained = folds[folds["role"] == "train"].groupby("fold")["emotion"].nunique()
+    assert trained.tolist() == [7] * task.n_folds
+    for speakers in speakers_of_roles(folds).values():
+        assert len(speakers["dev"]) == task.dev_speakers
+        assert not speakers["dev"] & speakers["train"]
