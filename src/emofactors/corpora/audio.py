@@ -11,6 +11,10 @@ from emofactors.errors import InputError
 #: A waveform that never leaves this band around zero is silent: three steps of 16-bit audio.
 SILENT_PEAK = 1e-4
 
+#: Samples decoded ahead of a part and left out: a frame of mp3 (1152 samples) builds on those before it, so
+#: the first ones after a jump are wrong. Four frames were too few in trials, ten enough.
+_LEAD = 20 * 1152
+
 
 @dataclass(frozen=True)
 class Waveform:
@@ -58,15 +62,17 @@ def read_waveform(path: Path, start_s: float | None = None, end_s: float | None 
     try:
         with soundfile.SoundFile(path) as file:
             first = 0 if start_s is None else min(round(start_s * file.samplerate), file.frames)
-            n_samples = -1 if end_s is None else max(round(end_s * file.samplerate) - first, 0)
-            if first > 0:
-                file.seek(first)
-            samples = file.read(n_samples, dtype="float32", always_2d=True)  # (n_samples, channels)
+            last = file.frames if end_s is None else max(round(end_s * file.samplerate), first)
+            lead = min(first, _LEAD)
+            file.seek(first - lead)
+            # One read for both: soundfile jumps after each.
+            samples = file.read(lead + last - first, dtype="float32", always_2d=True)  # (n, channels)
             sample_rate_hz = file.samplerate
-    except (soundfile.LibsndfileError, OSError) as error:
+    except (soundfile.LibsndfileError, OSError, TypeError) as error:  # TypeError: .raw, which has no header
         reason = "is missing" if not Path(path).exists() else "cannot be decoded"
         raise InputError(f"{path}: {reason}, expected an audio file") from error
-    mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
+    part = samples[lead:]
+    mono = part[:, 0] if part.shape[1] == 1 else part.mean(axis=1)
     return Waveform(np.ascontiguousarray(mono), sample_rate_hz)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from emofactors.config import CorpusConfig
+from emofactors.corpora.audio import wav_files
 from emofactors.corpora.manifest import utterance_table
 from emofactors.errors import InputError
 
@@ -38,7 +39,7 @@ def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
     Raises:
         InputError: if ``wav/`` has no wav, or a file's name is not of the corpus.
     """
-    files = sorted((root / "wav").glob("*.wav"))
+    files = wav_files(root, "wav/*.wav")
     if not files:
         raise InputError(f"{root / 'wav'}: has no wav file, expected those of {corpus.title}")
     rows, faults = [], []

@@ -5,6 +5,7 @@ the published size, their audio is heard once, and what is wrong with a corpus
 is said at once, before anything is trained.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -55,6 +56,9 @@ MANIFEST_COLUMNS = (
 #: What a corpus may say of an utterance beside the emotions: none of the labels, and no majority.
 OTHER_LABELS = ("other", "no_agreement")
 
+#: Labels of a recording's last segment may end this much after it: times are rounded, recordings converted.
+_BEYOND_END_S = 0.1
+
 _NUMBERS = ("start_s", "end_s", "duration_s")
 
 
@@ -64,13 +68,29 @@ class Manifest:
 
     Attributes:
         utterances: one row an utterance, columns ``MANIFEST_COLUMNS``, in the order of ``utterance``.
-        dropped: path and reason of every utterance that was left out.
+        dropped: path and reason of whatever audio was left out.
         whole: whether it has the published size; None if no size was published.
     """
 
     utterances: pd.DataFrame
     dropped: tuple[tuple[str, str], ...]
     whole: bool | None
+
+    def notes(self, corpus: CorpusConfig) -> str:
+        """What the audit and every table say of the corpus as a whole, as JSON text."""
+        notes = {
+            "title": corpus.title,
+            "source": corpus.source,
+            "licence": corpus.licence,
+            "language": corpus.language,
+            "utterances": len(self.utterances),
+            "speakers": self.utterances["speaker"].nunique(),
+            "duration_s": round(float(self.utterances["duration_s"].sum()), 3),
+            "published_utterances": corpus.expected.utterances if corpus.expected else None,
+            "whole": self.whole,
+            "dropped": self.dropped,
+        }
+        return json.dumps(notes, indent=2, ensure_ascii=False) + "\n"
 
 
 def utterance_table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -82,11 +102,11 @@ def utterance_table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     Returns:
         Table with columns ``READER_COLUMNS``, ordered by ``utterance``.
     """
-    table = pd.DataFrame(list(rows), columns=list(READER_COLUMNS))
+    table = pd.DataFrame(list(rows), columns=list(READER_COLUMNS), dtype=object)
     for column in ("start_s", "end_s"):
         table[column] = pd.to_numeric(table[column]).astype(float)
     words = [column for column in READER_COLUMNS if column not in _NUMBERS]
-    table[words] = table[words].fillna("").astype(str)
+    table[words] = table[words].astype(object).fillna("").astype(str)
     return table.sort_values("utterance", kind="stable", ignore_index=True)
 
 
@@ -111,21 +131,24 @@ def make_manifest(rows: pd.DataFrame, root: Path, corpus: CorpusConfig) -> Manif
     dropped = [(path, "is known to be bad") for path in rows.loc[known_bad, "path"]]
     rows = rows[~known_bad].reset_index(drop=True)
     heard = _hear(rows, root)
-    faults = [(rows["path"][i], fault) for i, (fault, *_) in enumerate(heard) if fault]
+    # Once for each fault: a recording that is missing is one, however many utterances it holds.
+    faults = list(dict.fromkeys((rows["path"][i], fault) for i, (fault, *_) in enumerate(heard) if fault))
     if faults and corpus.on_bad_audio == "stop":
         raise InputError(
             "\n".join(f"{root / path}: {fault}" for path, fault in faults)
-            + f"\n{len(faults)} bad audio file(s); expected none, or on_bad_audio: drop in the corpus' config"
+            + f"\n{root}: {len(faults)} fault(s); expected none, or on_bad_audio: drop in the corpus' config"
         )
     described = rows.assign(
         duration_s=[h[1] for h in heard],
         sample_rate_hz=[h[2] for h in heard],
         audio_sha256=[h[3] for h in heard],
     )
-    described = described[[h[0] is None for h in heard]]
-    whole = _check_size(rows, root, corpus)
+    described = described.loc[[h[0] is None for h in heard], list(MANIFEST_COLUMNS)].reset_index(drop=True)
+    if described.empty:
+        raise InputError(f"{root}: no utterance is left once bad audio is dropped; expected some")
+    whole = _check_size(described, root, corpus)
     return Manifest(
-        utterances=described[list(MANIFEST_COLUMNS)].reset_index(drop=True),
+        utterances=described,
         dropped=tuple(dropped + faults),
         whole=whole,
     )
@@ -187,8 +210,10 @@ def _hear(rows: pd.DataFrame, root: Path) -> list[tuple[str | None, float, int, 
             start, end = (None if pd.isna(t) else t for t in (start_s, end_s))
             segment = waveform.segment(start, end)
             fault = fault_of(segment)
-            if end is not None and end > waveform.duration_s + 0.1:
-                fault = f"ends at {waveform.duration_s:.3f} s, before end_s {end:g} of {rows['utterance'][i]}"
+            if end is not None and end > waveform.duration_s + _BEYOND_END_S:
+                fault = f"ends at {waveform.duration_s:.3f} s, before end_s {end:g}"
+            if fault and not (start is None and end is None):
+                fault += f" (utterance {rows['utterance'][i]})"
             digest = sha256(f"{segment.sample_rate_hz} ".encode() + segment.samples.tobytes()).hexdigest()
             heard[i] = (fault, segment.duration_s, segment.sample_rate_hz, digest)
 
@@ -198,7 +223,7 @@ def _hear(rows: pd.DataFrame, root: Path) -> list[tuple[str | None, float, int, 
 
 
 def _check_size(rows: pd.DataFrame, root: Path, corpus: CorpusConfig) -> bool | None:
-    """Whether the corpus is whole; an InputError says what is missing where it must be."""
+    """Whether what is left of the corpus is all of it; an InputError says what is missing where it must be."""
     if corpus.expected is None:
         return None
     lines = _differences_of_size(rows, corpus.expected)

@@ -1,0 +1,132 @@
+"""CMU-MOSEI, Multimodal Opinion Sentiment and Emotion Intensity (Zadeh et al., ACL 2018).
+
+Layout: labels of segments in one computational sequence (``.csd``, an HDF5
+file) or in ``labels.csv``; recordings in ``Audio/Full/WAV_16000/<video>.wav``.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import pandas as pd
+
+from emofactors.config import CorpusConfig
+from emofactors.corpora.delimited import read_rows
+from emofactors.corpora.manifest import utterance_table
+from emofactors.errors import InputError
+
+#: The scores of a segment in the order of the labels: sentiment in [-3, 3], each emotion in [0, 3].
+_SCORES = ("sentiment", "happy", "sad", "anger", "surprise", "disgust", "fear")
+_EMOTIONS = {
+    "happy": "happiness",
+    "sad": "sadness",
+    "anger": "anger",
+    "surprise": "surprise",
+    "disgust": "disgust",
+    "fear": "fear",
+}
+
+
+@dataclass(frozen=True)
+class _Segment:
+    """One labelled stretch of a video, from ``start_s`` to ``end_s``, with its seven scores."""
+
+    video: str
+    start_s: float
+    end_s: float
+    scores: tuple[float, ...]
+
+
+def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
+    """Read the labels of CMU-MOSEI.
+
+    An emotion is present where its score is above 0; several are joined by
+    ``+``, none is neutral. The corpus names no speakers: a video stands for one.
+
+    Args:
+        root: folder with ``Audio/Full/WAV_16000/`` and one ``.csd`` or ``labels.csv`` (columns video,
+            start_s, end_s and the seven scores).
+        corpus: config of the corpus.
+
+    Returns:
+        Table with columns ``manifest.READER_COLUMNS``.
+
+    Raises:
+        InputError: if there is not exactly one file of labels, or it is not as described above.
+    """
+    files = sorted(root.glob("*.csd")) + sorted(root.glob("labels.csv"))
+    if len(files) != 1:
+        raise InputError(
+            f"{root}: its files of labels are {[file.name for file in files]}, expected one of {corpus.title}: "
+            "CMU_MOSEI_Labels.csd or labels.csv"
+        )
+    segments = _segments_of_csd(files[0]) if files[0].suffix == ".csd" else _segments_of_csv(files[0])
+    rows, seen = [], dict.fromkeys((segment.video for segment in segments), 0)
+    for segment in segments:
+        scores = dict(zip(_SCORES, segment.scores, strict=True))
+        present = [noun for name, noun in _EMOTIONS.items() if scores[name] > 0]
+        rows.append(
+            {
+                "utterance": f"{segment.video}_{seen[segment.video]:03d}",
+                "path": f"Audio/Full/WAV_16000/{segment.video}.wav",
+                "start_s": segment.start_s,
+                "end_s": segment.end_s,
+                "speaker": segment.video,
+                "style": "spontaneous",
+                "language": corpus.language,
+                "emotion": "+".join(present) or "neutral",
+            }
+        )
+        seen[segment.video] += 1
+    return utterance_table(rows)
+
+
+def _segments_of_csd(file: Path) -> list[_Segment]:
+    """The segments of a computational sequence: <root>/data/<video>/features (n, 7) and intervals (n, 2)."""
+    try:
+        sequence = h5py.File(file, "r")
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read, expected HDF5") from error
+    segments, faults = [], []
+    with sequence:
+        roots = [group for group in sequence.values() if isinstance(group, h5py.Group) and "data" in group]
+        if len(roots) != 1 or not len(roots[0]["data"]):
+            raise InputError(f"{file}: has groups {list(sequence)}, expected one with videos under data/")
+        for video, labels in roots[0]["data"].items():
+            shapes = [labels[key].shape if key in labels else None for key in ("features", "intervals")]
+            if None in shapes or shapes != [(shapes[0][0], len(_SCORES)), (shapes[0][0], 2)]:
+                faults.append(
+                    f"{file}: {video}: features and intervals have shapes {shapes}, expected (n, 7) and (n, 2)"
+                )
+                continue
+            scores, intervals = labels["features"][:].tolist(), labels["intervals"][:].tolist()
+            for index, (score, (start_s, end_s)) in enumerate(zip(scores, intervals, strict=True)):
+                if not all(math.isfinite(number) for number in (*score, start_s, end_s)):
+                    faults.append(f"{file}: {video}: segment {index} has numbers that are not finite")
+                segments.append(_Segment(video, start_s, end_s, tuple(score)))
+    if faults:
+        raise InputError("\n".join(faults))
+    return segments
+
+
+def _segments_of_csv(file: Path) -> list[_Segment]:
+    """The segments of a CSV."""
+    segments, faults = [], []
+    for line, cells in read_rows(file, ("video", "start_s", "end_s", *_SCORES)):
+        if not cells["video"]:
+            faults.append(f"{file}: line {line}: video is empty, expected the name of a recording")
+        numbers = {}
+        for column in ("start_s", "end_s", *_SCORES):
+            try:
+                numbers[column] = float(cells[column])
+            except ValueError:
+                numbers[column] = math.nan
+            if not math.isfinite(numbers[column]):
+                faults.append(f"{file}: line {line}: {column} is {cells[column]!r}, expected a number")
+        segments.append(
+            _Segment(cells["video"], numbers["start_s"], numbers["end_s"], tuple(numbers[s] for s in _SCORES))
+        )
+    if faults:
+        raise InputError("\n".join(faults))
+    return segments
