@@ -119,6 +119,23 @@ def test_the_same_audio_in_two_roles_fails_with_the_pair_named(claims_unseen_spe
         audit.stop_if_failed()
 
 
+@pytest.mark.parametrize(("trained", "tested"), [("s0_anger_0", "s3_anger_0"), ("s4_anger_0", "s3_anger_0")])
+def test_pairs_of_same_audio_are_counted_whichever_name_is_first(trained, tested):
+    utterances = manifest()
+    utterances.loc[tested, "audio_sha256"] = utterances.loc[trained, "audio_sha256"]
+    audit = audit_task(folds_of(CLEAN | {trained: "train"}), utterances, task_of(**HOLDOUT), WHOLE)
+    assert len(audit.failures) == 1
+    assert audit.folds[0].shared["train/test"].n_audio_pairs == 1
+
+
+def test_one_recording_listed_as_two_utterances_is_one_pair():
+    utterances = segments(s1_anger_0=(np.nan, np.nan), s3_anger_0=(np.nan, np.nan))
+    utterances.loc[["s1_anger_0", "s3_anger_0"], "audio_sha256"] = "digest of long"
+    audit = audit_task(folds_of(CLEAN), utterances, task_of(**HOLDOUT), WHOLE)
+    assert len(audit.failures) == 1
+    assert "the same audio" in audit.failures[0]
+
+
 def test_the_same_audio_within_a_role_is_a_warning_with_the_pair_named():
     utterances = manifest()
     utterances.loc["s1_anger_0", "audio_sha256"] = utterances.loc["s0_anger_0", "audio_sha256"]

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from emofactors.config import CorpusConfig, TaskConfig
 from emofactors.corpora import read_corpus
-from emofactors.corpora.splits import FOLD_COLUMNS, ROLES, make_folds, read_fold, read_folds, write_folds
+from emofactors.corpora.splits import (
+    FOLD_COLUMNS,
+    ROLES,
+    _stratified_subsets,
+    make_folds,
+    read_fold,
+    read_folds,
+    write_folds,
+)
 from emofactors.errors import InputError
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -133,6 +141,14 @@ def test_fold_i_tests_speaker_i():
     assert [roles[i]["test"] for i in range(6)] == [{f"s{i}"} for i in range(6)]
 
 
+def test_dev_follows_the_test_speaker_on_the_ring():
+    roles = speakers_of_roles(make_folds(manifest("ffmmff"), task_of(**PROTOCOLS["leave_one_speaker_out"])))
+    ring = ["s0", "s2", "s1", "s4", "s3", "s5"]  # four women at 1/8, 3/8 ..., two men at 1/4 and 3/4
+    assert [roles[int(ring[i][1])]["dev"] for i in range(6)] == [
+        {ring[(i + 1) % 6], ring[(i + 2) % 6]} for i in range(6)
+    ]
+
+
 def test_dev_of_leave_one_speaker_out_is_of_both_genders_and_uses_all_speakers_evenly():
     roles = speakers_of_roles(make_folds(manifest(), task_of(**PROTOCOLS["leave_one_speaker_out"])))
     dev = [speaker for speakers in roles.values() for speaker in speakers["dev"]]
@@ -167,7 +183,7 @@ def test_groups_are_balanced_in_utterances():
 
 
 def test_dev_of_speaker_groups_is_of_both_genders_and_new_in_every_fold():
-    roles = speakers_of_roles(make_folds(manifest(), task_of(**PROTOCOLS["speaker_groups"])))
+    roles = speakers_of_roles(make_folds(manifest("fm" * 6), task_of(**PROTOCOLS["speaker_groups"])))
     dev = [speaker for speakers in roles.values() for speaker in speakers["dev"]]
     assert len(set(dev)) == len(dev) == 6
     for speakers in roles.values():
@@ -260,6 +276,24 @@ def test_stratified_random_balances_strata_within_one():
     for subsets in counts:
         assert len(subsets) == 10
         assert max(subsets) - min(subsets) <= 1
+
+
+def test_stratified_random_tests_the_odd_subsets_from_the_last_on():
+    utterances = manifest().sort_values("utterance", ignore_index=True)
+    task = task_of(**PROTOCOLS["stratified_random"], seed=3)
+    subset = _stratified_subsets(utterances, task.strata, task.seed)
+    subset.index = utterances["utterance"]
+    folds = make_folds(utterances, task)
+    for number, fold in folds.groupby("fold"):
+        assert set(subset[fold.loc[fold["role"] == "test", "utterance"]]) == {9 - 2 * number}
+        assert set(subset[fold.loc[fold["role"] == "dev", "utterance"]]) == {8 - 2 * number}
+
+
+def test_stratified_random_shuffles_within_a_stratum():
+    utterances = manifest().sort_values("utterance", ignore_index=True)
+    subset = _stratified_subsets(utterances, ("emotion",), seed=0)
+    anger = subset[utterances["emotion"] == "anger"].to_numpy()
+    assert len(set((anger - np.arange(len(anger))) % 10)) > 1  # unshuffled, neighbours were one subset apart
 
 
 def test_stratified_random_starts_each_stratum_at_random():
