@@ -73,7 +73,7 @@ def test_speakers_that_differ_make_the_interval_wider_than_utterances_do():
 
 
 def test_interval_covers_the_truth_about_as_often_as_it_says():
-    # Percentile intervals of 20 clusters are a little optimistic; those over utterances would cover 40 %.
+    # Percentile intervals of 20 speakers are a little optimistic; those over utterances would cover about 75 %.
     rng = np.random.default_rng(0)
     covered = 0
     for _ in range(200):

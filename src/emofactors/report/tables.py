@@ -1,0 +1,253 @@
+"""The numbers of a table: scores of each variant on each task, and the differences between variants.
+
+Tidy: one number a row, with its interval and what it rests on. How a table is
+printed is the matter of ``layout``.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import nan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from emofactors.config import IntervalSettings, TableConfig, TaskConfig
+from emofactors.evaluation.intervals import (
+    Interval,
+    Metric,
+    NoIntervalError,
+    PairedDifference,
+    holm,
+    paired_difference,
+    pooled_score,
+    speaker_interval,
+)
+from emofactors.evaluation.metrics import unweighted_accuracy, weighted_accuracy
+from emofactors.evaluation.scores import POOLED, read_confusion, speaker_confusions
+
+#: Columns of a tidy table. ``row`` is the label as printed and ``variant`` (of a difference, also
+#: ``minus``) the name by which config and results know it; ``column`` is the task and ``corpus`` what
+#: of which corpus it was tested on.
+COLUMNS = (
+    "table",
+    "row",
+    "column",
+    "metric",
+    "value",
+    "ci_low",
+    "ci_high",
+    "n_runs",
+    "n_utterances",
+    "n_speakers",
+    "protocol",
+    "published",
+    "p_value",
+    "p_holm",
+    "variant",
+    "minus",
+    "corpus",
+)
+
+METRICS: dict[str, Metric] = {"ua": unweighted_accuracy, "wa": weighted_accuracy}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The scores of one variant, tested on the task it was trained on.
+
+    Attributes:
+        task: name of the task.
+        system: name of the system.
+        variant: name of the variant.
+        scores: one row a fold and seed, and one with fold ``pooled`` a seed; see ``evaluation.scores``.
+        confusion: seed, speaker, truth, prediction, count.
+    """
+
+    task: str
+    system: str
+    variant: str
+    scores: pd.DataFrame
+    confusion: pd.DataFrame
+
+
+def read_evaluations(confusion_paths: Iterable[str | Path]) -> list[Evaluation]:
+    """Read evaluations; the path says what they are of.
+
+    Args:
+        confusion_paths: files ``…/{task}/{system}/{variant}/on_{task}/confusion.csv``, each with
+            ``scores.csv`` beside it.
+
+    Returns:
+        The evaluations, in the order of the paths.
+
+    Raises:
+        ValueError: if a path is of another form, or of a test on another task.
+    """
+    evaluations = []
+    for path in map(Path, confusion_paths):
+        task, system, variant, on_task = ("", "", "", "", *path.parts[:-1])[-4:]
+        if on_task != f"on_{task}":
+            raise ValueError(f"{path}: expected …/<task>/<system>/<variant>/on_<task>/confusion.csv")
+        scores = pd.read_csv(path.with_name("scores.csv"), dtype={"fold": str})
+        evaluations.append(Evaluation(task, system, variant, scores, read_confusion(path)))
+    return evaluations
+
+
+def make_table(
+    name: str,
+    table: TableConfig,
+    tasks: Mapping[str, TaskConfig],
+    evaluations: Sequence[Evaluation],
+    intervals: IntervalSettings,
+    corpora: Mapping[str, Mapping[str, Any]],
+) -> pd.DataFrame:
+    """Collect the numbers of one table.
+
+    UA and WA are over the pooled test predictions of all folds of a seed,
+    averaged over the seeds. Their means over folds (``ua_fold_mean``) stand
+    beside them where there are several folds and every one tests every class.
+    A published value stands beside a number of the same corpus, all of it,
+    and the same protocol; beside no other.
+
+    Args:
+        name: name of the table.
+        table: its rows, differences and published values.
+        tasks: task -> its config; each gives a block of columns.
+        evaluations: of every row of the table on every task; others are left aside.
+        intervals: number and seed of the resamples.
+        corpora: corpus -> the notes of its manifest: ``title``, ``utterances``,
+            ``published_utterances`` and ``whole`` (None if no size was published).
+
+    Returns:
+        Tidy table with columns ``COLUMNS``; scores, intervals and differences in percent, not
+        rounded; NaN where there is no such number.
+
+    Raises:
+        ValueError: if a row of the table was not evaluated on a task.
+    """
+    rows: list[dict[str, Any]] = []
+    for task_name, task in tasks.items():
+        of_task = {e.variant: e for e in evaluations if (e.task, e.system) == (task_name, table.system)}
+        missing = [variant for variant in table.rows if variant not in of_task]
+        if missing:
+            raise ValueError(f"table {name}: no evaluation of {', '.join(missing)} on {task_name}")
+        notes = corpora[task.corpus]
+        published = {}
+        if table.published is not None and table.published.task == task_name and notes["whole"] is not False:
+            published = table.published.values
+        counts = {v: speaker_confusions(of_task[v].confusion, task.classes) for v in table.rows}
+        of_rows = [
+            row
+            for variant in table.rows
+            for row in _score_rows(
+                table, variant, of_task[variant].scores, counts[variant], published.get(variant, {}), intervals
+            )
+        ]
+        n_runs = {row["variant"]: row["n_runs"] for row in of_rows}
+        about = {
+            "table": name,
+            "column": task_name,
+            "protocol": task.protocol_words,
+            "corpus": _corpus_words(notes),
+        }
+        rows += [about | row for row in of_rows + _difference_rows(table, counts, n_runs, intervals)]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def row_label(table: TableConfig, variant: str, minus: str = "") -> str:
+    """A row's label as printed: of a variant, or of its difference from another."""
+    if minus:
+        axis = f"{table.axis} " if table.axis else ""
+        return f"{axis}{row_label(table, variant)} minus {row_label(table, minus)}"
+    label = table.rows[variant]
+    return label if isinstance(label, str) else f"{label:g}"
+
+
+def _score_rows(
+    table: TableConfig,
+    variant: str,
+    scores: pd.DataFrame,
+    counts: np.ndarray,
+    published: Mapping[str, float],
+    intervals: IntervalSettings,
+) -> list[dict[str, Any]]:
+    """UA and WA of one variant on one task, and their means over folds where these are defined."""
+    folds = scores[scores["fold"] != POOLED]
+    has_fold_means = folds["fold"].nunique() > 1 and folds["ua"].notna().all()
+    rows = []
+    for metric, formula in METRICS.items():
+        score = _score(counts, formula, intervals)
+        about = {
+            "row": row_label(table, variant),
+            "variant": variant,
+            "minus": "",
+            "n_runs": len(folds),
+            "published": published.get(metric, nan),
+        } | _tested(counts)
+        rows.append(about | {"metric": metric} | _percent(score))
+        if has_fold_means:
+            rows.append(about | {"metric": f"{metric}_fold_mean", "value": 100 * folds[metric].mean()})
+    return rows
+
+
+def _difference_rows(
+    table: TableConfig, counts: Mapping[str, np.ndarray], n_runs: Mapping[str, int], intervals: IntervalSettings
+) -> list[dict[str, Any]]:
+    """The differences of one task, UA and WA of each; Holm's correction runs over all of them."""
+    rows = []
+    for pair in table.differences:
+        for metric, formula in METRICS.items():
+            difference = _difference(counts[pair.variant], counts[pair.minus], formula, intervals)
+            about = {
+                "row": row_label(table, pair.variant, pair.minus),
+                "variant": pair.variant,
+                "minus": pair.minus,
+                "metric": f"{metric}_difference",
+                "n_runs": n_runs[pair.variant] + n_runs[pair.minus],
+                "p_value": difference.p_value,
+            } | _tested(counts[pair.variant])
+            rows.append(about | _percent(difference))
+    for row, adjusted in zip(rows, holm(np.array([row["p_value"] for row in rows])), strict=True):
+        row["p_holm"] = adjusted
+    return rows
+
+
+def _score(counts: np.ndarray, metric: Metric, intervals: IntervalSettings) -> Interval:
+    """A score with its interval, or with none where speakers cannot be resampled."""
+    try:
+        return speaker_interval(counts, metric, resamples=intervals.resamples, seed=intervals.seed)
+    except NoIntervalError:
+        return Interval(value=pooled_score(counts, metric), low=nan, high=nan)
+
+
+def _difference(
+    counts: np.ndarray, minus: np.ndarray, metric: Metric, intervals: IntervalSettings
+) -> PairedDifference:
+    """A difference with its interval and p-value, or with none where speakers cannot be resampled."""
+    try:
+        return paired_difference(counts, minus, metric, resamples=intervals.resamples, seed=intervals.seed)
+    except NoIntervalError:
+        value = pooled_score(counts, metric) - pooled_score(minus, metric)
+        return PairedDifference(value=value, low=nan, high=nan, p_value=nan)
+
+
+def _percent(score: Interval | PairedDifference) -> dict[str, float]:
+    """A number and its interval in percent."""
+    return {"value": 100 * score.value, "ci_low": 100 * score.low, "ci_high": 100 * score.high}
+
+
+def _tested(counts: np.ndarray) -> dict[str, int]:
+    """What a number rests on: test utterances and speakers of a seed."""
+    return {"n_utterances": int(counts[0].sum()), "n_speakers": counts.shape[1]}
+
+
+def _corpus_words(notes: Mapping[str, Any]) -> str:
+    """The corpus as a table names it; one that is not the published one says so."""
+    if notes["whole"] is not False:
+        return notes["title"]
+    here, published = notes["utterances"], notes["published_utterances"]
+    if here < published:
+        return f"{notes['title']}, subset: {here:,} of {published:,} utterances"
+    return f"{notes['title']}, not as published: {here:,} utterances for {published:,}"

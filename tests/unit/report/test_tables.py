@@ -1,0 +1,222 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from emofactors.config import IntervalSettings, TableConfig, TaskConfig
+from emofactors.evaluation.intervals import holm, paired_difference, speaker_interval
+from emofactors.evaluation.metrics import unweighted_accuracy, weighted_accuracy
+from emofactors.evaluation.scores import score_runs, speaker_confusions
+from emofactors.report.tables import COLUMNS, Evaluation, make_table, read_evaluations, row_label
+
+CONFIG = Path(__file__).parents[3] / "config"
+INTERVALS = IntervalSettings(resamples=200, seed=0)
+CLASSES = ["anger", "sadness", "disgust"]
+TASK = TaskConfig(corpus="berlin", classes=CLASSES, protocol="leave_one_speaker_out", folds=4, dev_speakers=1)
+CORPORA = {"berlin": {"title": "Berlin", "whole": True, "utterances": 40, "published_utterances": 40}}
+TABLE = TableConfig(
+    title="Losses",
+    caption="Two losses.",
+    system="net",
+    rows={"plain": "1 plain", "center": "2 center"},
+    differences=[{"variant": "center", "minus": "plain"}],
+    published={
+        "label": "Elsewhere, by session (A 2019)",
+        "task": "elsewhere4_sessions",
+        "where": "table 1",
+        "values": {"plain": {"ua": 63.8, "wa": 61.83}, "center": {"ua": 66.86}},
+    },
+)
+
+
+def evaluate(variant, skill, *, task="berlin3_speakers", lacks_disgust=(), speakers=("08", "09", "10", "11")):
+    """Two seeds, a fold a speaker; some speakers never speak disgust."""
+    rng = np.random.default_rng(round(100 * skill))
+    runs = {}
+    for seed in (0, 1):
+        for fold, speaker in enumerate(speakers):
+            truth = np.array(CLASSES * 4 if speaker not in lacks_disgust else CLASSES[:2] * 5)
+            right = rng.random(len(truth)) < skill
+            runs[fold, seed] = pd.DataFrame(
+                {
+                    "utterance": [f"{speaker}_{i}" for i in range(len(truth))],
+                    "speaker": speaker,
+                    "role": "test",
+                    "truth": truth,
+                    "prediction": np.where(right, truth, rng.choice(CLASSES, len(truth))),
+                }
+            )
+    scores = score_runs(runs, CLASSES)
+    return Evaluation(task, "net", variant, scores.scores, scores.confusion)
+
+
+@pytest.fixture
+def evaluations():
+    return [evaluate("plain", 0.5), evaluate("center", 0.7)]
+
+
+def tidy_of(evaluations, table=TABLE, tasks=None, corpora=CORPORA):
+    return make_table("losses", table, tasks or {"berlin3_speakers": TASK}, evaluations, INTERVALS, corpora)
+
+
+def one(tidy, **keys):
+    for column, value in keys.items():
+        tidy = tidy[tidy[column] == value]
+    assert len(tidy) == 1
+    return tidy.iloc[0]
+
+
+def test_headline_is_pooled_over_folds_and_averaged_over_seeds_with_its_interval(evaluations):
+    tidy = tidy_of(evaluations)
+    assert tuple(tidy.columns) == COLUMNS
+    for evaluation in evaluations:
+        counts = speaker_confusions(evaluation.confusion, CLASSES)
+        for metric, formula in (("ua", unweighted_accuracy), ("wa", weighted_accuracy)):
+            row = one(tidy, variant=evaluation.variant, metric=metric)
+            pooled = evaluation.scores.query("fold == 'pooled'")
+            assert row["value"] == pytest.approx(100 * pooled[metric].mean())
+            interval = speaker_interval(counts, formula, resamples=200, seed=0)
+            assert [row["ci_low"], row["ci_high"]] == pytest.approx([100 * interval.low, 100 * interval.high])
+            assert (row["table"], row["column"], row["corpus"]) == ("losses", "berlin3_speakers", "Berlin")
+            assert (row["n_runs"], row["n_utterances"], row["n_speakers"]) == (8, 48, 4)
+            assert row["protocol"] == TASK.protocol_words
+
+
+def test_differences_carry_p_and_holm_over_all_of_a_task(evaluations):
+    tidy = tidy_of(evaluations)
+    center, plain = (speaker_confusions(e.confusion, CLASSES) for e in reversed(evaluations))
+    differences = tidy[tidy["minus"] != ""]
+    assert differences["metric"].to_list() == ["ua_difference", "wa_difference"]
+    for (_, row), formula in zip(differences.iterrows(), (unweighted_accuracy, weighted_accuracy), strict=True):
+        expected = paired_difference(center, plain, formula, resamples=200, seed=0)
+        assert row["row"] == "2 center minus 1 plain"
+        assert [row["value"], row["ci_low"], row["ci_high"]] == pytest.approx(
+            [100 * expected.value, 100 * expected.low, 100 * expected.high]
+        )
+        assert row["p_value"] == expected.p_value
+        assert row["n_runs"] == 16
+    np.testing.assert_array_equal(differences["p_holm"], holm(differences["p_value"].to_numpy()))
+
+
+def test_mean_over_folds_stands_where_every_fold_has_every_class(evaluations):
+    row = one(tidy_of(evaluations), variant="plain", metric="ua_fold_mean")
+    folds = evaluations[0].scores.query("fold != 'pooled'")
+    assert row["value"] == pytest.approx(100 * folds["ua"].mean())
+    assert np.isnan(row["ci_low"])
+
+
+def test_speaker_without_disgust_leaves_the_pooled_score_and_no_mean_over_folds():
+    lacking = [evaluate(v, skill, lacks_disgust=("08",)) for v, skill in (("plain", 0.5), ("center", 0.7))]
+    tidy = tidy_of(lacking)
+    assert not tidy["metric"].str.endswith("_fold_mean").any()
+    assert tidy.loc[tidy["metric"] == "ua", ["value", "ci_low", "ci_high"]].notna().all(axis=None)
+
+
+def test_published_value_stands_beside_the_same_corpus_and_protocol_only(evaluations):
+    same = TABLE.model_copy(update={"published": TABLE.published.model_copy(update={"task": "berlin3_speakers"})})
+    elsewhere = [evaluate(v, skill, task="berlin3_twins") for v, skill in (("plain", 0.5), ("center", 0.7))]
+    tasks = {"berlin3_speakers": TASK, "berlin3_twins": TASK}
+    tidy = tidy_of(evaluations + elsewhere, same, tasks)
+    assert tidy.loc[tidy["column"] == "berlin3_twins", "published"].isna().all()
+    here = tidy[tidy["column"] == "berlin3_speakers"]
+    assert one(here, variant="plain", metric="ua")["published"] == 63.8
+    assert one(here, variant="plain", metric="wa_fold_mean")["published"] == 61.83
+    assert np.isnan(one(here, variant="center", metric="wa")["published"])
+    assert here.loc[here["minus"] != "", "published"].isna().all()
+    subset = {"berlin": CORPORA["berlin"] | {"whole": False, "published_utterances": 4481}}
+    assert tidy_of(evaluations, same, corpora=subset)["published"].isna().all()
+
+
+def test_a_subset_says_so_in_every_row(evaluations):
+    notes = {"title": "Berlin", "whole": False, "utterances": 847, "published_utterances": 4481}
+    tidy = tidy_of(evaluations, corpora={"berlin": notes})
+    assert set(tidy["corpus"]) == {"Berlin, subset: 847 of 4,481 utterances"}
+    larger = tidy_of(evaluations, corpora={"berlin": notes | {"published_utterances": 535}})
+    assert set(larger["corpus"]) == {"Berlin, not as published: 847 utterances for 535"}
+    own = tidy_of(evaluations, corpora={"berlin": notes | {"whole": None, "published_utterances": None}})
+    assert set(own["corpus"]) == {"Berlin"}
+
+
+def test_one_speaker_has_scores_and_no_intervals():
+    alone = [evaluate(v, skill, speakers=("08",)) for v, skill in (("plain", 0.5), ("center", 0.7))]
+    task = TaskConfig(
+        corpus="berlin", classes=CLASSES, protocol="holdout", column="speaker", dev=["09"], test=["08"]
+    )
+    tidy = tidy_of(alone, tasks={"berlin3_speakers": task})
+    assert tidy["value"].notna().all()
+    assert tidy[["ci_low", "ci_high", "p_value", "p_holm"]].isna().all(axis=None)
+    assert not tidy["metric"].str.endswith("_fold_mean").any()  # one fold: it would be the score itself
+
+
+def test_a_row_that_was_not_evaluated_is_said(evaluations):
+    with pytest.raises(ValueError, match="table losses: no evaluation of center on berlin3_speakers"):
+        tidy_of(evaluations[:1])
+
+
+def test_evaluations_are_named_by_their_paths(evaluations, tmp_path):
+    folder = tmp_path / "berlin3_speakers" / "net" / "plain" / "on_berlin3_speakers"
+    folder.mkdir(parents=True)
+    evaluations[0].scores.to_csv(folder / "scores.csv", index=False)
+    evaluations[0].confusion.to_csv(folder / "confusion.csv", index=False)
+    (read,) = read_evaluations([folder / "confusion.csv"])
+    assert (read.task, read.system, read.variant) == ("berlin3_speakers", "net", "plain")
+    pd.testing.assert_frame_equal(read.scores, evaluations[0].scores)
+    pd.testing.assert_frame_equal(read.confusion, evaluations[0].confusion)
+    with pytest.raises(ValueError, match="expected …/<task>"):
+        read_evaluations([tmp_path / "berlin3" / "net" / "plain" / "on_other" / "confusion.csv"])
+    with pytest.raises(ValueError, match="expected …/<task>"):
+        read_evaluations(["confusion.csv"])
+
+
+def test_rows_of_a_sweep_are_labelled_by_the_value_of_the_axis():
+    sweep = TableConfig(title="", caption="", system="net", axis="lambda", rows={"plain": 0, "center": 0.003})
+    assert row_label(sweep, "plain") == "0"
+    assert row_label(sweep, "center", "plain") == "lambda 0.003 minus 0"
+
+
+# The numbers of Dai et al. 2019 in percent, UA and WA, as the first author's public code plots them
+# (github.com/DaiDongyang/ser_nn_spectrogram, draw_ua_wa.py, commit a8c01d6, batch size 32).
+PUBLISHED = {
+    "center_loss": {
+        "mel_softmax": (63.80, 61.83),
+        "mel_center": (66.86, 65.40),
+        "stft_softmax": (60.97, 58.93),
+        "stft_center": (65.13, 62.96),
+    },
+    "center_lambda": {
+        "mel_softmax": (63.80, 61.83),
+        "lambda_0.003": (64.81, 62.99),
+        "lambda_0.03": (65.71, 63.98),
+        "mel_center": (66.86, 65.40),
+        "lambda_3": (60.08, 56.85),
+    },
+    "center_alpha": {
+        "alpha_0.1": (66.76, 65.00),
+        "alpha_0.3": (66.85, 65.33),
+        "mel_center": (66.86, 65.40),
+        "alpha_0.7": (66.96, 65.34),
+        "alpha_0.9": (66.41, 64.71),
+    },
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_config_repeats_the_published_numbers(name):
+    content = yaml.safe_load((CONFIG / "tables" / f"{name}.yaml").read_text(encoding="utf-8"))
+    table = TableConfig(**content)
+    assert list(table.rows) == list(PUBLISHED[name])
+    assert table.published.task == "iemocap4_random5"
+    assert {v: (s["ua"], s["wa"]) for v, s in table.published.values.items()} == PUBLISHED[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"), [("center_lambda", "center_lambda"), ("center_alpha", "center_alpha")]
+)
+def test_labels_of_a_sweep_are_the_settings_of_its_variants(name, setting):
+    table = TableConfig(**yaml.safe_load((CONFIG / "tables" / f"{name}.yaml").read_text(encoding="utf-8")))
+    system = yaml.safe_load((CONFIG / "systems" / f"{table.system}.yaml").read_text(encoding="utf-8"))
+    assert len(table.rows) == 5
+    for variant, label in table.rows.items():
+        assert (system["variants"][variant] or {}).get(setting, system["published"][setting][0]) == label
