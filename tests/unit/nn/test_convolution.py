@@ -1,0 +1,61 @@
+import pytest
+import torch
+
+from emofactors.nn.convolution import ConvolutionStack, mask_frames
+
+PUBLISHED = {
+    "channels": [4, 5, 6, 7],
+    "kernel_sizes": [7, 3, 3, 3],
+    "strides": [2, 1, 1, 1],
+    "pools": [1, 2, 2, 2],
+}
+
+
+@pytest.fixture
+def stack():
+    torch.manual_seed(0)
+    return ConvolutionStack(**PUBLISHED)
+
+
+@pytest.mark.parametrize(("bins", "expected"), [(128, [61, 29, 13, 5]), (513, [254, 126, 62, 30])])
+def test_bins_after_each_layer_are_the_published_ones(stack, bins, expected):
+    after = []
+    for layer in stack.layers:
+        bins = layer.valid_frames(bins)
+        after.append(bins)
+    assert after == expected
+
+
+def test_padding_changes_nothing(stack):
+    """An utterance gives the same valid frames alone and beside a longer one."""
+    short, long = torch.randn(1, 1, 90, 128), torch.randn(1, 1, 140, 128)
+    alone, n_alone = stack(short, torch.tensor([90]))
+    padded = torch.cat([torch.nn.functional.pad(short, (0, 0, 0, 50), value=9.0), long])
+    beside, n_beside = stack(padded, torch.tensor([90, 140]))
+    assert n_alone[0] == n_beside[0]
+    torch.testing.assert_close(beside[0, :, : n_alone[0]], alone[0, :, : n_alone[0]])
+    assert beside[0, :, n_alone[0] :].abs().max() == 0
+
+
+def test_least_frames_gives_one_frame_and_one_less_none(stack):
+    assert stack.size_after(stack.least_frames) == 1
+    assert stack.size_after(stack.least_frames - 1) < 1
+
+
+def test_output_has_as_many_frames_as_said(stack):
+    x, n_frames = stack(torch.randn(1, 1, 131, 128), torch.tensor([131]))
+    assert x.shape[2] == n_frames[0] == stack.size_after(131)
+    assert x.shape[3] == stack.size_after(128)
+
+
+def test_masked_frames_are_zero_and_others_untouched():
+    x = torch.randn(2, 3, 5, 4)
+    masked = mask_frames(x, torch.tensor([2, 5]))
+    assert masked[0, :, 2:].abs().max() == 0
+    assert torch.equal(masked[0, :, :2], x[0, :, :2])
+    assert torch.equal(masked[1], x[1])
+
+
+def test_lists_of_different_length_are_refused():
+    with pytest.raises(ValueError, match="argument"):
+        ConvolutionStack(**(PUBLISHED | {"pools": [1, 2]}))

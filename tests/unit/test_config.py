@@ -1,0 +1,160 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from emofactors.config import FeatureSettings, TaskConfig, load_study
+from emofactors.errors import InputError
+
+CONFIG = Path(__file__).parents[2] / "config"
+STUDIES = sorted((CONFIG / "studies").glob("*.yaml"))
+
+
+def default_study():
+    return yaml.safe_load((CONFIG / "config.yaml").read_text())
+
+
+@pytest.fixture
+def own_config(tmp_path):
+    """A copy of the config folder that a test may spoil."""
+
+    def spoil(file, old=None, new=None):
+        for source in CONFIG.rglob("*.yaml"):
+            target = tmp_path / source.relative_to(CONFIG)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(source.read_text())
+        if old is not None:
+            text = (tmp_path / file).read_text()
+            assert old in text
+            (tmp_path / file).write_text(text.replace(old, new, 1))
+        return tmp_path
+
+    return spoil
+
+
+def refusal(config, config_dir=CONFIG):
+    with pytest.raises(InputError) as refused:
+        load_study(config, config_dir)
+    return str(refused.value)
+
+
+def test_the_default_study_is_sound():
+    study = load_study(default_study(), CONFIG)
+    assert list(study.tables) == ["center_loss", "center_lambda", "center_alpha"]
+    assert len(study.systems["cnn_bigru"].variants) == 11
+
+
+@pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.stem)
+def test_every_study_is_sound_and_named_as_its_file(file):
+    study = load_study(yaml.safe_load(file.read_text()), CONFIG)
+    assert study.study == file.stem
+
+
+def test_there_are_studies():
+    assert {"emodb", "emodb_quick", "nemo", "iemocap"} <= {file.stem for file in STUDIES}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"sedes": [0]}, "sedes: is unknown, expected one of study"),
+        ({"tasks": ["emodb8"]}, "emodb8.yaml: is named but missing; tasks here:"),
+        ({"tasks": []}, "tasks: is []"),
+        ({"tasks": ["../tasks/emodb7_speakers"]}, "tasks.0: is '../tasks/emodb7_speakers'"),
+        ({"tables": ["centre_loss"]}, "centre_loss.yaml: is named but missing; tables here: center_alpha"),
+        ({"seeds": [-1]}, "seeds.0: is -1"),
+        ({"seeds": ["a; rm"]}, "seeds.0: is 'a; rm'"),
+        (
+            {"compute": {"device": "gpu"}},
+            "compute.device: is 'gpu'; Input should be 'auto', 'cpu', 'cuda' or 'mps'",
+        ),
+        ({"compute": {"thread": 1}}, "compute.thread: is unknown"),
+        ({"systems": {"cnn_bigru": {"batchsize": 8}}}, "systems: cnn_bigru: batchsize: is unknown"),
+        ({"systems": {"cnn_bigru": {"gru_units": "many"}}}, "gru_units: is 'many', expected something like 128"),
+        ({"systems": {"cnn_bigru": {"batch_size": 0}}}, "batch_size: is 0; Input should be greater than or equal"),
+        (
+            {"systems": {"cnn_bigru": {"center_lambda": 0.3}}},
+            "'mel_softmax' and 'mel_center' have the same settings",
+        ),
+        ({"systems": {"cnn_bigrus": {}}}, "cnn_bigrus: is unknown, expected one of cnn_bigru"),
+        ({"corpora": {"emobd": {}}}, "corpora: emobd: is unknown"),
+        (
+            {"tables": ["center_loss"], "figures": ["center_alpha"]},
+            "table: 'center_alpha' is no sweep of this study",
+        ),
+    ],
+)
+def test_a_fault_of_the_study_is_one_line_with_key_and_expectation(change, said):
+    message = refusal(default_study() | change)
+    assert said in message
+    assert len(message.splitlines()) <= 11  # one line a fault; eleven variants may share one
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("tasks/synthetic4_groups4.yaml", "folds", "fold", "synthetic4_groups4.yaml: fold: is unknown"),
+        ("tasks/synthetic4_groups4.yaml", "anger", "angry", "'angry' is no emotion; expected one of anger"),
+        ("features/log_mel_128.yaml", "win_ms: [40", "win_ms: [80", "1280 samples: expected at most n_fft (1024)"),
+        ("features/log_mel_128.yaml", "[16000", "[0", "sample_rate_hz: is 0"),
+        ("features/log_mel_128.yaml", "[16000", "[16000, 1", "sample_rate_hz: is [16000, 1"),
+        ("systems/cnn_bigru.yaml", "gru_units: [128, ", "gru_units: [", "expected [value, where or why]"),
+        (
+            "systems/cnn_bigru.yaml",
+            "alpha_0.1: {center_alpha",
+            "alpha_0.1: {centre_alpha",
+            "centre_alpha: is unknown",
+        ),
+        ("systems/cnn_bigru.yaml", "alpha_0.1", "alpha_0.2", "variant 'alpha_0.1' is unknown; expected one of"),
+        ("corpora/synthetic.yaml", "reader: synthetic", "reader: synthetics", "reader: is 'synthetics'"),
+        ("tables/center_loss.yaml", "rows", "- :", "center_loss.yaml: is no YAML"),
+    ],
+)
+def test_a_fault_of_a_file_names_file_and_key(own_config, file, old, new, said):
+    config_dir = own_config(file, old, new)
+    message = refusal(default_study(), config_dir)
+    assert said in message
+    assert Path(file).name in message
+
+
+def test_variants_differ_from_the_base_in_what_they_say():
+    system = load_study(default_study(), CONFIG).systems["cnn_bigru"]
+    base = system.variant("mel_center")
+    changed = {k for k, v in system.variant("stft_softmax").items() if v != base[k]}
+    assert changed == {"features", "center_lambda"}  # the study sets the length of all
+
+
+def test_run_settings_and_arguments_share_no_key_and_lose_none():
+    system = load_study(default_study(), CONFIG).systems["cnn_bigru"]
+    run, arguments = system.run("mel_center").model_dump(), system.arguments("mel_center")
+    assert not set(run) & set(arguments)
+    assert set(system.variant("mel_center")) <= set(run) | set(arguments)
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"protocol": "speaker_groups", "dev_speakers": 1}, "'folds' is needed with protocol 'speaker_groups'"),
+        ({"protocol": "all_train", "folds": 3}, "'folds' does not go with protocol 'all_train'"),
+        ({"protocol": "holdout", "column": "session", "dev": ["1"], "test": ["1"]}, "share ['1']"),
+        ({"protocol": "all_train", "merge": {"excitement": "boredom"}}, "expected a non-class -> a class"),
+    ],
+)
+def test_a_task_that_does_not_fit_its_protocol_is_refused(keys, said):
+    with pytest.raises(ValueError, match="'") as refused:
+        TaskConfig(corpus="c", classes=("anger", "sadness"), **keys)
+    assert said in str(refused.value)
+
+
+def test_speaker_independence_is_what_the_protocol_promises_or_the_task_claims():
+    task = TaskConfig(corpus="c", classes=("anger", "sadness"), protocol="stratified_random", strata=("gender",))
+    assert not task.speaker_independent
+    assert task.protocol_words.startswith("speaker-dependent, ")
+    assert task.model_copy(update={"claims_unseen_speakers": True}).speaker_independent
+
+
+def test_lengths_in_samples_follow_from_milliseconds():
+    features = load_study(default_study(), CONFIG).features["log_mel_128"]
+    assert isinstance(features, FeatureSettings)
+    assert (features.win_length, features.hop_length, features.n_bins) == (640, 160, 128)
+    assert load_study(default_study(), CONFIG).features["log_stft_513"].n_bins == 513

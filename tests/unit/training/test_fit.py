@@ -1,0 +1,187 @@
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from emofactors.training.checkpoint import Checkpoint
+from emofactors.training.fit import fit, infer, run_key
+
+
+def rows_of(role, chosen):
+    """Some rows of a role."""
+    return replace(
+        role,
+        utterances=tuple(np.array(role.utterances)[chosen]),
+        speakers=tuple(np.array(role.speakers)[chosen]),
+        emotion=role.emotion[chosen],
+        offset=role.offset[chosen],
+        n_frames=role.n_frames[chosen],
+    )
+
+
+class StoppingCheckpoint(Checkpoint):
+    """Ends the training by a signal at one step, as a scheduler or a user would."""
+
+    def __init__(self, path, at_step):
+        super().__init__(path, interval_s=1e9)
+        self.left = at_step
+
+    def offer(self, state):
+        if self.left == 0:
+            signal.raise_signal(signal.SIGTERM)
+        self.left -= 1
+        super().offer(state)
+
+
+class KilledError(Exception):
+    """Stands for SIGKILL: nothing is written on the way out."""
+
+
+class KillingCheckpoint(Checkpoint):
+    def __init__(self, path, at_step, interval_s):
+        super().__init__(path, interval_s)
+        self.left = at_step
+
+    def offer(self, state):
+        super().offer(state)
+        if self.left == 0:
+            raise KilledError
+        self.left -= 1
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@pytest.fixture
+def fitted(tmp_path, train, dev, run, fresh_system):
+    def go(checkpoint=None, seed=0, run=run, dev=dev):
+        checkpoint = checkpoint or Checkpoint(tmp_path / "unused.pt")
+        return fit(fresh_system(seed), train, dev, run, seed=seed, precision="float32", checkpoint=checkpoint)
+
+    return go
+
+
+def assert_same(a, b):
+    assert a.history == b.history
+    assert a.best_step == b.best_step
+    for name, tensor in a.system.state_dict().items():
+        assert torch.equal(tensor, b.system.state_dict()[name]), name
+
+
+def test_it_learns(fitted, dev):
+    trained = fitted()
+    logits, _ = infer(trained.system, dev, 8, "float32")
+    assert (logits.argmax(axis=1) == dev.emotion).mean() > 0.9
+
+
+def test_same_seed_same_bits_other_seed_other(fitted):
+    first = fitted()
+    assert_same(first, fitted())
+    assert first.history != fitted(seed=1).history
+
+
+@pytest.mark.parametrize("at_step", [1, 6, 7, 23])
+def test_resume_after_sigterm_is_bit_equal(tmp_path, fitted, at_step):
+    path = tmp_path / "state.pt"
+    with pytest.raises(SystemExit) as ended:
+        fitted(StoppingCheckpoint(path, at_step))
+    assert ended.value.code == 143
+    resumed = fitted(Checkpoint(path))
+    assert resumed.resumed_at_step == at_step
+    assert_same(fitted(), resumed)
+
+
+@pytest.mark.parametrize("interval_s", [0.0, 1e9])
+def test_resume_after_a_kill_is_bit_equal(tmp_path, fitted, interval_s):
+    path = tmp_path / "state.pt"
+    with pytest.raises(KilledError):
+        fitted(KillingCheckpoint(path, at_step=17, interval_s=interval_s))
+    assert path.exists() == (interval_s == 0.0)
+    assert_same(fitted(), fitted(Checkpoint(path)))
+
+
+def test_a_damaged_checkpoint_starts_anew(tmp_path, fitted):
+    path = tmp_path / "state.pt"
+    with pytest.raises(SystemExit):
+        fitted(StoppingCheckpoint(path, 5))
+    path.write_bytes(path.read_bytes()[:1000])
+    resumed = fitted(Checkpoint(path))
+    assert resumed.resumed_at_step == 0
+    assert_same(fitted(), resumed)
+
+
+def test_a_checkpoint_leaves_no_temporary_file_and_is_removed(tmp_path, fitted):
+    path = tmp_path / "state.pt"
+    with pytest.raises(SystemExit):
+        fitted(StoppingCheckpoint(path, 5))
+    assert [file.name for file in tmp_path.iterdir()] == ["state.pt"]
+    Checkpoint(path).remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_best_evaluation_on_dev_is_kept(fitted, dev):
+    trained = fitted()
+    best = max(trained.history, key=lambda row: row["dev_ua"])
+    assert trained.best_step == best["step"]
+    logits, _ = infer(trained.system, dev, 8, "float32")
+    recalls = [(logits.argmax(axis=1)[dev.emotion == c] == c).mean() for c in (0, 1)]
+    assert np.mean(recalls) == pytest.approx(best["dev_ua"])
+
+
+def test_an_early_evaluation_is_never_selected(fitted, run):
+    trained = fitted(run=run.model_copy(update={"select_after_step": 30}))
+    assert trained.best_step > 30
+
+
+def test_evaluations_come_as_often_as_said(fitted, run):
+    every_seven_steps = [7, 14, 21, 28, 35, 40]
+    history = fitted(run=run.model_copy(update={"evaluate_every_steps": 7})).history
+    assert [row["step"] for row in history] == every_seven_steps
+    once_an_epoch = [7, 14, 21, 28, 35, 40]  # 50 utterances in batches of 8
+    assert [row["step"] for row in fitted().history] == once_an_epoch
+
+
+def test_patience_ends_a_training_that_gets_no_better(fitted, run):
+    trained = fitted(run=run.model_copy(update={"patience": 2, "evaluate_every_steps": 1, "max_steps": 400}))
+    assert trained.steps < 400
+
+
+def test_every_loss_has_its_column(tmp_path, fitted):
+    trained = fitted()
+    trained.save(tmp_path / "model.safetensors", tmp_path / "history.csv")
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert list(history.columns) == ["epoch", "step", "cross_entropy", "center", "dev_ua", "dev_wa"]
+
+
+def test_without_dev_the_last_weights_are_kept(fitted, dev):
+    trained = fitted(dev=rows_of(dev, np.zeros(len(dev), dtype=bool)))
+    assert trained.best_step == 40
+    assert "dev_ua" not in trained.history[0]
+
+
+def test_a_training_that_diverges_says_so(fitted, run):
+    with pytest.raises(FloatingPointError, match="diverged"):
+        fitted(run=run.model_copy(update={"learning_rate": 1e30}))
+
+
+def test_key_follows_settings_code_and_data(train, dev):
+    key = run_key([1], "c", train, dev)
+    assert key == run_key([1], "c", train, dev)
+    assert (
+        len({key, run_key([2], "c", train, dev), run_key([1], "d", train, dev), run_key([1], "c", dev, train)})
+        == 4
+    )
+
+
+def test_dev_role_may_lack_a_class(fitted, dev):
+    trained = fitted(dev=rows_of(dev, dev.emotion == 0))
+    assert 0 <= trained.history[0]["dev_ua"] <= 1

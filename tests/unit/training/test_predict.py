@@ -1,0 +1,46 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from emofactors.training.predict import predict
+
+
+@pytest.fixture
+def predictions(train, dev, fresh_system):
+    roles = {"train": train, "dev": dev}
+    return predict(fresh_system(), roles, ["calm", "anger"], batch_size=8, precision="float32")
+
+
+def test_every_dev_and_test_utterance_is_predicted_once_and_no_training_one(predictions, dev):
+    assert list(predictions.table["utterance"]) == list(dev.utterances)
+    assert set(predictions.table["role"]) == {"dev"}
+
+
+def test_embeddings_of_all_roles_stand_with_their_labels(predictions, train, dev):
+    assert predictions.embedding.shape == (70, 4)
+    assert list(predictions.labels["utterance"]) == [*train.utterances, *dev.utterances]
+    assert list(predictions.labels["emotion"][:2]) == ["calm", "anger"]
+
+
+def test_posteriors_sum_to_one_and_agree_with_the_prediction(predictions):
+    posterior = predictions.table[["p_calm", "p_anger"]]
+    np.testing.assert_allclose(posterior.sum(axis=1), 1)
+    assert list(posterior.idxmax(axis=1).str.removeprefix("p_")) == list(predictions.table["prediction"])
+
+
+def test_rows_do_not_depend_on_batches(train, dev, fresh_system):
+    system = fresh_system()
+    one = predict(system, {"test": dev}, ["calm", "anger"], batch_size=1, precision="float32")
+    many = predict(system, {"test": dev}, ["calm", "anger"], batch_size=20, precision="float32")
+    np.testing.assert_allclose(one.table["p_calm"], many.table["p_calm"], atol=1e-5)
+    np.testing.assert_allclose(one.embedding, many.embedding, atol=1e-5)
+
+
+def test_files_have_the_columns_and_arrays_of_the_contract(tmp_path, predictions):
+    predictions.save(tmp_path / "p.csv", tmp_path / "e.npz")
+    table = pd.read_csv(tmp_path / "p.csv")
+    assert list(table.columns) == ["utterance", "speaker", "role", "truth", "prediction", "p_calm", "p_anger"]
+    with np.load(tmp_path / "e.npz") as arrays:
+        assert set(arrays) == {"embedding", "utterance", "role", "emotion", "speaker"}
+        assert arrays["embedding"].dtype == np.float32
+        assert arrays["role"].dtype.kind == "U"
