@@ -20,6 +20,7 @@ from matplotlib.lines import Line2D
 from sklearn.decomposition import PCA
 
 from emofactors.config import EMOTIONS, FigureConfig, TableConfig, TaskConfig
+from emofactors.evaluation.scores import read_confusion
 from emofactors.files import write_bytes_atomically
 
 #: Colour and marker of an emotion, the same in all figures; colours of Okabe and Ito, then of Tol.
@@ -87,14 +88,13 @@ def make_figure(
         raise ValueError(f"{len(sources)} sources for a {figure.kind} of {len(panels)} panels")
     with house_style():
         if figure.kind == "confusion":
-            tables = [pd.read_csv(path, dtype={"speaker": str}) for path in sources]
+            tables = [read_confusion(path) for path in sources]
             drawn = confusion_figure(figure, tasks, dict(zip(panels, tables, strict=True)))
         elif figure.kind == "embedding_pca":
             runs = [dict(np.load(path, allow_pickle=False)) for path in sources]
             drawn = embedding_figure(figure, tasks, dict(zip(panels, runs, strict=True)))
         else:
-            scores = pd.read_csv(sources[0], dtype={"row": str, "column": str})
-            drawn = sweep_figure(table, tasks, scores)
+            drawn = sweep_figure(table, tasks, pd.read_csv(sources[0]))
         save_figure(drawn, png=png, svg=svg)
 
 
@@ -251,14 +251,13 @@ def sweep_figure(table: TableConfig, tasks: Mapping[str, TaskConfig], scores: pd
     Args:
         table: the sweep.
         tasks: the tasks, one a panel.
-        scores: the tidy table of the sweep, in percent; its row is the value of the axis, its
-            column the task.
+        scores: the tidy table of the sweep, in percent; its column is the task.
 
     Returns:
         The figure.
 
     Raises:
-        ValueError: if a task has no score at a value of the axis.
+        ValueError: if a task has no score of a row of the table.
     """
     values = [float(label) for label in table.rows.values()]
     # Published numbers of another corpus or protocol never share a panel with ours.
@@ -269,7 +268,7 @@ def sweep_figure(table: TableConfig, tasks: Mapping[str, TaskConfig], scores: pd
     for panel, (name, task) in zip(axes, tasks.items(), strict=False):
         of_task = scores[scores["column"] == name]
         for metric in METRIC_STYLE:
-            _draw_line(panel, metric, _along_axis(of_task, metric, values))
+            _draw_line(panel, metric, _along_axis(of_task, metric, list(table.rows)))
         if table.published is not None and table.published.task == name:
             _draw_published(panel, table)
         panel.set_title(f"{name}\n{_broken(task.protocol_words)}")
@@ -287,14 +286,13 @@ def sweep_figure(table: TableConfig, tasks: Mapping[str, TaskConfig], scores: pd
     return drawn
 
 
-def _along_axis(scores: pd.DataFrame, metric: str, values: Sequence[float]) -> pd.DataFrame:
+def _along_axis(scores: pd.DataFrame, metric: str, variants: Sequence[str]) -> pd.DataFrame:
     """The scores of one metric in the order of the axis."""
-    scores = scores[scores["metric"] == metric]
-    scores = scores.set_index(pd.to_numeric(scores["row"], errors="coerce"))  # a row of chance is no number
-    missing = [value for value in values if value not in scores.index]
+    scores = scores[scores["metric"] == metric].set_index("variant")
+    missing = [variant for variant in variants if variant not in scores.index]
     if missing:
-        raise ValueError(f"no {metric} at {missing}, expected one at each of {list(values)}")
-    return scores.loc[list(values)]
+        raise ValueError(f"no {metric} of {', '.join(missing)}, expected that of every row of the table")
+    return scores.loc[list(variants)]
 
 
 def _draw_line(panel: Axes, metric: str, scores: pd.DataFrame) -> None:

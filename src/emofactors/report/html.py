@@ -1,0 +1,466 @@
+"""The page of a study: what was run, what was found, and all it takes to judge it, in one file.
+
+The page loads nothing: figures and styles are part of it. Its sentences are
+made from the numbers of the tables, so they cannot say anything else than those.
+"""
+
+import json
+import statistics
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from emofactors.config import Documented, Study, SystemConfig, TableConfig, TaskConfig
+from emofactors.evaluation.intervals import smallest_p_value
+
+#: A corrected p-value up to which a difference counts as shown.
+_SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True)
+class SettingRow:
+    """One setting as the page lists it.
+
+    Attributes:
+        key: its name.
+        documented: its value in the system's file.
+        used: its value in this study, or empty where it is the documented one.
+        why: where it is stated, or why it was chosen.
+    """
+
+    key: str
+    documented: str
+    used: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of a system or of features, with their pedigree.
+
+    Attributes:
+        name: of the system or features.
+        source: the publication; empty for features.
+        published: settings a paper, talk or public code states.
+        assumed: settings that had to be chosen.
+        variants: variant -> what it changes, in words.
+        departure: how this study departs from the published system, in one sentence; empty if not at all.
+    """
+
+    name: str
+    source: str
+    published: tuple[SettingRow, ...]
+    assumed: tuple[SettingRow, ...]
+    variants: Mapping[str, str]
+    departure: str
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the runs of one variant on one task cost.
+
+    Attributes:
+        task: name of the task.
+        system: name of the system.
+        variant: name of the variant.
+        n_runs: trainings, one a fold and seed.
+        parameters: trained parameters; the median, should a task's folds differ.
+        flops: of one input of median length; likewise.
+        steps: median number of updates.
+        wall_s: median seconds of a training; None if every one was resumed, and none was timed as a whole.
+    """
+
+    task: str
+    system: str
+    variant: str
+    n_runs: int
+    parameters: int
+    flops: int
+    steps: int
+    wall_s: float | None
+
+
+def make_page(
+    study: Study,
+    *,
+    fragments: Mapping[str, str],
+    scores: Mapping[str, pd.DataFrame],
+    figures: Mapping[str, str],
+    audits: Mapping[str, Mapping[str, Any]],
+    notes: Mapping[str, Mapping[str, Any]],
+    runs: Sequence[Mapping[str, Any]],
+) -> str:
+    """The page of a study as HTML text.
+
+    Args:
+        study: what was asked for.
+        fragments: table -> its HTML, as ``report.tables`` writes it, with everything in it escaped.
+        scores: table -> its tidy form, in percent.
+        figures: figure -> its SVG text.
+        audits: task -> content of its audit.
+        notes: corpus -> notes of its manifest.
+        runs: what every run says of itself, see :func:`read_run`.
+
+    Returns:
+        One HTML document that needs no other file.
+
+    Raises:
+        KeyError: if a table, figure, task or corpus of the study is not given.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("template.html").render(
+        study=study,
+        findings=findings(study, scores, notes),
+        fragments={name: Markup(fragments[name]) for name in study.tables},
+        figures={name: _data_uri(figures[name]) for name in study.figures},
+        audits={name: audits[name] for name in study.tasks},
+        notes={name: notes[name] for name in study.corpora},
+        systems=[system_settings(name, system) for name, system in study.systems.items()],
+        features=[feature_settings(name, documented) for name, documented in study.feature_notes.items()],
+        n_runs=len(runs),
+        costs=costs(runs),
+        provenance=provenance(runs),
+    )
+
+
+# --- what is read --------------------------------------------------------------------------------------------
+
+
+def read_run(path: str | Path) -> dict[str, Any]:
+    """What a run says of itself, and which run it is.
+
+    Args:
+        path: file ``…/{task}/{system}/{variant}/fold{fold}/seed{seed}/run.json``.
+
+    Returns:
+        Content of the file, and ``task``, ``system`` and ``variant``.
+
+    Raises:
+        OSError: if the file is missing.
+    """
+    path = Path(path)
+    task, system, variant = path.parts[-6:-3]
+    about = {"task": task, "system": system, "variant": variant}
+    return json.loads(path.read_text(encoding="utf-8")) | about
+
+
+def read_scores(paths: Iterable[str | Path]) -> dict[str, pd.DataFrame]:
+    """Tidy tables, by the name of their file; labels stay text, also those that are numbers."""
+    return {Path(path).stem: pd.read_csv(path, dtype={"row": str}) for path in paths}
+
+
+def read_texts(paths: Iterable[str | Path]) -> dict[str, str]:
+    """Content of text files, by their name without its ending."""
+    return {Path(path).stem: Path(path).read_text(encoding="utf-8") for path in paths}
+
+
+def read_notes(paths: Iterable[str | Path]) -> dict[str, dict[str, Any]]:
+    """Content of JSON files, by their name without its ending."""
+    return {name: json.loads(text) for name, text in read_texts(paths).items()}
+
+
+# --- what was found, in sentences ----------------------------------------------------------------------------
+
+
+def findings(
+    study: Study, scores: Mapping[str, pd.DataFrame], notes: Mapping[str, Mapping[str, Any]]
+) -> dict[str, list[str]]:
+    """The headline findings, as sentences made from the tables' numbers.
+
+    Args:
+        study: what was asked for.
+        scores: table -> its tidy form, in percent.
+        notes: corpus -> notes of its manifest.
+
+    Returns:
+        Task -> its sentences.
+    """
+    sentences = {}
+    for name, task in study.tasks.items():
+        sentences[name] = []
+        for table_name, table in study.tables.items():
+            of_task = scores[table_name][scores[table_name]["column"] == name]
+            if table.axis:
+                sentences[name] += _course(table, of_task)
+            else:
+                sentences[name] += _highest(table, task, study.systems[table.system], of_task)
+                sentences[name] += _differences(table, of_task)
+        sentences[name] += _reservations(study, task, notes[task.corpus])
+    return sentences
+
+
+def _highest(table: TableConfig, task: TaskConfig, system: SystemConfig, scores: pd.DataFrame) -> list[str]:
+    """The row with the highest UA, against chance and against what is published."""
+    rows = scores[scores["metric"] == "ua"]
+    if rows.empty:
+        return []
+    best = rows.loc[rows["value"].idxmax()]
+    among = f"Among the {len(rows)} variants of “{table.title}”, UA is highest for" if len(rows) > 1 else "UA for"
+    sentences = [
+        f"{among} “{best['row']}”: {_with_interval(best)}, "
+        f"from {best['n_utterances']:.0f} test utterances of {best['n_speakers']:.0f} speakers "
+        f"and {best['n_runs']:.0f} trainings."
+    ]
+    chance = 100 / len(task.classes)
+    where = _place(chance, best)
+    if where:
+        words = {
+            "below": "the interval lies above it",
+            "inside": "the interval holds it, so nothing better than chance is shown",
+            "above": "the interval lies below it",
+        }[where]
+        sentences.append(f"Chance is {chance:.1f} % for {len(task.classes)} classes: {words}.")
+    where = _place(best["published"], best)
+    if where:
+        sentences.append(
+            f"The published UA for this corpus and protocol is {best['published']:.1f} %, "
+            f"{where} our interval"
+            f"{'; but ours is not the published system' if _departures(system) else ''}."
+        )
+    return sentences
+
+
+def _course(table: TableConfig, scores: pd.DataFrame) -> list[str]:
+    """Where UA is highest and lowest along the axis, which differences are shown, and the course of the paper."""
+    rows = scores[scores["metric"] == "ua"]
+    if len(rows) < 2:
+        return []
+    best, worst = rows.loc[rows["value"].idxmax()], rows.loc[rows["value"].idxmin()]
+    sentences = [
+        f"Over {table.axis}, UA is highest at {best['row']} ({_with_interval(best)}) and lowest at "
+        f"{worst['row']} ({_with_interval(worst)})."
+    ]
+    differences = scores[(scores["metric"] == "ua_difference") & scores["p_holm"].notna()]
+    is_shown = differences["p_holm"] <= _SIGNIFICANT
+    for which, rows in (("shown", differences[is_shown]), ("not shown", differences[~is_shown])):
+        if len(rows):
+            listed = "; ".join(f"{row['row']}: {row['value']:+z.1f} points" for _, row in rows.iterrows())
+            sentences.append(f"Differences {which} at 5 % (Holm): {listed}{_no_power(scores)}.")
+    published = _published_ua(table)
+    if published:
+        high, low = max(published, key=published.get), min(published, key=published.get)
+        sentences.append(
+            f"Published for {table.published.label}: highest at {table.rows[high]:g} ({published[high]:.1f} %), "
+            f"lowest at {table.rows[low]:g} ({published[low]:.1f} %)."
+        )
+    return sentences
+
+
+def _differences(table: TableConfig, scores: pd.DataFrame) -> list[str]:
+    """What each comparison of a table shows, and what the paper says of it."""
+    return [
+        f"{row['row']}: UA {row['value']:+z.1f} points{_verdict(row, scores)}.{_published_difference(table, row)}"
+        for _, row in scores[scores["metric"] == "ua_difference"].iterrows()
+    ]
+
+
+def _verdict(row: pd.Series, scores: pd.DataFrame) -> str:
+    """Interval and corrected p-value of a difference, and whether it is shown."""
+    p = row["p_holm"]
+    if pd.isna(p):
+        return "; the speakers cannot be resampled to say how surely"
+    if p > _SIGNIFICANT:
+        verdict = f"no difference is shown{_no_power(scores)}"
+    else:
+        verdict = f"UA is {'higher' if row['value'] > 0 else 'lower'}"
+    return (
+        f" [{row['ci_low']:+z.1f}, {row['ci_high']:+z.1f}], "
+        f"p {f'= {p:.4f}' if p >= 0.00005 else '< 0.0001'} (Holm): {verdict}"
+    )
+
+
+def _no_power(scores: pd.DataFrame) -> str:
+    """A warning where the task has so few speakers that no difference could ever be shown; else empty."""
+    n_speakers = int(scores["n_speakers"].max())
+    smallest = min(1.0, scores["p_value"].notna().sum() * smallest_p_value(n_speakers))
+    if smallest <= _SIGNIFICANT:
+        return ""
+    return f"; with {n_speakers} speakers none could be, the smallest corrected p is {smallest:.2f}"
+
+
+def _published_difference(table: TableConfig, row: pd.Series) -> str:
+    """The same comparison in the paper, under the paper's own label."""
+    published = _published_ua(table)
+    if row["variant"] not in published or row["minus"] not in published:
+        return ""
+    difference = published[row["variant"]] - published[row["minus"]]
+    return f" Published for {table.published.label}: {difference:+z.1f} points."
+
+
+def _published_ua(table: TableConfig) -> dict[str, float]:
+    """Variant of the table -> UA in the paper, in percent."""
+    values = table.published.values if table.published is not None else {}
+    return {variant: values[variant]["ua"] for variant in table.rows if "ua" in values.get(variant, {})}
+
+
+def _reservations(study: Study, task: TaskConfig, note: Mapping[str, Any]) -> list[str]:
+    """What keeps the numbers of a task from saying more."""
+    sentences = []
+    if not task.speaker_independent:
+        sentences.append(
+            "The task is speaker-dependent: test speakers may be heard in training, so no number of it says "
+            "how well a new speaker would be understood."
+        )
+    if note["whole"] is False:
+        sentences.append(
+            f"{note['title']} is not as published here ({note['utterances']} utterances, published are "
+            f"{note['published_utterances']}): no number of it stands beside one of the whole corpus."
+        )
+    return sentences
+
+
+def _with_interval(row: pd.Series) -> str:
+    """A score in words, with its interval if it has one."""
+    if pd.isna(row["ci_low"]) or pd.isna(row["ci_high"]):
+        return f"{row['value']:.1f} % (no interval: the speakers cannot be resampled)"
+    return f"{row['value']:.1f} % [{row['ci_low']:.1f}, {row['ci_high']:.1f}]"
+
+
+def _place(value: float, row: pd.Series) -> str:
+    """Where a value lies beside an interval: below, inside or above it; empty if one of them is missing."""
+    if pd.isna([value, row["ci_low"], row["ci_high"]]).any():
+        return ""
+    if value < row["ci_low"]:
+        return "below"
+    return "above" if value > row["ci_high"] else "inside"
+
+
+# --- settings ------------------------------------------------------------------------------------------------
+
+
+def system_settings(name: str, system: SystemConfig) -> Settings:
+    """The settings of a system, and how this study departs from what is published."""
+    published = [s.key for s in system.settings if s.kind == "published"]
+    departures = _departures(system)
+    others = [f"{key} = {_words(value)}" for key, value in system.overrides.items() if key not in published]
+    departure = ""
+    if departures:
+        departure = (
+            f"This is not the published system: the study changes {len(departures)} of its {len(published)} "
+            f"published settings ({', '.join(departures)}). Its scores do not say whether the published numbers "
+            "can be reproduced. "
+        )
+    if others:
+        departure += f"Of the settings no publication states, the study changes {', '.join(others)}."
+    return Settings(
+        name=name,
+        source=system.source,
+        published=_setting_rows(system.settings, "published", system.overrides),
+        assumed=_setting_rows(system.settings, "assumed", system.overrides),
+        variants={
+            variant: ", ".join(f"{key} = {_words(value)}" for key, value in changed.items()) or "nothing"
+            for variant, changed in system.variants.items()
+        },
+        departure=departure.strip(),
+    )
+
+
+def feature_settings(name: str, settings: Sequence[Documented]) -> Settings:
+    """The settings of features, with their pedigree; no study changes them."""
+    return Settings(
+        name=name,
+        source="",
+        published=_setting_rows(settings, "published", {}),
+        assumed=_setting_rows(settings, "assumed", {}),
+        variants={},
+        departure="",
+    )
+
+
+def _departures(system: SystemConfig) -> list[str]:
+    """What the study changes of a system's published settings."""
+    published = {s.key: s.value for s in system.settings if s.kind == "published"}
+    return [
+        f"{key} is {_words(value)} instead of {_words(published[key])}"
+        for key, value in system.overrides.items()
+        if key in published and value != published[key]
+    ]
+
+
+def _setting_rows(
+    settings: Iterable[Documented], kind: str, overrides: Mapping[str, Any]
+) -> tuple[SettingRow, ...]:
+    """The settings of one kind, with what the study makes of them."""
+    return tuple(
+        SettingRow(
+            key=s.key,
+            documented=_words(s.value),
+            used=_words(overrides[s.key]) if overrides.get(s.key, s.value) != s.value else "",
+            why=s.why,
+        )
+        for s in settings
+        if s.kind == kind
+    )
+
+
+def _words(value: Any) -> str:
+    """A setting's value as one reads it."""
+    if value is None:
+        return "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(_words(item) for item in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+# --- cost and provenance -------------------------------------------------------------------------------------
+
+
+def costs(runs: Sequence[Mapping[str, Any]]) -> list[Cost]:
+    """What the trainings of each variant cost, by task.
+
+    Args:
+        runs: what every run says of itself, see :func:`read_run`.
+
+    Returns:
+        One cost a task, system and variant, in the order of the runs.
+    """
+    groups: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    for run in runs:
+        groups.setdefault((run["task"], run["system"], run["variant"]), []).append(run)
+    return [
+        Cost(
+            task=task,
+            system=system,
+            variant=variant,
+            n_runs=len(group),
+            parameters=statistics.median_low(run["parameters"] for run in group),
+            flops=statistics.median_low(run["flops"] for run in group),
+            steps=statistics.median_low(run["steps"] for run in group),
+            # A resumed training knows the time of its last process only.
+            wall_s=_median_or_none([run["wall_s"] for run in group if not run["resumed_at_step"]]),
+        )
+        for (task, system, variant), group in groups.items()
+    ]
+
+
+def provenance(runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
+    """What the trainings were made with: item -> value -> number of trainings."""
+    found: dict[str, dict[str, int]] = {}
+    for run in runs:
+        items = {key: run[key] for key in ("device", "precision", "threads")}
+        items |= {f"code of {run['system']}": run["code"]} | run["versions"]
+        for key, value in items.items():
+            counts = found.setdefault(key, {})
+            counts[str(value)] = counts.get(str(value), 0) + 1
+    return found
+
+
+def _median_or_none(values: Sequence[float]) -> float | None:
+    return statistics.median(values) if values else None
+
+
+def _data_uri(svg: str) -> str:
+    """A picture as part of the page; as an image, nothing in it can run."""
+    return f"data:image/svg+xml;base64,{b64encode(svg.encode('utf-8')).decode('ascii')}"

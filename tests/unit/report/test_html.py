@@ -1,0 +1,368 @@
+import json
+import re
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+from emofactors.config import (
+    ComputeSettings,
+    CorpusConfig,
+    Documented,
+    FigureConfig,
+    IntervalSettings,
+    PublishedScores,
+    Study,
+    SystemConfig,
+    TableConfig,
+    TaskConfig,
+)
+from emofactors.report.html import costs, findings, make_page, provenance, read_run, read_scores, system_settings
+
+HOSTILE = "<script>alert('&')</script>"
+LABEL = "Elsewhere (Paper 2019)"
+NOTE = {
+    "title": "Corpus A",
+    "source": "Someone, 2000",
+    "licence": "CC0",
+    "language": "de",
+    "utterances": 400,
+    "speakers": 10,
+    "duration_s": 3600.0,
+    "published_utterances": 400,
+    "whole": True,
+    "dropped": [["a.wav", "silent"]],
+}
+TASK = TaskConfig(
+    corpus="a", classes=("anger", "sadness", "fear", "neutral"), protocol="speaker_groups", folds=5, dev_speakers=2
+)
+AUDIT = {
+    "verdict": "pass",
+    "failures": [],
+    "warnings": ["one was dropped"],
+    "protocol": TASK.protocol_words,
+    "speaker_independent": True,
+    "n_utterances": 400,
+    "n_test_utterances": 390,
+    "n_speakers": 10,
+    "n_folds": 5,
+    "class_counts": {"anger": 100, "sadness": 100, "fear": 100, "neutral": 100},
+    "heard_speaker_fraction": 0.0,
+    "heard_text_fraction": 0.75,
+    "corpus": NOTE,
+    "folds": [],
+}
+RUN = {
+    "task": "a4",
+    "system": "net",
+    "variant": "plain",
+    "parameters": 1234,
+    "flops": 5_000_000,
+    "steps": 300,
+    "resumed_at_step": 0,
+    "wall_s": 10.0,
+    "device": "cpu",
+    "precision": "float32",
+    "threads": 1,
+    "versions": {"python": "3.11.9", "torch": "2.11.0"},
+    "code": "0123456789abcdef",
+}
+PUBLISHED = PublishedScores(
+    label=LABEL, task="b4", where="table 2", values={"plain": {"ua": 60.0}, "center": {"ua": 63.0}}
+)
+
+
+def study_of(title: str = "A study", overrides: dict | None = None, task: TaskConfig = TASK) -> Study:
+    """A study of one task with a comparison, a sweep and a figure of each."""
+    table = TableConfig(
+        title=f"{title}, compared",
+        caption="c",
+        system="net",
+        rows={"plain": "softmax", "center": "softmax + center"},
+        differences=({"variant": "center", "minus": "plain"},),
+        published=PUBLISHED,
+    )
+    sweep = TableConfig(
+        title="swept",
+        caption="s",
+        system="net",
+        axis="lambda",
+        rows={"plain": 0, "center": 0.3},
+        published=PUBLISHED,
+    )
+    settings = (
+        Documented(key="units", value=128, kind="published", why="talk"),
+        Documented(key="channels", value=[48, 64], kind="published", why=title),
+        Documented(key="patience", value=None, kind="assumed", why="not stated"),
+    )
+    return Study(
+        study="a_study",
+        title=title,
+        corpora_root="data",
+        seeds=(0, 1),
+        compute=ComputeSettings(),
+        intervals=IntervalSettings(),
+        corpora={"a": CorpusConfig(reader="emodb", folder="a", title="Corpus A")},
+        tasks={"a4": task},
+        features={},
+        feature_notes={"log_mel_8": (Documented(key="n_mels", value=8, kind="assumed", why="small"),)},
+        systems={
+            "net": SystemConfig(
+                source="Paper 2019",
+                settings=settings,
+                variants={"plain": {"lambda": 0.0}, "center": {}},
+                overrides=overrides or {},
+            )
+        },
+        tables={"compared": table, "swept": sweep},
+        figures={
+            "confused": FigureConfig(
+                kind="confusion", title="Confused", caption="which", system="net", variants={"plain": "softmax"}
+            ),
+            "course": FigureConfig(kind="sweep", title="Course", caption="where", table="swept"),
+        },
+    )
+
+
+def scores_of(plain: float = 60.0, center: float = 66.0, p_holm: float = 0.01, **about) -> dict[str, pd.DataFrame]:
+    """Tidy tables with the UA of the two variants and their difference."""
+    rest = {"column": "a4", "n_runs": 10, "n_utterances": 390, "n_speakers": 10, "p_value": None, "p_holm": None}
+    difference = center - plain
+    tables = {}
+    for table, labels in (("compared", ("softmax", "softmax + center")), ("swept", ("0", "0.3"))):
+        rows = [
+            {"row": labels[0], "metric": "ua", "value": plain, "variant": "plain", "minus": None},
+            {"row": labels[1], "metric": "ua", "value": center, "variant": "center", "minus": None},
+            {
+                "row": f"{labels[1]} minus {labels[0]}",
+                "metric": "ua_difference",
+                "value": difference,
+                "variant": "center",
+                "minus": "plain",
+                "p_value": p_holm / 2,
+                "p_holm": p_holm,
+            },
+        ]
+        tables[table] = pd.DataFrame(
+            [
+                rest
+                | {"ci_low": row["value"] - 4, "ci_high": row["value"] + 4, "published": float("nan")}
+                | row
+                | about
+                for row in rows
+            ]
+        )
+    return tables
+
+
+def page_of(study: Study, **changes) -> str:
+    """The page of a study with its made-up results."""
+    given = {
+        "fragments": {"compared": '<table class="scores" id="one"></table>', "swept": "<p>two</p>"},
+        "scores": scores_of(),
+        "figures": dict.fromkeys(study.figures, "<svg xmlns='http://www.w3.org/2000/svg'/>"),
+        "audits": {"a4": AUDIT},
+        "notes": {"a": NOTE},
+        "runs": [RUN],
+    }
+    return make_page(study, **(given | changes))
+
+
+def sentences_of(scores: dict[str, pd.DataFrame], study: Study | None = None, note: dict = NOTE) -> str:
+    return "\n".join(findings(study or study_of(), scores, {"a": note})["a4"])
+
+
+class Loads(HTMLParser):
+    """What a page would load, and where its links lead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.images: list[str] = []
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.headings: list[int] = []
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.ids += [attrs["id"]] if "id" in attrs else []
+        self.headings += [int(tag[1])] if re.fullmatch(r"h\d", tag) else []
+        if tag == "img":
+            assert attrs["alt"]
+            self.images.append(attrs["src"])
+        elif tag == "a":
+            self.links.append(attrs["href"])
+        else:
+            self.loaded += [attrs[key] for key in ("src", "href", "srcset", "data") if key in attrs]
+
+
+def test_the_page_loads_nothing():
+    page = page_of(study_of())
+    loads = Loads()
+    loads.feed(page)
+    assert loads.loaded == []
+    assert len(loads.images) == 2
+    assert all(image.startswith("data:image/svg+xml;base64,") for image in loads.images)
+    assert "http" not in re.sub(r"http-equiv", "", page)
+    assert "url(" not in page
+    assert "@import" not in page
+
+
+def test_links_lead_to_sections_and_headings_skip_no_level():
+    loads = Loads()
+    loads.feed(page_of(study_of(overrides={"units": 32})))
+    assert len(loads.links) == 9
+    assert {link.removeprefix("#") for link in loads.links} <= set(loads.ids)
+    assert loads.headings[0] == 1
+    assert loads.headings.count(1) == 1
+    assert all(b - a <= 1 for a, b in zip(loads.headings, loads.headings[1:], strict=False))
+
+
+def test_every_table_figure_audit_and_setting_is_there():
+    page = page_of(study_of())
+    for name in ("compared", "swept"):
+        assert f'id="table-{name}"' in page
+    for name in ("confused", "course"):
+        assert f'id="figure-{name}"' in page
+    for words in (
+        '<table class="scores" id="one">',
+        "<p>two</p>",
+        "one was dropped",
+        "75\u00a0%",
+        "48, 64",
+        "n_mels",
+    ):
+        assert words in page
+
+
+def test_light_and_dark_and_phones_are_served():
+    page = page_of(study_of())
+    assert "prefers-color-scheme: dark" in page
+    assert 'name="viewport"' in page
+
+
+def test_hostile_words_are_escaped():
+    run = RUN | {"device": HOSTILE, "variant": HOSTILE, "versions": {HOSTILE: HOSTILE}}
+    audit = AUDIT | {
+        "warnings": [HOSTILE],
+        "failures": [HOSTILE],
+        "corpus": NOTE | {"dropped": [[HOSTILE, HOSTILE]]},
+    }
+    note = NOTE | dict.fromkeys(("title", "source", "licence", "language"), HOSTILE)
+    scores = {name: table.assign(row=HOSTILE) for name, table in scores_of().items()}
+    page = page_of(study_of(title=HOSTILE), runs=[run], audits={"a4": audit}, notes={"a": note}, scores=scores)
+    assert page.count("&lt;script&gt;") > 10
+    assert page.count("<script") == 1  # the page's own
+
+
+def test_a_table_that_is_not_given_is_an_error():
+    with pytest.raises(KeyError, match="swept"):
+        page_of(study_of(), fragments={"compared": ""})
+
+
+def test_the_highest_ua_is_named_with_interval_and_chance():
+    words = sentences_of(scores_of())
+    assert "UA is highest for “softmax + center”: 66.0 % [62.0, 70.0]" in words
+    assert "390 test utterances of 10 speakers and 10 trainings" in words
+    assert "Chance is 25.0 % for 4 classes: the interval lies above it." in words
+    assert "Over lambda, UA is highest at 0.3 (66.0 % [62.0, 70.0]) and lowest at 0 (60.0 %" in words
+
+
+def test_other_numbers_make_other_sentences():
+    words = sentences_of(scores_of(plain=28.0, center=22.0))
+    assert "UA is highest for “softmax”: 28.0 % [24.0, 32.0]" in words
+    assert "the interval holds it, so nothing better than chance is shown" in words
+    assert "Over lambda, UA is highest at 0 " in words
+
+
+@pytest.mark.parametrize(
+    ("numbers", "verdict"),
+    [
+        ({"center": 66.0, "p_holm": 0.01}, "+6.0 points [+2.0, +10.0], p = 0.0100 (Holm): UA is higher."),
+        ({"center": 54.0, "p_holm": 0.01}, "-6.0 points [-10.0, -2.0], p = 0.0100 (Holm): UA is lower."),
+        ({"center": 61.0, "p_holm": 0.4}, "+1.0 points [-3.0, +5.0], p = 0.4000 (Holm): no difference is shown."),
+        ({"center": 59.96, "p_holm": 0.4}, "+0.0 points [-4.0, +4.0]"),
+        ({"center": 66.0, "p_holm": float("nan")}, "+6.0 points; the speakers cannot be resampled"),
+    ],
+)
+def test_whether_center_loss_helps_follows_the_numbers(numbers, verdict):
+    assert f"softmax + center minus softmax: UA {verdict}" in sentences_of(scores_of(**numbers))
+
+
+def test_a_difference_no_test_could_show_is_called_so():
+    assert "with 4 speakers none could be" in sentences_of(scores_of(p_holm=0.4, n_speakers=4))
+    assert "none could be" not in sentences_of(scores_of(p_holm=0.4, n_speakers=10))
+
+
+def test_published_numbers_stand_under_their_own_label():
+    words = sentences_of(scores_of())
+    assert f"Published for {LABEL}: +3.0 points." in words
+    assert f"Published for {LABEL}: highest at 0.3 (63.0 %), lowest at 0 (60.0 %)." in words
+    assert "this corpus and protocol" not in words
+
+
+@pytest.mark.parametrize(("published", "where"), [(66.9, "inside"), (61.0, "below"), (71.0, "above")])
+def test_a_published_value_of_the_same_protocol_is_held_against_the_interval(published, where):
+    scores = scores_of(published=published)
+    sentence = f"The published UA for this corpus and protocol is {published:.1f} %, {where} our interval"
+    assert f"{sentence}." in sentences_of(scores)
+    reduced = study_of(overrides={"units": 32})
+    assert f"{sentence}; but ours is not the published system." in sentences_of(scores, reduced)
+
+
+def test_reservations_are_said():
+    dependent = TaskConfig(corpus="a", classes=TASK.classes, protocol="stratified_random", strata=("speaker",))
+    assert "speaker-dependent" not in sentences_of(scores_of())
+    assert "speaker-dependent" in sentences_of(scores_of(), study_of(task=dependent))
+    assert "not as published here (300 utterances, published are 400)" in sentences_of(
+        scores_of(), note=NOTE | {"whole": False, "utterances": 300}
+    )
+
+
+def test_a_score_without_interval_says_so():
+    words = sentences_of(scores_of(ci_low=float("nan"), ci_high=float("nan")))
+    assert "66.0 % (no interval: the speakers cannot be resampled)" in words
+    assert "Chance" not in words
+
+
+def test_a_changed_published_setting_is_said_prominently():
+    page = page_of(study_of(overrides={"units": 32, "patience": 5}))
+    sentence = "This is not the published system: the study changes 1 of its 2 published settings (units is 32 instead of 128)"
+    assert page.index(sentence) < page.index('id="findings"')
+    assert "the study changes patience = 5" in page
+    assert "here 32" in page
+
+
+@pytest.mark.parametrize("overrides", [{}, {"units": 128}])
+def test_an_unchanged_system_departs_from_nothing(overrides):
+    system = study_of(overrides=overrides).systems["net"]
+    assert system_settings("net", system).departure == ""
+    assert "not the published system" not in page_of(study_of(overrides=overrides))
+
+
+def test_costs_are_medians_and_leave_out_resumed_times():
+    runs = [RUN | {"wall_s": s} for s in (10.0, 30.0)] + [RUN | {"wall_s": 1.0, "resumed_at_step": 100}]
+    resumed = RUN | {"variant": "center", "resumed_at_step": 100}
+    plain, center = costs([*runs, resumed])
+    assert (plain.variant, plain.n_runs, plain.parameters, plain.wall_s) == ("plain", 3, 1234, 20.0)
+    assert center.wall_s is None
+    assert "–" in page_of(study_of(), runs=[resumed])
+
+
+def test_provenance_counts_what_differs():
+    found = provenance([RUN, RUN, RUN | {"device": "cuda", "versions": {"torch": "2.11.1"}}])
+    assert found["device"] == {"cpu": 2, "cuda": 1}
+    assert found["torch"] == {"2.11.0": 2, "2.11.1": 1}
+    assert found["code of net"] == {"0123456789abcdef": 3}
+
+
+def test_a_run_knows_which_it_is(tmp_path):
+    path = tmp_path / "training" / "a4" / "net" / "plain" / "fold3" / "seed0" / "run.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"steps": 7}))
+    assert read_run(path) == {"steps": 7, "task": "a4", "system": "net", "variant": "plain"}
+
+
+def test_labels_that_are_numbers_stay_as_printed(tmp_path):
+    (tmp_path / "swept.csv").write_text("row,metric,value\n0,ua,60\n0.30,ua,66\n")
+    assert list(read_scores([tmp_path / "swept.csv"])["swept"]["row"]) == ["0", "0.30"]
