@@ -166,13 +166,14 @@ def runs_of_variant(wildcards):
 # --- report -------------------------------------------------------------------------------------------------
 
 
-def confusions_of(system, variants):
-    """Evaluations of some variants on every task of the study."""
+def evaluations_of(system, variants, kind):
+    """Scores or confusions of some variants on every task of the study."""
     return expand(
-        "results/evaluation/{task}/{system}/{variant}/on_{task}/confusion.csv",
+        "results/evaluation/{task}/{system}/{variant}/on_{task}/{kind}.csv",
         task=STUDY.tasks,
         system=system,
         variant=variants,
+        kind=kind,
     )
 
 
@@ -184,28 +185,27 @@ def tasks_of_study(wildcards):
     return {name: task.model_dump(mode="json") for name, task in STUDY.tasks.items()}
 
 
-def evaluations_of_table(wildcards):
+def confusions_of_table(wildcards):
     table = STUDY.tables[wildcards.table]
-    return confusions_of(table.system, table.rows)
+    return evaluations_of(table.system, table.rows, "confusion")
+
+
+def scores_of_table(wildcards):
+    table = STUDY.tables[wildcards.table]
+    return evaluations_of(table.system, table.rows, "scores")
 
 
 def table_settings(wildcards):
     return STUDY.tables[wildcards.table].model_dump(mode="json")
 
 
-def evaluations_of_figure(wildcards):
+def sources_of_figure(wildcards):
+    """What a figure is drawn from: evaluations, embeddings of fold 0 and the first seed, or a table."""
     figure = STUDY.figures[wildcards.figure]
-    return (
-        confusions_of(figure.system, figure.variants)
-        if figure.kind == "confusion"
-        else []
-    )
-
-
-def embeddings_of_figure(wildcards):
-    figure = STUDY.figures[wildcards.figure]
-    if figure.kind != "embedding_pca":
-        return []
+    if figure.kind == "confusion":
+        return evaluations_of(figure.system, figure.variants, "confusion")
+    if figure.kind == "sweep":
+        return [f"results/report/tables/{figure.table}.csv"]
     return expand(
         "results/training/{task}/{system}/{variant}/fold0/seed{seed}/embeddings.npz",
         task=STUDY.tasks,
@@ -213,11 +213,6 @@ def embeddings_of_figure(wildcards):
         variant=figure.variants,
         seed=STUDY.seeds[0],
     )
-
-
-def table_of_figure(wildcards):
-    figure = STUDY.figures[wildcards.figure]
-    return f"results/report/tables/{figure.table}.csv" if figure.kind == "sweep" else []
 
 
 def figure_settings(wildcards):
@@ -248,3 +243,10 @@ def runs_of_study(wildcards):
 
 def whole_study(wildcards):
     return STUDY.model_dump(mode="json")
+
+
+def template_hash(wildcards):
+    """The page's template is no Python module: its content stands for it."""
+    return sha256(
+        (BASE / "src/emofactors/report/template.html").read_bytes()
+    ).hexdigest()[:16]

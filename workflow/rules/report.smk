@@ -1,0 +1,81 @@
+rule make_table:
+    input:
+        confusions=confusions_of_table,
+        scores=scores_of_table,
+        notes=notes_of_study,
+    output:
+        csv=report(
+            "results/report/tables/{table}.csv",
+            category="Tables",
+            labels={"table": "{table}", "form": "CSV"},
+            caption="../report/make_table.rst",
+        ),
+        md="results/report/tables/{table}.md",
+        tex="results/report/tables/{table}.tex",
+        html=report(
+            "results/report/tables/{table}.html",
+            category="Tables",
+            labels={"table": "{table}", "form": "HTML"},
+            caption="../report/make_table.rst",
+        ),
+    log:
+        "results/logs/report/{table}/make_table.log",
+    benchmark:
+        "results/benchmarks/report/{table}/make_table.jsonl"
+    params:
+        table=table_settings,
+        tasks=tasks_of_study,
+        intervals=STUDY.intervals.model_dump(mode="json"),
+        code=code_of("make_table"),
+    script:
+        "../scripts/make_table.py"
+
+
+rule make_figure:
+    input:
+        sources=sources_of_figure,
+    output:
+        png=report(
+            "results/report/figures/{figure}.png",
+            category="Figures",
+            labels={"figure": "{figure}"},
+            caption="../report/make_figure.rst",
+        ),
+        svg="results/report/figures/{figure}.svg",
+    log:
+        "results/logs/report/{figure}/make_figure.log",
+    benchmark:
+        "results/benchmarks/report/{figure}/make_figure.jsonl"
+    params:
+        figure=figure_settings,
+        tasks=tasks_of_study,
+        table=sweep_settings,
+        code=code_of("make_figure"),
+    script:
+        "../scripts/make_figure.py"
+
+
+rule make_page:
+    input:
+        fragments=expand("results/report/tables/{table}.html", table=STUDY.tables),
+        scores=expand("results/report/tables/{table}.csv", table=STUDY.tables),
+        figures=expand("results/report/figures/{figure}.svg", figure=STUDY.figures),
+        audits=expand("results/corpora/audits/{task}.json", task=STUDY.tasks),
+        notes=notes_of_study,
+        runs=runs_of_study,
+    output:
+        page=report(
+            "results/report/index.html",
+            category="Page",
+            caption="../report/make_page.rst",
+        ),
+    log:
+        "results/logs/report/make_page.log",
+    benchmark:
+        "results/benchmarks/report/make_page.jsonl"
+    params:
+        study=whole_study,
+        template=template_hash,
+        code=code_of("make_page"),
+    script:
+        "../scripts/make_page.py"

@@ -1,0 +1,19 @@
+"""rule make_figure: one figure of the paper, as PNG and SVG."""
+
+from emofactors.config import FigureConfig, TableConfig, TaskConfig
+from emofactors.report.figures import make_figure
+from emofactors.runlog import log_to
+
+log_to(snakemake.log[0])
+figure = FigureConfig(**snakemake.params.figure)
+tasks = {name: TaskConfig(**task) for name, task in snakemake.params.tasks.items()}
+table = snakemake.params.table and TableConfig(**snakemake.params.table)
+
+make_figure(
+    figure,
+    tasks=tasks,
+    sources=snakemake.input.sources,
+    table=table,
+    png=snakemake.output.png,
+    svg=snakemake.output.svg,
+)

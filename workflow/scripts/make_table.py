@@ -1,0 +1,19 @@
+"""rule make_table: one table of the paper, ours beside published, in four forms."""
+
+from emofactors.config import IntervalSettings, TableConfig, TaskConfig
+from emofactors.corpora.manifest import read_notes
+from emofactors.report.layout import write_table
+from emofactors.report.tables import make_table, read_evaluations
+from emofactors.runlog import log_to
+
+log_to(snakemake.log[0])
+table = TableConfig(**snakemake.params.table)
+tasks = {name: TaskConfig(**task) for name, task in snakemake.params.tasks.items()}
+evaluations = read_evaluations(snakemake.input.confusions)
+intervals = IntervalSettings(**snakemake.params.intervals)
+
+tidy = make_table(
+    snakemake.wildcards.table, table, tasks, evaluations, intervals, read_notes(snakemake.input.notes)
+)
+
+write_table(tidy, table, tasks, **dict(snakemake.output.items()))
