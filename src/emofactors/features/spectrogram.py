@@ -110,24 +110,23 @@ def _decibels(samples: Tensor, settings: FeatureSettings) -> Tensor:
     window = _window(settings)
     frames = samples.unfold(0, settings.win_length, settings.hop_length)  # (T, win_length), a view
     windowed = torch.zeros(BLOCK_FRAMES, settings.n_fft)
-    spectrum = torch.empty(BLOCK_FRAMES, settings.n_fft // 2 + 1, dtype=torch.complex64)
     powers = torch.empty(len(frames), settings.n_bins)
     for first in range(0, len(frames), BLOCK_FRAMES):
         block = frames[first : first + BLOCK_FRAMES]
         # Where in the n_fft samples the window lies turns phases only, so it stands at their beginning.
         torch.mul(block, window, out=windowed[: len(block), : settings.win_length])
-        transform = torch.fft.rfft(windowed[: len(block)], out=spectrum[: len(block)])
-        _sum_powers(transform, settings, out=powers[first : first + len(block)])
+        spectrum = torch.fft.rfft(windowed[: len(block)])
+        _sum_powers(spectrum, settings, out=powers[first : first + len(block)])
     decibels = powers.add_(settings.power_offset) if settings.power_offset else powers
     return decibels.clamp_(min=settings.power_floor).log10_().mul_(10.0)
 
 
-def _sum_powers(transform: Tensor, settings: FeatureSettings, *, out: Tensor) -> None:
+def _sum_powers(spectrum: Tensor, settings: FeatureSettings, *, out: Tensor) -> None:
     """Powers of a complex spectrum (T, n_fft // 2 + 1), by bin or by Mel filter, into ``out`` (T, F)."""
     if settings.n_mels is None:
-        torch.add(transform.real.square(), transform.imag.square(), out=out)
+        torch.add(spectrum.real.square(), spectrum.imag.square(), out=out)
         return
-    power = transform.real.square() + transform.imag.square()
+    power = spectrum.real.square() + spectrum.imag.square()
     for band in _mel_bands(settings):
         out[:, band.mels] = power[:, band.bins] @ band.weights
 
