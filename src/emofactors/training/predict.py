@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.special import softmax
+import torch
 
 from emofactors.systems.base import System
 from emofactors.training.batches import RoleData
@@ -75,7 +75,7 @@ def predict(
         labels.append(about.rename(columns={"truth": "emotion"}))
         if name in PREDICTED_ROLES:
             about["prediction"] = [classes[i] for i in logits.argmax(axis=1)]
-            posterior = softmax(logits.astype(np.float64), axis=1)  # (N, C)
+            posterior = torch.from_numpy(logits).double().softmax(dim=1).numpy()  # (N, C)
             for i, emotion in enumerate(classes):
                 about[f"p_{emotion}"] = posterior[:, i]
             tables.append(about)
