@@ -1,0 +1,46 @@
+"""The two published kinds of features, as their files say, and signals like speech."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from emofactors.config import FeatureSettings
+
+FEATURES = Path(__file__).parents[3] / "config" / "features"
+
+
+def settings_of(name):
+    content = yaml.safe_load((FEATURES / f"{name}.yaml").read_text(encoding="utf-8"))
+    documented = content["published"] | content["assumed"]
+    return FeatureSettings(**{key: value for key, (value, _) in documented.items()})
+
+
+@pytest.fixture
+def log_mel():
+    return settings_of("log_mel_128")
+
+
+@pytest.fixture
+def log_stft():
+    return settings_of("log_stft_513")
+
+
+@pytest.fixture
+def speech_like():
+    """Function of seed, length and rate: a gliding voice with syllables, a digital pause and little noise."""
+
+    def make(seed, n_samples, sample_rate_hz=16_000):
+        generator = np.random.default_rng(seed)
+        time_s = np.arange(n_samples) / sample_rate_hz
+        f0_hz = 150 + 40 * np.sin(2 * np.pi * 0.7 * time_s + seed)
+        phase = 2 * np.pi * np.cumsum(f0_hz) / sample_rate_hz
+        voice = sum(np.sin(k * phase) / k**1.5 for k in range(1, 20))
+        syllables = np.clip(np.sin(2 * np.pi * 3 * time_s + seed), 0, None)
+        noise = 1e-3 * generator.standard_normal(n_samples)
+        samples = 0.2 * voice * syllables + noise
+        samples[n_samples // 2 : n_samples // 2 + n_samples // 8] = 0
+        return samples.astype(np.float32)
+
+    return make

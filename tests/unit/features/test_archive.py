@@ -1,0 +1,126 @@
+import numpy as np
+import pytest
+
+from emofactors.errors import InputError
+from emofactors.features.archive import ArchiveWriter, FeatureArchive
+
+N_BINS = 5
+
+
+@pytest.fixture
+def features():
+    generator = np.random.default_rng(0)
+    names = ["03a01Fa", "03", "NA", "with, comma", "last"]
+    return {
+        name: generator.standard_normal((n, N_BINS)).astype(np.float32)
+        for name, n in zip(names, [7, 1, 12, 30, 4], strict=True)
+    }
+
+
+def write(folder, features, **settings):
+    with ArchiveWriter(folder, N_BINS, **settings) as archive:
+        for utterance, spectrogram in features:
+            archive.add(utterance, spectrogram)
+    return folder
+
+
+@pytest.mark.parametrize(("shard_bytes", "n_shards"), [(2**20, 1), (400, 3), (1, 5)])
+def test_what_was_written_is_read(tmp_path, features, shard_bytes, n_shards):
+    folder = write(tmp_path / "archive", features.items(), shard_bytes=shard_bytes)
+    assert len(list(folder.glob("shard*.npy"))) == n_shards
+    archive = FeatureArchive(folder)
+    assert archive.utterances == tuple(features)
+    assert archive.n_bins == N_BINS
+    for utterance, spectrogram in features.items():
+        assert archive.n_frames(utterance) == len(spectrogram)
+        np.testing.assert_array_equal(archive[utterance], spectrogram)
+
+
+def test_shards_are_plain_numpy_files_and_the_index_plain_csv(tmp_path, features):
+    folder = write(tmp_path / "archive", features.items())
+    np.testing.assert_array_equal(np.load(folder / "shard000.npy"), np.concatenate(list(features.values())))
+    lines = (folder / "index.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[:3] == ["utterance,shard,offset,n_frames", "03a01Fa,shard000.npy,0,7", "03,shard000.npy,7,1"]
+
+
+def test_features_are_mapped_and_cannot_be_written_to(tmp_path, features):
+    spectrogram = FeatureArchive(write(tmp_path / "archive", features.items()))["last"]
+    assert not spectrogram.flags.owndata
+    with pytest.raises(ValueError, match="read-only"):
+        spectrogram[0, 0] = 0
+
+
+def test_an_error_leaves_nothing(tmp_path, features):
+    def interrupted():
+        yield from features.items()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "archive", interrupted())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_job_left_is_replaced(tmp_path, features):
+    (tmp_path / ".archive.part").mkdir()
+    (tmp_path / ".archive.part" / "shard007.npy").write_bytes(b"half")
+    folder = write(tmp_path / "archive", features.items())
+    assert sorted(file.name for file in folder.iterdir()) == ["index.csv", "shard000.npy"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_an_empty_folder_is_filled_and_a_full_one_refused(tmp_path, features):
+    (tmp_path / "archive").mkdir()
+    folder = write(tmp_path / "archive", features.items())
+    with pytest.raises(InputError, match="exists already"):
+        write(folder, features.items())
+    assert FeatureArchive(folder).utterances == tuple(features)
+
+
+@pytest.mark.parametrize("shape", [(3, N_BINS + 1), (N_BINS,)])
+def test_features_of_another_shape_are_refused(tmp_path, shape):
+    with pytest.raises(ValueError, match="expected float32"), ArchiveWriter(tmp_path / "a", N_BINS) as archive:
+        archive.add("a", np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize("n_bytes", [0, 60, 200, -1])
+def test_a_truncated_shard_is_named(tmp_path, features, n_bytes):
+    shard = write(tmp_path / "archive", features.items()) / "shard000.npy"
+    shard.write_bytes(shard.read_bytes()[:n_bytes])
+    with pytest.raises(InputError, match=r"shard000\.npy: is truncated or damaged"):
+        FeatureArchive(shard.parent)
+
+
+def test_a_missing_shard_is_named(tmp_path, features):
+    folder = write(tmp_path / "archive", features.items())
+    (folder / "shard000.npy").unlink()
+    with pytest.raises(InputError, match=r"shard000\.npy: is missing"):
+        FeatureArchive(folder)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("last,shard000.npy,50,4\n", "", r"shard000\.npy: has 54 frames, expected 50"),
+        ("last,shard000.npy,50,4\n", "last,shard000.npy,50,5\n", r"shard000\.npy: has 54 frames, expected 55"),
+        ("03,shard000.npy,7,1\n", "03,shard000.npy,6,1\n", r"shard000\.npy: utterances do not follow"),
+        ("last,", "03,", r"index\.csv: utterance '03' is there twice"),
+        ("n_frames", "frames", r"index\.csv"),
+        ("50,4", "50,x", r"index\.csv: cannot be read"),
+    ],
+)
+def test_an_index_that_does_not_fit_its_shards_is_refused(tmp_path, features, old, new, message):
+    index = write(tmp_path / "archive", features.items()) / "index.csv"
+    content = index.read_text(encoding="utf-8")
+    assert old in content
+    index.write_text(content.replace(old, new), encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        FeatureArchive(index.parent)
+
+
+def test_a_folder_that_is_no_archive_is_refused(tmp_path, features):
+    with pytest.raises(InputError, match=r"index\.csv: is missing"):
+        FeatureArchive(tmp_path)
+    with pytest.raises(InputError, match=r"index\.csv: is empty"):
+        FeatureArchive(write(tmp_path / "empty", []))
+    with pytest.raises(InputError, match="has no utterance 'nobody'"):
+        FeatureArchive(write(tmp_path / "archive", features.items()))["nobody"]

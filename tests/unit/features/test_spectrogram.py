@@ -1,0 +1,148 @@
+import librosa
+import numpy as np
+import pytest
+import torch
+
+from emofactors.errors import InputError
+from emofactors.features.spectrogram import log_spectrograms, mel_filters, shortest_waveform
+
+#: Around half a window (320), half the transform (512), the hop (160) and blocks of 256 frames.
+LENGTHS = [321, 400, 511, 512, 513, 639, 640, 641, 1_024, 1_600, 15_999, 16_000, 16_001, 41_119, 80_000]
+
+
+def librosa_decibels(waveform, settings):
+    """The feature by librosa, (T, F)."""
+    spectrum = librosa.stft(
+        waveform,
+        n_fft=settings.n_fft,
+        win_length=settings.win_length,
+        hop_length=settings.hop_length,
+        window=settings.window,
+        pad_mode=settings.pad_mode,
+    )
+    power = np.abs(spectrum) ** 2
+    if settings.kind == "log_mel":
+        power = librosa.feature.melspectrogram(
+            S=power,
+            sr=settings.sample_rate_hz,
+            n_mels=settings.n_mels,
+            fmin=settings.f_min_hz,
+            fmax=settings.f_max_hz,
+        )
+    return librosa.power_to_db(power + settings.power_offset, amin=settings.power_floor, top_db=settings.top_db).T
+
+
+def assert_same(made, expected):
+    """1e-4 dB; bins far below their frame's peak hold the rounding of its float32 transform, and no more."""
+    assert made.shape == expected.shape
+    assert made.dtype == np.float32
+    peak = expected.max(axis=1, keepdims=True)
+    audible = expected > peak - 20
+    assert np.abs(made - expected)[audible].max() < 1e-4
+    assert np.abs(10 ** (made / 10) - 10 ** (expected / 10)).max(where=~audible, initial=0) < 1e-6 * 10 ** (
+        peak.max() / 10
+    )
+
+
+@pytest.fixture
+def waveforms(speech_like):
+    noise = np.random.default_rng(0)
+    random = [(0.1 * noise.standard_normal(n)).astype(np.float32) for n in LENGTHS]
+    return random + [speech_like(seed, n) for seed, n in enumerate(LENGTHS)]
+
+
+@pytest.mark.filterwarnings("ignore:n_fft=1024 is too large")
+@pytest.mark.parametrize("pad_mode", ["reflect", "constant"])
+@pytest.mark.parametrize("kind", ["log_mel", "log_stft"])
+def test_equals_librosa_utterance_by_utterance(request, kind, pad_mode, waveforms):
+    settings = request.getfixturevalue(kind).model_copy(update={"pad_mode": pad_mode})
+    made = log_spectrograms(waveforms, settings)
+    assert len(made) == len(waveforms) == 2 * len(LENGTHS)
+    for spectrogram, waveform in zip(made, waveforms, strict=True):
+        assert spectrogram.shape == (1 + len(waveform) // 160, settings.n_bins)
+        assert_same(spectrogram, librosa_decibels(waveform, settings))
+
+
+@pytest.mark.filterwarnings("ignore:n_fft=1024 is too large")
+def test_log_mel_equals_librosa_in_every_bin(log_mel, waveforms):
+    for spectrogram, waveform in zip(log_spectrograms(waveforms, log_mel), waveforms, strict=True):
+        np.testing.assert_allclose(spectrogram, librosa_decibels(waveform, log_mel), atol=1e-4, rtol=1e-5)
+
+
+@pytest.mark.parametrize("changes", [{"window": "hann"}, {"win_ms": 25}, {"win_ms": 64}, {"top_db": None}])
+def test_equals_librosa_with_other_settings(speech_like, log_mel, changes):
+    settings = log_mel.model_copy(update=changes)
+    waveform = speech_like(3, 20_000)
+    assert_same(log_spectrograms([waveform], settings)[0], librosa_decibels(waveform, settings))
+
+
+def test_an_odd_window_and_other_limits_equal_librosa(speech_like, log_mel):
+    settings = log_mel.model_copy(
+        update={"sample_rate_hz": 22_050, "win_ms": 39.95, "f_min_hz": 50.0, "f_max_hz": 7_600.0, "n_mels": 40}
+    )
+    assert settings.win_length == 881
+    waveform = speech_like(3, 20_000, 22_050)
+    assert_same(log_spectrograms([waveform], settings)[0], librosa_decibels(waveform, settings))
+
+
+@pytest.mark.parametrize("kind", ["log_mel", "log_stft"])
+def test_an_utterance_is_the_same_alone_and_among_others(request, kind, speech_like):
+    settings = request.getfixturevalue(kind)
+    waveforms = [speech_like(seed, n) for seed, n in enumerate([16_000, 321, 40_000, 5_123])]
+    together = log_spectrograms(waveforms, settings)
+    for waveform, spectrogram in zip(waveforms, together, strict=True):
+        assert_same(spectrogram, log_spectrograms([waveform], settings)[0])
+
+
+def test_top_db_is_measured_from_the_utterances_own_maximum(log_mel, speech_like):
+    loud = speech_like(1, 16_000)
+    for spectrogram in log_spectrograms([loud, 0.3 * loud], log_mel):
+        assert spectrogram.min() == pytest.approx(spectrogram.max() - 80)
+
+
+def test_bad_samples_stay_in_their_utterance(log_mel, speech_like):
+    bad = speech_like(1, 16_000)
+    bad[7_000] = np.nan
+    before, made, after = log_spectrograms([speech_like(0, 16_000), bad, speech_like(2, 16_000)], log_mel)
+    assert np.isnan(made).any()
+    assert np.isfinite(before).all()
+    assert np.isfinite(after).all()
+
+
+def test_threads_of_torch_do_not_change_the_features(log_mel, speech_like):
+    waveforms = [speech_like(seed, 30_000) for seed in range(3)]
+    before = torch.get_num_threads()
+    made = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        made.append(log_spectrograms(waveforms, log_mel))
+    torch.set_num_threads(before)
+    for one, two in zip(*made, strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-4)
+
+
+def test_a_waveform_too_short_to_reflect_is_refused(log_mel):
+    assert shortest_waveform(log_mel) == 321
+    with pytest.raises(InputError, match="waveform 1: has 320 samples, expected at least 321"):
+        log_spectrograms([np.ones(321, np.float32), np.ones(320, np.float32)], log_mel)
+
+
+def test_an_odd_transform_is_refused(log_mel):
+    with pytest.raises(InputError, match="n_fft is 1025, expected an even number"):
+        log_spectrograms([np.ones(1_000, np.float32)], log_mel.model_copy(update={"n_fft": 1_025}))
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"n_mels": 40}, {"f_min_hz": 80.0, "f_max_hz": 7_600.0}, {"sample_rate_hz": 44_100}]
+)
+def test_mel_filters_are_librosas(log_mel, changes):
+    settings = log_mel.model_copy(update=changes)
+    expected = librosa.filters.mel(
+        sr=settings.sample_rate_hz,
+        n_fft=settings.n_fft,
+        n_mels=settings.n_mels,
+        fmin=settings.f_min_hz,
+        fmax=settings.f_max_hz,
+        dtype=np.float64,
+    )
+    np.testing.assert_allclose(mel_filters(settings), expected, atol=1e-12)
