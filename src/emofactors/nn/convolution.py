@@ -2,33 +2,19 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-def mask_frames(x: Tensor, n_frames: Tensor) -> Tensor:
-    """Zero what lies beyond each utterance's end.
+class ValidConvolution(nn.Module):
+    """A convolution without padding, max pooling and ReLU, with the number of frames that are valid.
 
-    Args:
-        x: (B, C, T, F).
-        n_frames: valid frames of each utterance, (B,).
+    An output frame is valid if its whole receptive field lies within the
+    utterance. What lies beyond an utterance's end in its batch never reaches
+    a valid frame, so nothing has to be masked here: who reads the output
+    reads the valid frames alone.
 
-    Returns:
-        ``x`` with zeros at frames ``>= n_frames``.
-    """
-    valid = torch.arange(x.shape[2], device=x.device) < n_frames[:, None]  # (B, T)
-    return x * valid[:, None, :, None].to(x.dtype)
-
-
-class MaskedConvolution(nn.Module):
-    """A valid convolution, ReLU and max pooling that know where each utterance ends.
-
-    An output frame counts as valid if its whole receptive field lies within
-    the utterance, so that an utterance gives the same valid frames whatever
-    it is batched with.
-
-    Source: Dai et al. 2019, the public code masks by length after each layer.
+    Source: Dai et al. 2019, network; the public code masks by length after each layer, to the same end.
 
     Args:
         in_channels: channels that come in.
@@ -43,23 +29,21 @@ class MaskedConvolution(nn.Module):
         self.convolution = nn.Conv2d(in_channels, out_channels, kernel_size, stride)
         self.pool = pool
 
-    def forward(self, x: Tensor, n_frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Of ``x`` (B, C, T, F) with its valid frames (B,): the same after the layer."""
-        x = F.relu(self.convolution(x))
+    def forward(self, x: Tensor) -> Tensor:
+        """Of ``x`` (B, C, T, F): the same after the layer."""
+        x = self.convolution(x)
         if self.pool > 1:
-            x = F.max_pool2d(x, self.pool)
-        n_frames = self.valid_frames(n_frames)
-        return mask_frames(x, n_frames), n_frames
+            x = F.max_pool2d(x, self.pool)  # before ReLU: the same values, a quarter of the work
+        return F.relu(x, inplace=True)
 
-    def valid_frames(self, n_frames: Tensor | int) -> Tensor | int:
+    def size_after(self, size: Tensor | int) -> Tensor | int:
         """Valid frames that go out for so many that come in; the same holds for frequency bins."""
         kernel_size, stride = self.convolution.kernel_size[0], self.convolution.stride[0]
-        n_frames = (n_frames - kernel_size) // stride + 1
-        return n_frames // self.pool
+        return ((size - kernel_size) // stride + 1) // self.pool
 
 
 class ConvolutionStack(nn.Module):
-    """Masked convolutions one after the other.
+    """Valid convolutions one after the other.
 
     Args:
         channels: channels out of each layer.
@@ -80,7 +64,7 @@ class ConvolutionStack(nn.Module):
     ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
-            MaskedConvolution(n_in, n_out, kernel_size=kernel, stride=stride, pool=pool)
+            ValidConvolution(n_in, n_out, kernel_size=kernel, stride=stride, pool=pool)
             for n_in, n_out, kernel, stride, pool in zip(
                 [1, *channels[:-1]], channels, kernel_sizes, strides, pools, strict=True
             )
@@ -89,13 +73,13 @@ class ConvolutionStack(nn.Module):
     def forward(self, x: Tensor, n_frames: Tensor) -> tuple[Tensor, Tensor]:
         """Of ``x`` (B, 1, T, F) with its valid frames (B,): (B, C, T', F') and (B,)."""
         for layer in self.layers:
-            x, n_frames = layer(x, n_frames)
-        return x, n_frames
+            x = layer(x)
+        return x, self.size_after(n_frames)
 
-    def size_after(self, size: int) -> int:
+    def size_after(self, size: Tensor | int) -> Tensor | int:
         """Frames or bins that go out for so many that come in; below 1: too few."""
         for layer in self.layers:
-            size = layer.valid_frames(size)
+            size = layer.size_after(size)
         return size
 
     @property

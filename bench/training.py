@@ -1,0 +1,202 @@
+"""Speed of a training against the same network in plain PyTorch, as ratios of one run.
+
+The plain side is what one writes first: float32, a Dataset and a DataLoader that pads random batches,
+convolutions in torch's default layout. Ours is ``training.fit``. Both train the published network on the
+same utterances: random frames, with the lengths of short acted speech (1.2 to 9 s). Both start from the same
+weights, and on one batch their losses must agree. The two take turns, so that a slow moment of a shared
+machine meets both; the median of the ratios is printed.
+
+    python bench/training.py [--utterances 192] [--repeats 3] [--features log_mel_128]
+"""
+
+import argparse
+import logging
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
+from torch.utils.data import DataLoader, Dataset
+
+from emofactors.config import RunSettings, load_study
+from emofactors.systems import build_system
+from emofactors.systems.base import TrainingData
+from emofactors.training.batches import RoleData
+from emofactors.training.checkpoint import Checkpoint
+from emofactors.training.fit import fit
+from emofactors.training.seeding import seed_everything
+
+CONFIG = Path(__file__).parents[1] / "config"
+N_CLASSES = 7
+LAMBDA, ALPHA = 0.3, 0.5
+
+
+class PlainUtterances(Dataset):
+    """Utterances one by one, standardised as they are asked for."""
+
+    def __init__(self, frames, emotion):
+        self.frames, self.emotion = frames, emotion
+        self.mean, self.deviation = torch.cat(frames).mean(dim=0), torch.cat(frames).std(dim=0)
+
+    def __len__(self):
+        return len(self.frames)
+
+    def __getitem__(self, i):
+        return (self.frames[i] - self.mean) / self.deviation, self.emotion[i]
+
+
+def collate(items):
+    frames, emotion = zip(*items, strict=True)
+    return pad_sequence(frames, batch_first=True), torch.tensor([len(f) for f in frames]), torch.tensor(emotion)
+
+
+class PlainNetwork(nn.Module):
+    """The network of Dai et al. as one writes it from the description."""
+
+    def __init__(self, n_bins):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 48, 7, stride=2)
+        self.conv2 = nn.Conv2d(48, 64, 3)
+        self.conv3 = nn.Conv2d(64, 80, 3)
+        self.conv4 = nn.Conv2d(80, 96, 3)
+        self.pool = nn.MaxPool2d(2)
+        size = (n_bins - 7) // 2 + 1
+        for _ in range(3):
+            size = (size - 2) // 2
+        self.gru = nn.GRU(96 * size, 128, batch_first=True, bidirectional=True)
+        self.fc1, self.prelu, self.fc2 = nn.Linear(256, 64), nn.PReLU(64), nn.Linear(64, N_CLASSES)
+
+    def mask(self, x, length):
+        return x * (torch.arange(x.shape[2]) < length[:, None])[:, None, :, None]
+
+    def forward(self, frames, length):
+        length = (length - 7) // 2 + 1
+        x = self.mask(torch.relu(self.conv1(frames[:, None])), length)
+        for conv in (self.conv2, self.conv3, self.conv4):
+            length = (length - 2) // 2
+            x = self.mask(self.pool(torch.relu(conv(x))), length)
+        x = x.permute(0, 2, 3, 1).flatten(2)
+        _, last = self.gru(pack_padded_sequence(x, length, batch_first=True, enforce_sorted=False))
+        z = self.prelu(self.fc1(torch.cat([last[0], last[1]], dim=1)))
+        return z, self.fc2(z)
+
+
+def plain_losses(network, centers, weights, frames, length, emotion):
+    z, logits = network(frames, length)
+    w = weights[emotion]
+    entropy = nn.functional.cross_entropy(logits, emotion, weight=weights)
+    center = (w * ((z - centers[emotion]) ** 2).sum(dim=1)).sum() / w.sum()
+    return entropy + LAMBDA * center, z
+
+
+def plain_epoch(network, centers, weights, loader):
+    """One epoch as one writes it; returns utterances a second."""
+    optimiser = torch.optim.Adam(network.parameters(), lr=3e-4)
+    network.train()
+    start = time.perf_counter()
+    for frames, length, emotion in loader:
+        loss, z = plain_losses(network, centers, weights, frames, length, emotion)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        with torch.no_grad():
+            for c in range(N_CLASSES):
+                member = z[emotion == c].detach()
+                centers[c] -= ALPHA * (centers[c] - member).sum(dim=0) / (1 + len(member))
+        loss.item()
+    return len(loader.dataset) / (time.perf_counter() - start)
+
+
+def our_epoch(system, train, dev, run, precision):
+    """One epoch of ``training.fit``; returns utterances a second."""
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = Checkpoint(Path(folder) / "state.pt", interval_s=1e9)
+        trained = fit(system, train, dev, run, seed=0, precision=precision, checkpoint=checkpoint)
+    return trained.utterances_per_s
+
+
+def same_weights(system, network):
+    """Give the plain network the weights of ours."""
+    names = {
+        **{f"convolutions.layers.{i}.convolution": f"conv{i + 1}" for i in range(4)},
+        **{"bigru.gru": "gru", "embed": "fc1", "activation": "prelu", "classify": "fc2"},
+    }
+    state = {}
+    for name, tensor in system.state_dict().items():
+        module, _, parameter = name.rpartition(".")
+        if module in names:
+            state[f"{names[module]}.{parameter}"] = tensor.clone()
+    network.load_state_dict(state)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--utterances", type=int, default=192)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--features", choices=["log_mel_128", "log_stft_513"], default="log_mel_128")
+    options = parser.parse_args()
+    logging.disable(logging.INFO)
+    threads = torch.get_num_threads()
+    seed_everything(0, threads)
+
+    study = load_study(yaml.safe_load((CONFIG / "studies" / "emodb.yaml").read_text()), CONFIG)
+    variant = {"log_mel_128": "mel_center", "log_stft_513": "stft_center"}[options.features]
+    config = study.systems["cnn_bigru"]
+    n_bins = study.features[options.features].n_bins
+    generator = np.random.default_rng(0)
+    n_frames = np.clip(100 * generator.lognormal(np.log(2.6), 0.35, options.utterances), 120, 900).astype(np.int64)
+    emotion = generator.integers(0, N_CLASSES, options.utterances)
+    frames = torch.randn(int(n_frames.sum()), n_bins, generator=torch.Generator().manual_seed(0))
+    offset = np.concatenate([[0], np.cumsum(n_frames)[:-1]])
+    names = tuple(str(i) for i in range(options.utterances))
+    train = RoleData(names, names, emotion, frames, offset, n_frames)
+    dev = RoleData((), (), emotion[:0], frames, offset[:0], n_frames[:0])
+    plain_data = PlainUtterances(list(frames.split(n_frames.tolist())), emotion.tolist())
+    loader = DataLoader(plain_data, batch_size=32, shuffle=True, collate_fn=collate)
+
+    counts = np.bincount(emotion, minlength=N_CLASSES)
+    data = TrainingData(n_bins=n_bins, class_counts=tuple(int(n) for n in counts))
+    run = RunSettings(
+        features=options.features, batch_size=32, learning_rate=3e-4, max_steps=-(-options.utterances // 32)
+    )
+    system = build_system("cnn_bigru", config.arguments(variant), data)
+    system.step.fill_(100)  # beyond the warm-up: center loss on
+    network = PlainNetwork(n_bins)
+    same_weights(system, network)
+    weights, centers = system.class_weights.clone(), torch.zeros(N_CLASSES, 64)
+
+    batch = train.batch(np.arange(8), 1)
+    ours = sum(system.losses(system(batch), batch).values()).item()
+    theirs = plain_losses(network, centers, weights, batch.features, batch.n_frames, batch.emotion)[0].item()
+    if abs(ours - theirs) > 1e-4 * abs(theirs):
+        raise SystemExit(f"losses differ: ours {ours:.6f}, plain {theirs:.6f}; no comparison of speed")
+
+    print(f"cnn_bigru on {options.features}: {options.utterances} utterances, batch 32, {threads} threads")
+    print(f"loss of one batch: ours {ours:.6f}, plain {theirs:.6f}")
+    speeds = {"plain": [], "float32": [], "bfloat16": []}
+    for repeat in range(options.repeats + 1):  # the first warms up
+        measured = {
+            "plain": plain_epoch(network, centers, weights, loader),
+            "float32": our_epoch(system, train, dev, run, "float32"),
+            "bfloat16": our_epoch(system, train, dev, run, "bfloat16"),
+        }
+        if repeat > 0:
+            for side, speed in measured.items():
+                speeds[side].append(speed)
+
+    print(f"{'':18}{'utterances/s':>14}{'times plain':>14}{'target':>9}")
+    for side, target in (("plain", None), ("float32", 1.5), ("bfloat16", 2.5)):
+        ratio = statistics.median(s / p for s, p in zip(speeds[side], speeds["plain"], strict=True))
+        goal = "" if target is None else f"{target:.1f}"
+        print(f"{side:18}{statistics.median(speeds[side]):14.1f}{ratio:14.2f}{goal:>9}")
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        print("this processor has no bfloat16: its target does not apply")
+
+
+if __name__ == "__main__":
+    main()
