@@ -4,6 +4,7 @@ import torch
 from emofactors.errors import InputError
 from emofactors.training.device import autocast, choose_device
 
+
 def test_auto_takes_what_is_there():
     there = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     assert choose_device("auto").type == there
