@@ -199,6 +199,11 @@ def table_settings(wildcards):
     return STUDY.tables[wildcards.table].model_dump(mode="json")
 
 
+def overrides_of_table(wildcards):
+    """Settings of the table's system that the study changes."""
+    return STUDY.systems[STUDY.tables[wildcards.table].system].overrides
+
+
 def sources_of_figure(wildcards):
     """What a figure is drawn from: evaluations, embeddings of fold 0 and the first seed, or a table."""
     figure = STUDY.figures[wildcards.figure]

@@ -25,6 +25,7 @@ rule make_table:
     params:
         table=table_settings,
         tasks=tasks_of_study,
+        overrides=overrides_of_table,
         intervals=STUDY.intervals.model_dump(mode="json"),
         code=code_of("make_table"),
     script:

@@ -16,4 +16,6 @@ tidy = make_table(
     snakemake.wildcards.table, table, tasks, evaluations, intervals, read_notes(snakemake.input.notes)
 )
 
-write_table(tidy, table, tasks, **dict(snakemake.output.items()))
+write_table(
+    tidy, table, tasks, overrides=snakemake.params.overrides, **dict(snakemake.output.items())
+)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from textwrap import fill, wrap
+from typing import Any
 
 import pandas as pd
 
@@ -55,6 +56,7 @@ def write_table(
     table: TableConfig,
     tasks: Mapping[str, TaskConfig],
     *,
+    overrides: Mapping[str, Any],
     csv: str | Path,
     md: str | Path,
     tex: str | Path,
@@ -66,7 +68,8 @@ def write_table(
         tidy: the numbers, as ``make_table`` gives them.
         table: title, caption, rows and published values.
         tasks: task -> its config, in the order of the blocks.
-        csv: the tidy table: percent to 2 decimals, p-values to 4.
+        overrides: settings of the system that the study changes; a reduced network is not the published one.
+        csv: the tidy table, to 4 decimals.
         md: Markdown that is aligned in a terminal.
         tex: LaTeX tables; the document needs the package booktabs.
         html: a fragment of a page that gives title, caption and source; its tables are of class ``scores``.
@@ -74,7 +77,7 @@ def write_table(
     Raises:
         OSError: if a file cannot be written.
     """
-    blocks = [_block(tidy[tidy["column"] == name], name, task, table) for name, task in tasks.items()]
+    blocks = [_block(tidy[tidy["column"] == name], name, task, table, overrides) for name, task in tasks.items()]
     write_text_atomically(csv, _rounded(tidy).to_csv(index=False, lineterminator="\n"))
     write_text_atomically(md, _markdown(table, blocks))
     write_text_atomically(tex, _latex(table, blocks))
@@ -84,7 +87,9 @@ def write_table(
 # --- the layout ----------------------------------------------------------------------------------------------
 
 
-def _block(tidy: pd.DataFrame, name: str, task: TaskConfig, table: TableConfig) -> _Block:
+def _block(
+    tidy: pd.DataFrame, name: str, task: TaskConfig, table: TableConfig, overrides: Mapping[str, Any]
+) -> _Block:
     """The block of one task."""
     first = tidy.iloc[0]
     seeds = first["n_runs"] // task.n_folds
@@ -94,6 +99,9 @@ def _block(tidy: pd.DataFrame, name: str, task: TaskConfig, table: TableConfig) 
         f"{_counted(task.n_folds, 'fold')} x {_counted(seeds, 'seed')}",
         f"{len(task.classes)} classes: {', '.join(task.classes)}",
     ]
+    if overrides:
+        changed = ", ".join(f"{key} {value}" for key, value in overrides.items())
+        notes.append(f"not the published system: the study sets {changed}")
     if task.n_folds > 1 and not tidy["metric"].str.endswith("_fold_mean").any():
         notes.append("no mean over folds: the test of a fold lacks a class")
     if tidy.loc[tidy["metric"] == "ua", "ci_low"].isna().any():
@@ -204,8 +212,8 @@ def _counted(n: int, noun: str) -> str:
 def _rounded(tidy: pd.DataFrame) -> pd.DataFrame:
     """The tidy table as written: here, and only here, it is rounded."""
     rounded = tidy.copy()
-    for decimals, columns in ((2, ["value", "ci_low", "ci_high"]), (4, ["p_value", "p_holm"])):
-        rounded[columns] = rounded[columns].astype(float).round(decimals) + 0.0  # + 0.0: no negative zero
+    columns = ["value", "ci_low", "ci_high", "p_value", "p_holm"]
+    rounded[columns] = rounded[columns].astype(float).round(4) + 0.0  # + 0.0: no negative zero
     return rounded
 
 
