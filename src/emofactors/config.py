@@ -589,6 +589,27 @@ def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
     )
 
 
+def check_corpora(study: Study) -> None:
+    """Check that the corpora lie where the study says.
+
+    Args:
+        study: the study; ``corpora_root`` is relative to the working directory.
+
+    Raises:
+        InputError: for a corpus without a folder, one line each; a synthetic one needs none.
+    """
+    faults = []
+    for corpus in study.corpora.values():
+        folder = Path(study.corpora_root) / corpus.folder
+        if corpus.synthesis is None and not folder.is_dir():
+            faults.append(
+                f"corpora_root: {study.corpora_root}: has no folder {corpus.folder!r}; expected {folder} with "
+                f"{corpus.title} (see docs/corpora.md), or --config corpora_root=..."
+            )
+    if faults:
+        raise InputError("\n".join(faults))
+
+
 def _load_system(
     config_dir: Path, name: str, overrides: dict[str, Any], wanted: Mapping[str, str], where: Path
 ) -> SystemConfig:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from emofactors.config import FeatureSettings, TaskConfig, load_study
+from emofactors.config import FeatureSettings, TaskConfig, check_corpora, load_study
 from emofactors.errors import InputError
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -158,3 +158,22 @@ def test_lengths_in_samples_follow_from_milliseconds():
     assert isinstance(features, FeatureSettings)
     assert (features.win_length, features.hop_length, features.n_bins) == (640, 160, 128)
     assert load_study(default_study(), CONFIG).features["log_stft_513"].n_bins == 513
+
+
+def test_every_corpus_that_is_not_there_is_named_with_its_folder(tmp_path):
+    study = load_study(
+        default_study() | {"tasks": ["emodb7_speakers", "savee4_speakers"], "corpora_root": str(tmp_path)}, CONFIG
+    )
+    with pytest.raises(InputError) as refused:
+        check_corpora(study)
+    first, second = str(refused.value).splitlines()
+    assert f"expected {tmp_path / 'emodb'} with EmoDB" in first
+    assert f"expected {tmp_path / 'savee'} with SAVEE" in second
+
+    (tmp_path / "emodb").mkdir()
+    (tmp_path / "savee").mkdir()
+    check_corpora(study)
+
+
+def test_a_synthetic_corpus_needs_no_folder(tmp_path):
+    check_corpora(load_study(default_study() | {"corpora_root": str(tmp_path / "nowhere")}, CONFIG))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from emofactors.config import load_study
+from emofactors.config import check_corpora, load_study
 from emofactors.errors import InputError
 from emofactors.provenance import fingerprint
 
@@ -15,6 +15,7 @@ BASE = Path(workflow.basedir)
 
 try:
     STUDY = load_study(config, BASE / "config")
+    check_corpora(STUDY)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -71,13 +72,7 @@ def corpus_root(wildcards):
     """Folder of a corpus: made by this workflow, or below corpora_root."""
     if is_synthetic(wildcards.corpus):
         return f"results/corpora/audio/{wildcards.corpus}"
-    root = Path(STUDY.corpora_root) / STUDY.corpora[wildcards.corpus].folder
-    if not root.is_dir():
-        raise WorkflowError(
-            f"corpora_root: {STUDY.corpora_root}: has no folder {root.name!r}; expected {root} with "
-            f"{STUDY.corpora[wildcards.corpus].title} (see docs/corpora.md), or --config corpora_root=..."
-        )
-    return str(root)
+    return str(Path(STUDY.corpora_root) / STUDY.corpora[wildcards.corpus].folder)
 
 
 def synthesised_audio(wildcards):

@@ -1,0 +1,109 @@
+"""The graph of jobs, by dry runs: it is what the study asks for, and a wrong study ends in one line."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from emofactors.config import load_study
+
+CONFIG = Path(__file__).parents[2] / "config"
+STUDIES = [CONFIG / "config.yaml", *sorted((CONFIG / "studies").glob("*.yaml"))]
+
+
+def read(file):
+    return yaml.safe_load(file.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def project(fresh_project):
+    """A copy whose corpora are there, but empty: a dry run reads no audio."""
+    project = fresh_project()
+    for file in (project.folder / "config" / "corpora").glob("*.yaml"):
+        (project.folder / "data" / read(file).get("folder", "")).mkdir(parents=True, exist_ok=True)
+    return project
+
+
+def jobs(output):
+    """Number of jobs of each rule, from what a dry run says at last."""
+    table = output[output.rindex("Job stats:") :]
+    return {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", table, flags=re.MULTILINE)}
+
+
+def complaint(output, start):
+    """The one line of the output that begins like this."""
+    (line,) = [line for line in output.splitlines() if line.startswith(start)]
+    return line
+
+
+def test_there_are_studies():
+    assert len(STUDIES) >= 2
+
+
+@pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.stem)
+def test_a_study_makes_what_it_asks_for_and_nothing_else(project, file):
+    study = load_study(read(file), CONFIG)
+    dry_run = project.snakemake("-n", "--quiet", "rules", "--configfile", str(file))
+
+    assert dry_run.returncode == 0, dry_run.stdout
+    assert "Ambiguous" not in dry_run.stdout
+    n_folds = sum(task.n_folds for task in study.tasks.values())
+    n_variants = sum(len(system.variants) for system in study.systems.values())
+    synthetic = [corpus for corpus in study.corpora.values() if corpus.synthesis]
+    expected = {
+        "all": 1,
+        "synthesize_corpus": len(synthetic),
+        "make_manifest": len(study.corpora),
+        "make_folds": len(study.tasks),
+        "audit_task": len(study.tasks),
+        "train": n_folds * n_variants * len(study.seeds),
+        "score_variant": len(study.tasks) * n_variants,
+        "make_table": len(study.tables),
+        "make_figure": len(study.figures),
+        "make_page": 1,
+    }
+    found = jobs(dry_run.stdout)
+    assert {rule: found.get(rule, 0) for rule in expected} == expected
+
+
+def test_without_a_configfile_the_default_study_stands(project):
+    dry_run = project.snakemake("-n", "--quiet", "rules", "--config", "seeds=[0,1]")
+    study = load_study(read(CONFIG / "config.yaml"), CONFIG)
+
+    assert dry_run.returncode == 0, dry_run.stdout
+    n_variants = sum(len(system.variants) for system in study.systems.values())
+    assert jobs(dry_run.stdout)["train"] == 2 * n_variants * sum(task.n_folds for task in study.tasks.values())
+
+
+def test_a_missing_corpus_ends_in_one_line(project):
+    options = ["--configfile", str(CONFIG / "studies" / "emodb.yaml"), "--config", "corpora_root=elsewhere"]
+    dry_run = project.snakemake("-n", *options)
+
+    assert dry_run.returncode != 0
+    assert "'emodb'" in complaint(dry_run.stdout, "corpora_root: elsewhere: ")
+    assert "Traceback" not in dry_run.stdout
+    assert "Building DAG" not in dry_run.stdout
+
+
+def test_a_mistyped_key_ends_in_one_line(project):
+    dry_run = project.snakemake("-n", "--config", "tabels=[center_loss]")
+
+    assert dry_run.returncode != 0
+    assert ": tabels: is unknown, expected one of study, " in complaint(dry_run.stdout, str(project.folder))
+    assert "Traceback" not in dry_run.stdout
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "results/training/synthetic4_groups4/cnn_bigru/mel_centre/fold0/seed0/model.safetensors",
+        "results/evaluation/emodb7_speakers/cnn_bigru/mel_center/on_emodb7_speakers/scores.csv",
+        "results/report/tables/center_los.csv",
+    ],
+)
+def test_a_name_that_is_not_in_the_study_is_no_wildcard(project, target):
+    dry_run = project.snakemake("-n", target)
+
+    assert dry_run.returncode != 0
+    assert complaint(dry_run.stdout, "No rule to produce").startswith(f"No rule to produce {target}")
