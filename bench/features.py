@@ -128,7 +128,7 @@ def check_same_work(archive: FeatureArchive, plain: Path, way: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--corpus", type=Path, help="folder with wav files; default: the synthetic corpus")
-    parser.add_argument("--seconds", type=float, default=40, help="measuring time at each rate; 3 rounds at least")
+    parser.add_argument("--seconds", type=float, default=25, help="measuring time at each rate; 3 rounds at least")
     arguments = parser.parse_args()
     settings, cores = log_mel_settings(), os.cpu_count()
 
