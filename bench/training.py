@@ -28,6 +28,7 @@ from emofactors.systems import build_system
 from emofactors.systems.base import TrainingData
 from emofactors.training.batches import RoleData
 from emofactors.training.checkpoint import Checkpoint
+from emofactors.training.device import keep_freed_memory
 from emofactors.training.fit import fit
 from emofactors.training.seeding import seed_everything
 
@@ -142,6 +143,7 @@ def main():
     options = parser.parse_args()
     logging.disable(logging.INFO)
     threads = torch.get_num_threads()
+    keep_freed_memory()  # as `rule train` does; here the plain side has it, too
     seed_everything(0, threads)
 
     study = load_study(yaml.safe_load((CONFIG / "studies" / "emodb.yaml").read_text()), CONFIG)

@@ -1,6 +1,5 @@
 """Files appear whole or not at all: a job that is killed leaves no half-written result."""
 
-import os
 from pathlib import Path
 
 
@@ -16,7 +15,8 @@ def write_bytes_atomically(path: str | Path, content: bytes) -> None:
     """
     path = Path(path)
     # Not tempfile: its files are readable by their owner only, and keep that when renamed.
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    # One name for every process: what a killed one left half-written, the next one replaces.
+    unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         unfinished.write_bytes(content)
         unfinished.replace(path)

@@ -9,13 +9,14 @@ from emofactors.files import write_text_atomically
 from emofactors.runlog import log_to
 from emofactors.systems import build_system
 from emofactors.training.checkpoint import Checkpoint
-from emofactors.training.device import choose_device
+from emofactors.training.device import choose_device, keep_freed_memory
 from emofactors.training.fit import fit, run_key
 from emofactors.training.predict import predict
 from emofactors.training.run import checkpoint_path, describe_run, describe_training_data, load_roles
 from emofactors.training.seeding import seed_everything
 
 log_to(snakemake.log[0])
+keep_freed_memory()
 seed, params = int(snakemake.wildcards.seed), snakemake.params
 run, compute = RunSettings(**params.run), ComputeSettings(**params.compute)
 seed_everything(seed, compute.threads)

@@ -32,6 +32,8 @@ class Checkpoint:
     def __init__(self, path: Path, interval_s: float = INTERVAL_S) -> None:
         self.path = path
         self.interval_s = interval_s
+        # One name for every process: what a killed one left half-written, the next one finds and removes.
+        self._unfinished = path.with_suffix(".unfinished")
         self._written_at = time.monotonic()
         self._terminated = False
 
@@ -56,15 +58,14 @@ class Checkpoint:
         if not self._terminated and time.monotonic() - self._written_at < self.interval_s:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_suffix(f".{os.getpid()}.tmp")
         try:
-            with temporary.open("wb") as file:
+            with self._unfinished.open("wb") as file:
                 torch.save(state(), file)
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(self.path)
+            self._unfinished.replace(self.path)
         finally:
-            temporary.unlink(missing_ok=True)
+            self._unfinished.unlink(missing_ok=True)
         self._written_at = time.monotonic()
         if self._terminated:
             log.info("told to end: state is kept in %s; run again to go on from here", self.path)
@@ -81,3 +82,4 @@ class Checkpoint:
     def remove(self) -> None:
         """The training succeeded: its state is not needed any more."""
         self.path.unlink(missing_ok=True)
+        self._unfinished.unlink(missing_ok=True)
