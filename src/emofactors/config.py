@@ -272,7 +272,7 @@ class FeatureSettings(Section):
     window: Literal["hamming", "hann"]
     win_ms: Annotated[float, Field(gt=0)]
     hop_ms: Annotated[float, Field(gt=0)]
-    n_fft: Annotated[int, Field(gt=0)]
+    n_fft: Annotated[int, Field(gt=0, multiple_of=2)]
     n_mels: Annotated[int, Field(gt=0)] | None = None
     f_min_hz: Annotated[float, Field(ge=0)] = 0.0
     f_max_hz: Annotated[float, Field(gt=0)] | None = None

@@ -96,6 +96,12 @@ def test_a_fault_of_the_study_is_one_line_with_key_and_expectation(change, said)
         ("tasks/synthetic4_groups4.yaml", "folds", "fold", "synthetic4_groups4.yaml: fold: is unknown"),
         ("tasks/synthetic4_groups4.yaml", "anger", "angry", "'angry' is no emotion; expected one of anger"),
         ("features/log_mel_128.yaml", "win_ms: [40", "win_ms: [80", "1280 samples: expected at most n_fft (1024)"),
+        (
+            "features/log_mel_128.yaml",
+            "n_fft: [1024",
+            "n_fft: [1025",
+            "n_fft: is 1025; Input should be a multiple of 2",
+        ),
         ("features/log_mel_128.yaml", "[16000", "[0", "sample_rate_hz: is 0"),
         ("features/log_mel_128.yaml", "[16000", "[16000, 1", "sample_rate_hz: is [16000, 1"),
         ("systems/cnn_bigru.yaml", "gru_units: [128, ", "gru_units: [", "expected [value, where or why]"),
