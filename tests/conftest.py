@@ -1,6 +1,7 @@
 """A copy of the project in a temporary folder: a test may run it, break it and edit it."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -44,6 +45,15 @@ class Project:
             text=True,
             check=False,
         )
+
+    def jobs(self, *arguments: str) -> dict[str, int]:
+        """Number of jobs of each rule that a run would start; none if all is up to date."""
+        dry_run = self.snakemake("-n", "--quiet", "rules", *arguments)
+        assert dry_run.returncode == 0, dry_run.stdout
+        _, _, table = dry_run.stdout.rpartition("Job stats:")
+        jobs = {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", table, flags=re.MULTILINE)}
+        assert jobs.pop("total", 0) == sum(jobs.values())
+        return jobs
 
 
 def copy_project(folder: Path) -> Project:

@@ -28,3 +28,16 @@ def test_others_may_read_what_the_umask_lets_them(tmp_path):
     (tmp_path / "plain").write_text("")
     write_text_atomically(tmp_path / "atomic", "")
     assert (tmp_path / "atomic").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_what_a_killed_process_left_half_written_goes_with_the_next_write(tmp_path, monkeypatch):
+    file = tmp_path / "a.csv"
+    with monkeypatch.context() as killed:
+        killed.setattr(Path, "replace", lambda self, target: None)
+        killed.setattr(Path, "unlink", lambda self, missing_ok: None)
+        write_text_atomically(file, "half")
+    assert not file.exists()
+    assert len(list(tmp_path.iterdir())) == 1
+
+    write_text_atomically(file, "whole")
+    assert [left.name for left in tmp_path.iterdir()] == ["a.csv"]

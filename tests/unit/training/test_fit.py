@@ -1,5 +1,6 @@
 import signal
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -124,6 +125,19 @@ def test_a_checkpoint_leaves_no_temporary_file_and_is_removed(tmp_path, fitted):
     with pytest.raises(SystemExit):
         fitted(StoppingCheckpoint(path, 5))
     assert [file.name for file in tmp_path.iterdir()] == ["state.pt"]
+    Checkpoint(path).remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_kill_left_half_written_goes_with_the_checkpoint(tmp_path, monkeypatch):
+    path = tmp_path / "state.pt"
+    with monkeypatch.context() as killed:
+        killed.setattr(Path, "replace", lambda self, target: None)
+        killed.setattr(Path, "unlink", lambda self, missing_ok: None)
+        Checkpoint(path, interval_s=0.0).offer(dict)
+    assert not path.exists()
+    assert len(list(tmp_path.iterdir())) == 1
+
     Checkpoint(path).remove()
     assert list(tmp_path.iterdir()) == []
 

@@ -1,0 +1,317 @@
+"""The smoke study, from wav to page: what a user may rely on when the whole workflow runs."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from xml.etree import ElementTree
+
+import pandas as pd
+import pytest
+
+STUDY = ("--configfile", "config/studies/smoke.yaml")
+RUNS = [f"tones2_groups2/cnn_bigru/{v}/fold{f}/seed0" for v in ("mel_softmax", "mel_center") for f in (0, 1)]
+FIGURES = ("embedding_pca", "smoke_confusion", "smoke_lambda")
+
+#: Everything a number or a picture of the study stands in.
+COMPARED = (
+    "corpora/**/*.csv",
+    "evaluation/**/*.csv",
+    "report/tables/*",
+    "report/figures/*",
+    "training/**/history.csv",
+    "training/**/model.safetensors",
+    "training/**/predictions.csv",
+    "training/**/embeddings.npz",
+)
+
+
+def results(project):
+    """Content of the compared files, by path."""
+    root = project.folder / "results"
+    return {str(file.relative_to(root)): file.read_bytes() for part in COMPARED for file in root.glob(part)}
+
+
+def assert_same_results(project, other):
+    ours, theirs = results(project), results(other)
+    # Manifest and folds; scores and confusion of two variants; a table in four forms; figures in two.
+    assert len(ours) == 2 + 2 * 2 + 4 + 2 * len(FIGURES) + 4 * len(RUNS)
+    assert ours.keys() == theirs.keys()
+    assert [name for name in ours if ours[name] != theirs[name]] == []
+
+
+def files(project, *but_in):
+    """Files below results, except in some of its folders."""
+    root = project.folder / "results"
+    names = [file.relative_to(root) for file in root.rglob("*") if file.is_file()]
+    return {name.as_posix() for name in names if name.parts[0] not in but_in}
+
+
+# --- from wav to table ---------------------------------------------------------------------------------------
+
+
+def test_every_file_is_made_and_nothing_else(finished):
+    report = {"report/index.html"}
+    report |= {f"report/tables/smoke_lambda.{kind}" for kind in ("csv", "md", "tex", "html")}
+    report |= {f"report/figures/{figure}.{kind}" for figure in FIGURES for kind in ("png", "svg")}
+    of_a_run = ("model.safetensors", "history.csv", "predictions.csv", "embeddings.npz", "run.json")
+    training = {f"training/{run}/{name}" for run in RUNS for name in of_a_run}
+    evaluation = {
+        f"evaluation/tones2_groups2/cnn_bigru/{variant}/on_tones2_groups2/{name}.csv"
+        for variant in ("mel_softmax", "mel_center")
+        for name in ("scores", "confusion")
+    }
+    corpora = {
+        "corpora/manifests/tones.csv",
+        "corpora/manifests/tones.json",
+        "corpora/folds/tones2_groups2.csv",
+        "corpora/audits/tones2_groups2.json",
+    }
+    assert files(finished, "logs", "benchmarks", "features") == report | training | evaluation | corpora
+
+
+def test_every_recording_is_heard_whatever_its_format(finished):
+    manifest = pd.read_csv(finished.folder / "results" / "corpora" / "manifests" / "tones.csv")
+    assert len(manifest) == 48
+    assert sorted(manifest["sample_rate_hz"].unique()) == [16_000, 44_100]
+    assert manifest["path"].str.endswith(".flac").sum() == 1
+    assert (manifest["duration_s"] == 0.5).all()
+
+
+def test_what_can_be_learned_is_learned(finished):
+    table = pd.read_csv(finished.folder / "results" / "report" / "tables" / "smoke_lambda.csv")
+    ua = table[table["metric"] == "ua"]
+    assert set(ua["row"]) == {"0", "0.3"}
+    assert (ua["n_utterances"] == 48).all()
+    assert (ua["n_speakers"] == 6).all()
+    assert (ua["value"] > 75).all(), "chance is 50"
+
+
+def test_tables_figures_and_page_can_be_read(finished):
+    report = finished.folder / "results" / "report"
+    for kind in ("md", "tex", "html"):
+        assert "lambda 0.3 minus 0" in (report / "tables" / f"smoke_lambda.{kind}").read_text(encoding="utf-8")
+    for figure in FIGURES:
+        assert ElementTree.parse(report / "figures" / f"{figure}.svg").getroot().tag.endswith("svg")
+        assert (report / "figures" / f"{figure}.png").read_bytes().startswith(b"\x89PNG")
+    page = (report / "index.html").read_text(encoding="utf-8")
+    assert "Center loss on tones" in page
+    assert page.rstrip().endswith("</html>")
+
+
+# --- again ---------------------------------------------------------------------------------------------------
+
+
+def test_a_second_run_has_nothing_to_do(finished):
+    run = finished.snakemake(*STUDY)
+    assert run.returncode == 0, run.stdout
+    assert "Nothing to be done" in run.stdout
+
+
+def test_changed_words_change_nothing_and_changed_code_what_stands_on_it(finished, copy_of):
+    project = copy_of(finished)
+    module = project.folder / "src" / "emofactors" / "nn" / "center_loss.py"
+    words = module.read_text(encoding="utf-8").replace('"""', '"""In other words: ', 1) + "# The end.\n"
+
+    module.write_text(words, encoding="utf-8")
+    assert project.jobs(*STUDY) == {}
+
+    module.write_text(words + "CHANGED = True\n", encoding="utf-8")
+    jobs = project.jobs(*STUDY)
+    assert jobs["train"] == len(RUNS)
+    # What follows is made again too, but nothing before.
+    assert jobs.keys() == {"train", "score_variant", "make_table", "make_figure", "make_page", "all"}
+
+
+def test_a_changed_setting_remakes_what_it_touches(finished, copy_of):
+    project = copy_of(finished)
+    file = project.folder / "config" / "systems" / "cnn_bigru.yaml"
+    text = file.read_text(encoding="utf-8")
+    assert text.count("mel_softmax: {center_lambda: 0.0}") == 1
+    file.write_text(text.replace("mel_softmax: {center_lambda: 0.0}", "mel_softmax: {center_lambda: 0.1}"))
+    assert project.jobs(*STUDY)["train"] == 2, "the folds of one variant"
+
+    file.write_text(text, encoding="utf-8")
+    jobs = project.jobs(*STUDY, "--config", "intervals={resamples: 300}")
+    assert jobs["make_table"] == 1
+    assert not jobs.keys() & {"make_manifest", "extract_features", "train", "score_variant"}
+
+
+def test_a_changed_recording_makes_a_new_manifest(finished, copy_of):
+    project = copy_of(finished)
+    tones = project.folder / "data" / "tones"
+    shutil.copyfile(tones / "ada_anger_1.wav", tones / "ada_anger_2.wav")
+    jobs = project.jobs(*STUDY)
+    assert jobs["make_manifest"] == 1
+    assert jobs["train"] == len(RUNS)
+
+
+def test_one_core_and_two_give_the_same_bytes(finished, fresh_smoke):
+    project = fresh_smoke()
+    run = project.snakemake("--cores", "1", *STUDY)
+    assert run.returncode == 0, run.stdout
+    assert_same_results(project, finished)
+
+
+def test_a_killed_study_goes_on_to_the_same_bytes(finished, fresh_smoke):
+    project = fresh_smoke()
+    # A state after every update, so that there is one to go on from in a training of a second.
+    checkpoint = project.folder / "src" / "emofactors" / "training" / "checkpoint.py"
+    text = checkpoint.read_text(encoding="utf-8")
+    assert text.count("INTERVAL_S = 30.0") == 1
+    checkpoint.write_text(text.replace("INTERVAL_S = 30.0", "INTERVAL_S = 0.0"), encoding="utf-8")
+
+    kill_in_mid_training(project)
+    assert list(project.folder.glob("results/checkpoints/*.pt"))
+
+    locked = project.snakemake(*STUDY)
+    assert locked.returncode != 0
+    assert "It can be removed with the --unlock argument." in locked.stdout
+    assert project.snakemake("--unlock", *STUDY).returncode == 0
+    run = project.snakemake(*STUDY)
+    assert run.returncode == 0, run.stdout
+
+    runs = [json.loads(file.read_text()) for file in project.folder.glob("results/training/**/run.json")]
+    assert max(run["resumed_at_step"] for run in runs) > 0
+    assert_same_results(project, finished)
+    assert files(project) == files(finished), "nothing half-written is left"
+
+
+def kill_in_mid_training(project):
+    """Start the study and kill all its processes once a training has said how far it is."""
+    logs = project.folder / "results" / "logs" / "training"
+    study = subprocess.Popen(
+        project.command(*STUDY),
+        cwd=project.folder,
+        env=project.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        latest = time.monotonic() + 300
+        while not any("step 5/40" in log.read_text() for log in logs.rglob("train.log")):
+            assert study.poll() is None, "ended before a training began"
+            assert time.monotonic() < latest, "no training began"
+            time.sleep(0.002)
+    finally:
+        os.killpg(study.pid, signal.SIGKILL)
+        study.wait()
+
+
+# --- bad input stops before any training ---------------------------------------------------------------------
+
+
+def rewrite(tones, change):
+    """Change the rows of the corpus' CSV: a function of the table."""
+    file = tones / "utterances.csv"
+    change(pd.read_csv(file)).to_csv(file, index=False)
+
+
+def spoil_two_recordings(tones):
+    (tones / "ada_anger_1.wav").write_bytes(b"RIFF")
+    silent = tones / "ben_anger_0.wav"
+    header = silent.read_bytes()[:44]
+    silent.write_bytes(header + bytes(silent.stat().st_size - len(header)))
+
+
+def mistype_a_label(tones):
+    rewrite(tones, lambda rows: rows.replace({"emotion": {"sadness": "sad"}}).tail(1))
+
+
+def name_an_utterance_twice(tones):
+    rewrite(tones, lambda rows: pd.concat([rows, rows.head(1)]))
+
+
+def keep_anger_for_the_test(tones):
+    rewrite(tones, lambda rows: rows[(rows["emotion"] == "sadness") | (rows["session"] == "day3")])
+
+
+def let_one_speaker_come_back(tones):
+    # Two speakers a day, but for one utterance.
+    def change(rows):
+        day = {"ada": "day1", "ben": "day1", "cleo": "day2", "dan": "day2", "eva": "day3", "finn": "day3"}
+        rows["session"] = rows["speaker"].map(day)
+        rows.loc[rows["path"] == "ben_sadness_2.wav", "session"] = "day3"
+        return rows
+
+    rewrite(tones, change)
+
+
+def copy_a_recording(tones):
+    let_one_speaker_come_back(tones)
+    rewrite(tones, lambda rows: rows[rows["path"] != "ben_sadness_2.wav"])
+    shutil.copy(tones / "ada_anger_1.wav", tones / "eva_anger_1.wav")
+
+
+def assert_says(run, said):
+    """A run that failed says these lines to its user, and no traceback."""
+    start = "emofactors: error: "
+    lines = [line.removeprefix(start) for line in run.stdout.splitlines() if line.startswith(start)]
+    assert run.returncode != 0
+    assert len(lines) == len(said)
+    for line, expected in zip(lines, said, strict=True):
+        assert line.startswith(expected)
+    assert "Traceback" not in run.stdout
+
+
+MANIFEST = {"corpora/manifests/tones.csv", "corpora/manifests/tones.json"}
+FOLDS = {"corpora/folds/tones2_days.csv"}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said", "made"),
+    [
+        (
+            spoil_two_recordings,
+            [
+                "data/tones/ada_anger_1.wav: cannot be decoded",
+                "data/tones/ben_anger_0.wav: is silent",
+                "data/tones: 2 fault(s); expected none, or on_bad_audio: drop in the corpus' config",
+            ],
+            set(),
+        ),
+        (mistype_a_label, ["data/tones/utterances.csv: line 2: emotion is 'sad', expected one of anger, "], set()),
+        (
+            name_an_utterance_twice,
+            ["utterance 'ada_anger_0': stands for ada_anger_0.wav, ada_anger_0.wav; expected one"],
+            set(),
+        ),
+        (
+            keep_anger_for_the_test,
+            ["task: fold 0: class 'anger' has no training utterance (0 dev, 6 test), expected at least one"],
+            MANIFEST,
+        ),
+        (
+            copy_a_recording,
+            ["fold 0: ada_anger_1 (train) and eva_anger_1 (test) have the same audio; expected them in one role"],
+            MANIFEST | FOLDS,
+        ),
+    ],
+)
+def test_bad_input_is_named_and_nothing_is_trained(fresh_smoke, spoil, said, made):
+    project = fresh_smoke()
+    spoil(project.folder / "data" / "tones")
+    run = project.snakemake(*STUDY, "--config", "tasks=[tones2_days]")
+
+    assert_says(run, said)
+    # Features may have been under way beside the folds.
+    assert files(project, "logs", "benchmarks", "features") == made
+    assert not list(project.folder.glob("results/logs/training"))
+
+
+def test_a_broken_claim_is_named_and_its_audit_kept_among_the_logs(fresh_smoke):
+    project = fresh_smoke()
+    let_one_speaker_come_back(project.folder / "data" / "tones")
+    target = "results/corpora/audits/tones2_days.json"
+    run = project.snakemake(target, *STUDY, "--config", "tasks=[tones2_days]")
+
+    assert_says(
+        run, ["fold 0: speaker ben is in train (ben_anger_0) and test (ben_sadness_2); expected one role, "]
+    )
+    assert files(project, "logs", "benchmarks") == MANIFEST | FOLDS
+    audit = json.loads((project.folder / "results/logs/corpora/tones2_days/audit_task.json").read_text())
+    assert audit["verdict"] == "fail"
+    assert audit["folds"][0]["shared"]["train/test"]["speakers"] == ["ben"]
