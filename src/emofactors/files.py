@@ -27,3 +27,8 @@ def write_bytes_atomically(path: str | Path, content: bytes) -> None:
 def write_text_atomically(path: str | Path, text: str) -> None:
     r"""Write a text file as :func:`write_bytes_atomically` does: UTF-8, ``\n`` stays ``\n``."""
     write_bytes_atomically(path, text.encode("utf-8"))
+
+
+def read_json_files(paths: Iterable[str | Path]) -> dict[str, dict[str, Any]]:
+    """Content of JSON files, by their name without its ending."""
+    return {Path(path).stem: json.loads(Path(path).read_text(encoding="utf-8")) for path in paths}

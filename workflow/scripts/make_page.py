@@ -1,8 +1,8 @@
 """rule make_page: the whole study on one page that stands alone."""
 
 from emofactors.config import Study
-from emofactors.files import write_text_atomically
-from emofactors.report.html import make_page, read_notes, read_run, read_scores, read_texts
+from emofactors.files import read_json_files, write_text_atomically
+from emofactors.report.html import make_page, read_run, read_scores, read_texts
 from emofactors.runlog import log_to
 
 log_to(snakemake.log[0])
@@ -13,8 +13,8 @@ page = make_page(
     fragments=read_texts(snakemake.input.fragments),
     scores=read_scores(snakemake.input.scores),
     figures=read_texts(snakemake.input.figures),
-    audits=read_notes(snakemake.input.audits),
-    notes=read_notes(snakemake.input.notes),
+    audits=read_json_files(snakemake.input.audits),
+    notes=read_json_files(snakemake.input.notes),
     runs=[read_run(path) for path in snakemake.input.runs],
 )
 

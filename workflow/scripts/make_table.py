@@ -1,7 +1,7 @@
 """rule make_table: one table of the paper, ours beside published, in four forms."""
 
 from emofactors.config import IntervalSettings, TableConfig, TaskConfig
-from emofactors.corpora.manifest import read_notes
+from emofactors.files import read_json_files
 from emofactors.report.layout import write_table
 from emofactors.report.tables import make_table, read_evaluations
 from emofactors.runlog import log_to
@@ -13,9 +13,7 @@ evaluations = read_evaluations(snakemake.input.confusions)
 intervals = IntervalSettings(**snakemake.params.intervals)
 
 tidy = make_table(
-    snakemake.wildcards.table, table, tasks, evaluations, intervals, read_notes(snakemake.input.notes)
+    snakemake.wildcards.table, table, tasks, evaluations, intervals, read_json_files(snakemake.input.notes)
 )
 
-write_table(
-    tidy, table, tasks, overrides=snakemake.params.overrides, **dict(snakemake.output.items())
-)
+write_table(tidy, table, tasks, overrides=snakemake.params.overrides, **dict(snakemake.output.items()))

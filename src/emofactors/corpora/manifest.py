@@ -168,11 +168,6 @@ def read_manifest(path: Path) -> pd.DataFrame:
     return table
 
 
-def read_notes(paths: Iterable[str | Path]) -> dict[str, dict[str, Any]]:
-    """Notes of some corpora, by the name of their file."""
-    return {Path(path).stem: json.loads(Path(path).read_text(encoding="utf-8")) for path in paths}
-
-
 def _check_rows(rows: pd.DataFrame) -> None:
     """One line for every row that names no one utterance of one speaker with one known label."""
     faults = []

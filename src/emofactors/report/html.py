@@ -166,11 +166,6 @@ def read_texts(paths: Iterable[str | Path]) -> dict[str, str]:
     return {Path(path).stem: Path(path).read_text(encoding="utf-8") for path in paths}
 
 
-def read_notes(paths: Iterable[str | Path]) -> dict[str, dict[str, Any]]:
-    """Content of JSON files, by their name without its ending."""
-    return {name: json.loads(text) for name, text in read_texts(paths).items()}
-
-
 # --- what was found, in sentences ----------------------------------------------------------------------------
 
 
