@@ -1,6 +1,9 @@
 """Files appear whole or not at all: a job that is killed leaves no half-written result."""
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 
 def write_bytes_atomically(path: str | Path, content: bytes) -> None:

@@ -1,19 +1,18 @@
 """rule audit_task: nothing is trained before the folds are found free of leakage."""
 
-import json
 from pathlib import Path
 
 from emofactors.config import TaskConfig
 from emofactors.corpora.audit import audit_task
 from emofactors.corpora.manifest import read_manifest
 from emofactors.corpora.splits import read_folds
-from emofactors.files import write_text_atomically
+from emofactors.files import read_json_files, write_text_atomically
 from emofactors.runlog import log_to
 
 log_to(snakemake.log[0])
 utterances = read_manifest(Path(snakemake.input.manifest))
 folds = read_folds(Path(snakemake.input.folds))
-notes = json.loads(Path(snakemake.input.notes).read_text(encoding="utf-8"))
+(notes,) = read_json_files([snakemake.input.notes]).values()
 
 audit = audit_task(folds, utterances, TaskConfig(**snakemake.params.task), notes)
 
