@@ -93,8 +93,8 @@ def test_a_fault_of_the_study_is_one_line_with_key_and_expectation(change, said)
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
-        ("tasks/synthetic4_groups4.yaml", "folds", "fold", "synthetic4_groups4.yaml: fold: is unknown"),
-        ("tasks/synthetic4_groups4.yaml", "anger", "angry", "'angry' is no emotion; expected one of anger"),
+        ("tasks/synthetic4_groups3.yaml", "folds", "fold", "synthetic4_groups3.yaml: fold: is unknown"),
+        ("tasks/synthetic4_groups3.yaml", "anger", "angry", "'angry' is no emotion; expected one of anger"),
         ("features/log_mel_128.yaml", "win_ms: [40", "win_ms: [80", "1280 samples: expected at most n_fft (1024)"),
         (
             "features/log_mel_128.yaml",

@@ -84,7 +84,7 @@ def test_a_mistyped_key_ends_in_one_line(project):
 @pytest.mark.parametrize(
     "target",
     [
-        "results/training/synthetic4_groups4/cnn_bigru/mel_centre/fold0/seed0/model.safetensors",
+        "results/training/synthetic4_groups3/cnn_bigru/mel_centre/fold0/seed0/model.safetensors",
         "results/evaluation/emodb7_speakers/cnn_bigru/mel_center/on_emodb7_speakers/scores.csv",
         "results/report/tables/center_los.csv",
     ],
