@@ -84,6 +84,14 @@ def test_it_learns(fitted, dev):
     assert (logits.argmax(axis=1) == dev.emotion).mean() > 0.9
 
 
+def test_it_learns_in_bfloat16_too(tmp_path, train, dev, run, fresh_system):
+    checkpoint = Checkpoint(tmp_path / "unused.pt")
+    trained = fit(fresh_system(), train, dev, run, seed=0, precision="bfloat16", checkpoint=checkpoint)
+    logits, _ = infer(trained.system, dev, 8, "bfloat16")
+    assert (logits.argmax(axis=1) == dev.emotion).mean() > 0.9
+    assert all(p.dtype == torch.float32 for p in trained.system.parameters())
+
+
 def test_same_seed_same_bits_other_seed_other(fitted):
     first = fitted()
     assert_same(first, fitted())
