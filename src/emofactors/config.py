@@ -540,7 +540,7 @@ def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
         InputError: for an unknown key or name, an impossible value or a file that is no YAML,
             in one line a fault that names file and key and what was expected.
     """
-    where = config_dir / "config.yaml (or the study's overlay, or --config)"
+    where = "study (config/config.yaml, --configfile or --config)"
     request = _checked(StudyRequest, dict(config), where)
     tables = {name: _load(TableConfig, config_dir, "tables", name) for name in request.tables}
     figures = {name: _load(FigureConfig, config_dir, "figures", name) for name in request.figures}
@@ -611,7 +611,7 @@ def check_corpora(study: Study) -> None:
 
 
 def _load_system(
-    config_dir: Path, name: str, overrides: dict[str, Any], wanted: Mapping[str, str], where: Path
+    config_dir: Path, name: str, overrides: dict[str, Any], wanted: Mapping[str, str], where: str
 ) -> SystemConfig:
     """One system with the variants a study wants; each checked as a whole."""
     file = _existing(config_dir, "systems", name)

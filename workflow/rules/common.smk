@@ -5,7 +5,6 @@ import shutil
 from hashlib import sha256
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
 
 from emofactors.config import check_corpora, load_study
 from emofactors.errors import InputError
@@ -17,7 +16,9 @@ try:
     STUDY = load_study(config, BASE / "config")
     check_corpora(STUDY)
 except InputError as error:
-    raise WorkflowError(str(error)) from None
+    raise SystemExit(
+        "\n".join(f"emofactors: error: {line}" for line in str(error).splitlines())
+    ) from None
 
 
 def one_of(names):
