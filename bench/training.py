@@ -23,7 +23,8 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
 from torch.utils.data import DataLoader, Dataset
 
-from emofactors.config import RunSettings, load_study
+from emofactors.config import RunSettings
+from emofactors.study import load_study
 from emofactors.systems import build_system
 from emofactors.systems.base import TrainingData
 from emofactors.training.batches import RoleData

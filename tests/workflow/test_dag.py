@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from emofactors.config import load_study
+from emofactors.study import load_study
 
 CONFIG = Path(__file__).parents[2] / "config"
 STUDIES = [CONFIG / "config.yaml", *sorted((CONFIG / "studies").glob("*.yaml"))]

@@ -6,9 +6,9 @@ from hashlib import sha256
 from pathlib import Path
 
 
-from emofactors.config import check_corpora, load_study
 from emofactors.errors import InputError
 from emofactors.provenance import fingerprint
+from emofactors.study import check_corpora, load_study
 
 BASE = Path(workflow.basedir)
 

@@ -1,9 +1,9 @@
 """rule make_page: the whole study on one page that stands alone."""
 
-from emofactors.config import Study
 from emofactors.files import read_json_files, write_text_atomically
 from emofactors.report.html import make_page, read_run, read_scores, read_texts
 from emofactors.runlog import log_to
+from emofactors.study import Study
 
 log_to(snakemake.log[0])
 study = Study(**snakemake.params.study)

@@ -16,8 +16,9 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from emofactors.config import Documented, Study, SystemConfig, TableConfig, TaskConfig
+from emofactors.config import Documented, SystemConfig, TableConfig, TaskConfig
 from emofactors.evaluation.intervals import smallest_p_value
+from emofactors.study import Study
 
 #: A corrected p-value up to which a difference counts as shown.
 _SIGNIFICANT = 0.05

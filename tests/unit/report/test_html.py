@@ -12,12 +12,12 @@ from emofactors.config import (
     FigureConfig,
     IntervalSettings,
     PublishedScores,
-    Study,
     SystemConfig,
     TableConfig,
     TaskConfig,
 )
 from emofactors.report.html import costs, findings, make_page, provenance, read_run, read_scores, system_settings
+from emofactors.study import Study
 
 HOSTILE = "<script>alert('&')</script>"
 LABEL = "Elsewhere (Paper 2019)"

@@ -5,8 +5,8 @@ import pytest
 import torch
 import yaml
 
-from emofactors.config import load_study
 from emofactors.errors import InputError
+from emofactors.study import load_study
 from emofactors.systems import build_system
 from emofactors.systems.base import Batch, Output, TrainingData
 

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from emofactors.config import FeatureSettings, TaskConfig, check_corpora, load_study
+from emofactors.config import FeatureSettings, TaskConfig
 from emofactors.errors import InputError
+from emofactors.study import check_corpora, load_study
 
 CONFIG = Path(__file__).parents[2] / "config"
 STUDIES = sorted((CONFIG / "studies").glob("*.yaml"))

@@ -1,0 +1,273 @@
+"""A study, read and checked as a whole before any job starts: every name looked up, every value typed."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import yaml
+from pydantic import Field, ValidationError
+
+from emofactors.config import (
+    ComputeSettings,
+    CorpusConfig,
+    Documented,
+    FeatureSettings,
+    FigureConfig,
+    IntervalSettings,
+    Name,
+    RunSettings,
+    Section,
+    SystemConfig,
+    TableConfig,
+    TaskConfig,
+)
+from emofactors.errors import InputError
+
+S = TypeVar("S", bound=Section)
+
+
+class StudyRequest(Section):
+    """What ``config/config.yaml`` and its overlays may say."""
+
+    study: Name
+    title: str
+    corpora_root: str = "data"
+    tasks: Annotated[tuple[Name, ...], Field(min_length=1)]
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+    tables: tuple[Name, ...]
+    figures: tuple[Name, ...] = ()
+    systems: dict[Name, dict[str, Any]] = Field(default_factory=dict)
+    corpora: dict[Name, dict[str, Any]] = Field(default_factory=dict)
+    compute: ComputeSettings = ComputeSettings()
+    intervals: IntervalSettings = IntervalSettings()
+
+
+class Study(Section):
+    """The study with every name looked up and every file checked; what ``common.smk`` works with."""
+
+    study: str
+    title: str
+    corpora_root: str
+    seeds: tuple[int, ...]
+    compute: ComputeSettings
+    intervals: IntervalSettings
+    corpora: dict[str, CorpusConfig]
+    tasks: dict[str, TaskConfig]
+    features: dict[str, FeatureSettings]
+    feature_notes: dict[str, tuple[Documented, ...]]
+    systems: dict[str, SystemConfig]
+    tables: dict[str, TableConfig]
+    figures: dict[str, FigureConfig]
+
+
+def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
+    """Check a study and everything it names.
+
+    Args:
+        config: the merged content of ``config/config.yaml``, overlays and command line.
+        config_dir: folder with ``corpora/``, ``tasks/``, ``features/``, ``systems/``, ``tables/``, ``figures/``.
+
+    Returns:
+        The study, with only what it names and every value checked.
+
+    Raises:
+        InputError: for an unknown key or name, an impossible value or a file that is no YAML,
+            in one line a fault that names file and key and what was expected.
+    """
+    where = "study (config/config.yaml, --configfile or --config)"
+    request = _checked(StudyRequest, dict(config), where)
+    tables = {name: _load(TableConfig, config_dir, "tables", name) for name in request.tables}
+    figures = {name: _load(FigureConfig, config_dir, "figures", name) for name in request.figures}
+    tasks = {name: _load(TaskConfig, config_dir, "tasks", name) for name in request.tasks}
+    for name, figure in figures.items():
+        if figure.table is not None and not (figure.table in tables and tables[figure.table].axis):
+            raise InputError(
+                f"{config_dir / 'figures' / name}.yaml: table: {figure.table!r} is no sweep of this study; "
+                f"expected one of {[t for t, table in tables.items() if table.axis]}"
+            )
+    corpora = {}
+    for name in dict.fromkeys(task.corpus for task in tasks.values()):
+        file = _existing(config_dir, "corpora", name)
+        corpora[name] = _checked(CorpusConfig, _read_yaml(file) | request.corpora.get(name, {}), file)
+    _only_known(request.corpora, _names(config_dir, "corpora"), f"{where}: corpora")
+
+    wanted: dict[str, dict[str, str]] = {}  # system -> variant -> the file that asks for it
+    for kind, items in (("tables", tables), ("figures", figures)):
+        for name, item in items.items():
+            if item.system is not None:
+                variants = item.rows if isinstance(item, TableConfig) else item.variants
+                for variant in variants:
+                    wanted.setdefault(item.system, {}).setdefault(variant, f"{config_dir / kind / name}.yaml")
+    _only_known(request.systems, _names(config_dir, "systems"), f"{where}: systems")
+    systems = {
+        name: _load_system(config_dir, name, request.systems.get(name, {}), variants, where)
+        for name, variants in wanted.items()
+    }
+    features, feature_notes = {}, {}
+    for system in systems.values():
+        for variant in system.variants:
+            name = system.run(variant).features
+            if name not in features:
+                features[name], feature_notes[name] = _load_features(config_dir, name)
+    return Study(
+        **{key: getattr(request, key) for key in ("study", "title", "corpora_root", "seeds")},
+        compute=request.compute,
+        intervals=request.intervals,
+        corpora=corpora,
+        tasks=tasks,
+        features=features,
+        feature_notes=feature_notes,
+        systems=systems,
+        tables=tables,
+        figures=figures,
+    )
+
+
+def check_corpora(study: Study) -> None:
+    """Check that the corpora lie where the study says.
+
+    Args:
+        study: the study; ``corpora_root`` is relative to the working directory.
+
+    Raises:
+        InputError: for a corpus without a folder, one line each; a synthetic one needs none.
+    """
+    faults = []
+    for corpus in study.corpora.values():
+        folder = Path(study.corpora_root) / corpus.folder
+        if corpus.synthesis is None and not folder.is_dir():
+            faults.append(
+                f"corpora_root: {study.corpora_root}: has no folder {corpus.folder!r}; expected {folder} with "
+                f"{corpus.title} (see docs/corpora.md), or --config corpora_root=..."
+            )
+    if faults:
+        raise InputError("\n".join(faults))
+
+
+def _load_system(
+    config_dir: Path, name: str, overrides: dict[str, Any], wanted: Mapping[str, str], where: str
+) -> SystemConfig:
+    """One system with the variants a study wants; each checked as a whole."""
+    file = _existing(config_dir, "systems", name)
+    content = _read_yaml(file)
+    variants = content.get("variants") or {}
+    settings = _documented(content, file, known={"source", "published", "assumed", "variants"})
+    base = {s.key: s.value for s in settings}
+    for variant, asked_by in wanted.items():
+        if variant not in variants:
+            raise InputError(
+                f"{asked_by}: variant {variant!r} is unknown; expected one of {', '.join(variants)} ({file})"
+            )
+    for origin, changes in [(f"{file}: variants: {v}", c or {}) for v, c in variants.items()] + [
+        (f"{where}: systems: {name}", overrides)
+    ]:
+        _only_known(changes, base, origin)
+        for key, value in changes.items():
+            if not _same_kind(value, base[key]):
+                raise InputError(f"{origin}: {key}: is {value!r}, expected something like {base[key]!r}")
+    system = _checked(
+        SystemConfig,
+        {
+            "source": content.get("source", ""),
+            "settings": settings,
+            "variants": {v: variants[v] or {} for v in wanted},
+            "overrides": overrides,
+        },
+        file,
+    )
+    seen: dict[str, str] = {}
+    for variant in system.variants:
+        run = {k: v for k, v in system.variant(variant).items() if k in RunSettings.model_fields}
+        _checked(RunSettings, run, f"{file}: variant {variant}")
+        twin = seen.setdefault(repr(sorted(system.variant(variant).items())), variant)
+        if twin != variant:
+            raise InputError(
+                f"{file}: variants {twin!r} and {variant!r} have the same settings"
+                + (f" under the study's {overrides}" if overrides else "")
+                + "; expected them to differ"
+            )
+    return system
+
+
+def _load_features(config_dir: Path, name: str) -> tuple[FeatureSettings, tuple[Documented, ...]]:
+    """One kind of features, with the pedigree of its settings."""
+    file = _existing(config_dir, "features", name)
+    settings = _documented(_read_yaml(file), file, known={"source", "published", "assumed"})
+    return _checked(FeatureSettings, {s.key: s.value for s in settings}, file), settings
+
+
+def _documented(content: dict[str, Any], file: Path, known: set[str]) -> tuple[Documented, ...]:
+    """The settings of a file, each with where it is stated or why it was chosen."""
+    _only_known(content, known, file)
+    settings: dict[str, Documented] = {}
+    for kind in ("published", "assumed"):
+        for key, pair in (content.get(kind) or {}).items():
+            if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[1], str)):
+                raise InputError(f"{file}: {kind}: {key}: is {pair!r}, expected [value, where or why]")
+            if key in settings:
+                raise InputError(f"{file}: {key}: stands under published and assumed, expected one of them")
+            settings[key] = Documented(key=key, value=pair[0], kind=kind, why=pair[1])
+    return tuple(settings.values())
+
+
+def _same_kind(value: Any, base: Any) -> bool:
+    """Whether a value may replace a documented one: number for number, text for text."""
+    if value is None or base is None:
+        return True
+    if isinstance(base, bool) or isinstance(value, bool):
+        return isinstance(base, bool) and isinstance(value, bool)
+    if isinstance(base, int | float):
+        return isinstance(value, int | float)
+    return isinstance(value, type(base))
+
+
+def _load(section: type[S], config_dir: Path, kind: str, name: str) -> S:
+    """One file ``config/<kind>/<name>.yaml``."""
+    file = _existing(config_dir, kind, name)
+    return _checked(section, _read_yaml(file), file)
+
+
+def _names(config_dir: Path, kind: str) -> list[str]:
+    return sorted(file.stem for file in (config_dir / kind).glob("*.yaml"))
+
+
+def _existing(config_dir: Path, kind: str, name: str) -> Path:
+    file = config_dir / kind / f"{name}.yaml"
+    if not file.is_file():
+        raise InputError(f"{file}: is named but missing; {kind} here: {', '.join(_names(config_dir, kind))}")
+    return file
+
+
+def _read_yaml(file: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: is no YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{file}: is {type(content).__name__}, expected keys and values")
+    return content
+
+
+def _only_known(keys: Any, known: Any, where: Any) -> None:
+    for key in keys:
+        if key not in known:
+            raise InputError(f"{where}: {key}: is unknown, expected one of {', '.join(sorted(known))}")
+
+
+def _checked(section: type[S], content: dict[str, Any], where: Any) -> S:
+    """The content as a section, or one line for each key that is wrong."""
+    try:
+        return section(**content)
+    except ValidationError as error:
+        lines = []
+        for fault in error.errors(include_url=False):
+            key = ".".join(str(part) for part in fault["loc"])
+            if fault["type"] == "extra_forbidden":
+                lines.append(f"{where}: {key}: is unknown, expected one of {', '.join(section.model_fields)}")
+            elif fault["type"] == "missing":
+                lines.append(f"{where}: {key}: is missing")
+            elif fault["type"] == "value_error":
+                lines.append(f"{where}: {fault['msg'].removeprefix('Value error, ')}")
+            else:
+                lines.append(f"{where}: {key}: is {fault['input']!r}; {fault['msg']}")
+        raise InputError("\n".join(lines)) from error
