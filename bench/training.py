@@ -23,7 +23,6 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
 from torch.utils.data import DataLoader, Dataset
 
-from emofactors.config import RunSettings
 from emofactors.study import load_study
 from emofactors.systems import build_system
 from emofactors.systems.base import TrainingData
@@ -164,9 +163,8 @@ def main():
 
     counts = np.bincount(emotion, minlength=N_CLASSES)
     data = TrainingData(n_bins=n_bins, class_counts=tuple(int(n) for n in counts))
-    run = RunSettings(
-        features=options.features, batch_size=32, learning_rate=3e-4, max_steps=-(-options.utterances // 32)
-    )
+    one_epoch = {"max_steps": -(-options.utterances // 32), "select_after_step": 0, "evaluate_every_steps": None}
+    run = config.run(variant).model_copy(update=one_epoch)
     system = build_system("cnn_bigru", config.arguments(variant), data)
     system.step.fill_(100)  # beyond the warm-up: center loss on
     network = PlainNetwork(n_bins)

@@ -312,6 +312,8 @@ class RunSettings(Section):
     Attributes:
         features: name of the features the system sees.
         batch_size: utterances a batch, B.
+        pool_batches: batches whose utterances are sorted by length together: more means less padding
+            and less mixing of lengths; 1 leaves batches random.
         learning_rate: of Adam.
         max_steps: training ends after this many updates.
         evaluate_every_steps: dev is scored every so many updates; none: once an epoch.
@@ -322,6 +324,7 @@ class RunSettings(Section):
 
     features: Name
     batch_size: Annotated[int, Field(ge=1)]
+    pool_batches: Annotated[int, Field(ge=1)]
     learning_rate: Annotated[float, Field(gt=0)]
     max_steps: Annotated[int, Field(ge=1)]
     evaluate_every_steps: Annotated[int, Field(ge=1)] | None = None

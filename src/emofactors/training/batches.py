@@ -13,9 +13,6 @@ from emofactors.features.archive import FeatureArchive
 from emofactors.features.standardisation import Standardisation
 from emofactors.systems.base import Batch
 
-#: Batches that are sorted by length together: more means less padding and less mixing of lengths.
-POOL_BATCHES = 8
-
 
 @dataclass(frozen=True)
 class RoleData:
@@ -118,10 +115,12 @@ def _center(spectrogram: np.ndarray, max_frames: int | None) -> np.ndarray:
     return spectrogram[first : first + max_frames]
 
 
-def shuffled_batches(n_frames: np.ndarray, batch_size: int, *, seed: int, epoch: int) -> list[np.ndarray]:
+def shuffled_batches(
+    n_frames: np.ndarray, batch_size: int, *, pool_batches: int, seed: int, epoch: int
+) -> list[np.ndarray]:
     """One epoch of batches of similar length, in random order.
 
-    The utterances are shuffled and cut into pools of ``POOL_BATCHES`` batches;
+    The utterances are shuffled and cut into pools of ``pool_batches`` batches;
     within a pool they are sorted by length. Nothing is drawn from a global
     generator: an epoch's batches follow from seed and epoch alone, so that a
     resumed training meets the same ones.
@@ -129,6 +128,7 @@ def shuffled_batches(n_frames: np.ndarray, batch_size: int, *, seed: int, epoch:
     Args:
         n_frames: frames of each utterance, (N,).
         batch_size: utterances a batch, B; the epoch's last batches may have fewer.
+        pool_batches: batches of a pool.
         seed: of the training.
         epoch: number of the epoch.
 
@@ -138,8 +138,8 @@ def shuffled_batches(n_frames: np.ndarray, batch_size: int, *, seed: int, epoch:
     generator = np.random.default_rng([seed, epoch])
     order = generator.permutation(len(n_frames))
     batches = []
-    for first in range(0, len(order), POOL_BATCHES * batch_size):
-        pool = order[first : first + POOL_BATCHES * batch_size]
+    for first in range(0, len(order), pool_batches * batch_size):
+        pool = order[first : first + pool_batches * batch_size]
         pool = pool[np.argsort(n_frames[pool], kind="stable")]
         batches += [pool[i : i + batch_size] for i in range(0, len(pool), batch_size)]
     return [batches[i] for i in generator.permutation(len(batches))]

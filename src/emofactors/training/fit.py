@@ -144,7 +144,9 @@ def fit(
     started, heard = time.monotonic(), 0
     system.train()
     while not _is_over(progress, run):
-        batches = shuffled_batches(train.n_frames, run.batch_size, seed=seed, epoch=progress.epoch)
+        batches = shuffled_batches(
+            train.n_frames, run.batch_size, pool_batches=run.pool_batches, seed=seed, epoch=progress.epoch
+        )
         for chosen in batches[progress.batch :]:
             checkpoint.offer(full_state)
             batch = train.batch(chosen, system.least_frames)

@@ -53,7 +53,7 @@ def dev():
 
 @pytest.fixture
 def run():
-    return RunSettings(features="f", batch_size=8, learning_rate=0.01, max_steps=40)
+    return RunSettings(features="f", batch_size=8, pool_batches=8, learning_rate=0.01, max_steps=40)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from emofactors.training.batches import load_role, shuffled_batches, sorted_batc
 
 def test_an_epoch_holds_every_utterance_once():
     n_frames = np.random.default_rng(0).integers(10, 100, size=101)
-    batches = shuffled_batches(n_frames, 8, seed=0, epoch=0)
+    batches = shuffled_batches(n_frames, 8, pool_batches=8, seed=0, epoch=0)
     assert sorted(np.concatenate(batches)) == list(range(101))
     assert sorted(np.concatenate(list(sorted_batches(n_frames, 8)))) == list(range(101))
 
@@ -20,7 +20,7 @@ def test_epochs_and_seeds_differ_and_repeat():
     n_frames = np.random.default_rng(0).integers(10, 100, size=64)
 
     def order(seed, epoch):
-        return np.concatenate(shuffled_batches(n_frames, 8, seed=seed, epoch=epoch)).tolist()
+        return np.concatenate(shuffled_batches(n_frames, 8, pool_batches=8, seed=seed, epoch=epoch)).tolist()
 
     assert order(0, 0) == order(0, 0)
     assert order(0, 0) != order(0, 1)
@@ -29,7 +29,9 @@ def test_epochs_and_seeds_differ_and_repeat():
 
 def test_batches_by_length_pad_less_than_a_tenth():
     n_frames = np.random.default_rng(0).integers(100, 900, size=500)
-    padded = sum(n_frames[b].max() * len(b) for b in shuffled_batches(n_frames, 16, seed=0, epoch=0))
+    padded = sum(
+        n_frames[b].max() * len(b) for b in shuffled_batches(n_frames, 16, pool_batches=8, seed=0, epoch=0)
+    )
     assert padded / n_frames.sum() < 1.1
 
 
