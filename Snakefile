@@ -1,4 +1,4 @@
-"""The study: what config/config.yaml and its overlays ask for, from raw audio to the page."""
+"""The study: what its file asks for, from raw audio to the page."""
 
 # A study given by --configfile is whole; without one, or with a few keys only, the default study stands.
 if "study" not in config:

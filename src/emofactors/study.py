@@ -27,7 +27,7 @@ S = TypeVar("S", bound=Section)
 
 
 class StudyRequest(Section):
-    """What ``config/config.yaml`` and its overlays may say."""
+    """What a study's file and the command line may say."""
 
     study: Name
     title: str
@@ -64,7 +64,7 @@ def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
     """Check a study and everything it names.
 
     Args:
-        config: the merged content of ``config/config.yaml``, overlays and command line.
+        config: the study's file (or the default study), merged with the command line.
         config_dir: folder with ``corpora/``, ``tasks/``, ``features/``, ``systems/``, ``tables/``, ``figures/``.
 
     Returns:
