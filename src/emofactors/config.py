@@ -35,7 +35,9 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.]*$", max_length=6
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9]+$", max_length=32)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 SpeakerIndependentProtocol = Literal["leave_one_speaker_out", "speaker_groups", "leave_one_session_out"]
-Protocol = Literal[SpeakerIndependentProtocol, "stratified_random", "holdout", "all_train"]
+Protocol = Literal[SpeakerIndependentProtocol, "stratified_random", "stratified_folds", "holdout", "all_train"]
+#: From the lowest to the highest value a draw may take.
+Range = tuple[float, float]
 
 
 class Section(BaseModel):
@@ -177,15 +179,21 @@ class TaskConfig(Section):
         merge: emotion of the corpus -> class of the task (excitement -> happiness).
         protocol: how utterances are divided into folds and roles.
         folds: number of folds: speakers of ``leave_one_speaker_out``, sessions of
-            ``leave_one_session_out``, groups of ``speaker_groups``. It is stated, so that the whole
-            study is known before a file is read, and checked when the folds are made.
+            ``leave_one_session_out``, groups of ``speaker_groups``, or of ``stratified_folds``. It is
+            stated, so that the whole study is known before a file is read, and checked when the folds
+            are made.
         dev_speakers: speakers of the dev role, of ``leave_one_speaker_out`` and ``speaker_groups``.
-        strata: columns ``stratified_random`` balances over its ten subsets.
+        strata: columns ``stratified_random`` and ``stratified_folds`` balance over their subsets.
         column: column of the manifest whose values ``holdout`` divides by.
         dev: values of that column that are dev.
         test: values of that column that are test.
         claims_unseen_speakers: whether test speakers must be unseen in training; the
             audit stops a task that claims it wrongly. None: what the protocol promises.
+        augmentation: how utterances are copied with changes (``config/augmentations/``); None: not at all.
+        augmented: ``training`` copies the training utterances of each fold; ``before_split`` copies every
+            utterance, and then divides the copies like utterances of their own.
+        shows_leak: the task is there to show what copies of test utterances in training are worth: the
+            audit lets them through, and every table says so.
         seed: seed of the partition; the same for every training seed.
     """
 
@@ -200,6 +208,9 @@ class TaskConfig(Section):
     dev: tuple[str, ...] = ()
     test: tuple[str, ...] = ()
     claims_unseen_speakers: bool | None = None
+    augmentation: Name | None = None
+    augmented: Literal["training", "before_split"] | None = None
+    shows_leak: bool = False
     seed: int = 0
 
     @model_validator(mode="after")
@@ -213,9 +224,9 @@ class TaskConfig(Section):
             if merged not in self.classes or emotion in self.classes:
                 raise ValueError(f"'merge' sends {emotion!r} to {merged!r}: expected a non-class -> a class")
         needs = {
-            "folds": set(SpeakerIndependentProtocol.__args__),
+            "folds": {*SpeakerIndependentProtocol.__args__, "stratified_folds"},
             "dev_speakers": {"speaker_groups", "leave_one_speaker_out"},
-            "strata": {"stratified_random"},
+            "strata": {"stratified_random", "stratified_folds"},
             "column": {"holdout"},
             "dev": {"holdout"},
             "test": {"holdout"},
@@ -228,6 +239,16 @@ class TaskConfig(Section):
                 )
         if set(self.dev) & set(self.test):
             raise ValueError(f"'dev' and 'test' share {sorted(set(self.dev) & set(self.test))}")
+        return self
+
+    @model_validator(mode="after")
+    def _says_what_its_copies_do(self) -> Self:
+        if (self.augmentation is None) != (self.augmented is None):
+            raise ValueError("'augmentation' (which) and 'augmented' (training or before_split) go together")
+        if self.augmented == "before_split" and self.protocol != "stratified_folds":
+            raise ValueError("'augmented: before_split' goes with protocol 'stratified_folds' only")
+        if self.shows_leak and self.augmented != "before_split":
+            raise ValueError("'shows_leak' goes with 'augmented: before_split' only")
         return self
 
     @property
@@ -250,17 +271,62 @@ class TaskConfig(Section):
             "speaker_groups": f"{self.folds} speaker groups, {self.dev_speakers} dev speaker(s)",
             "leave_one_session_out": f"leave one of {self.folds} sessions out",
             "stratified_random": "5 stratified random folds, dev and test halves",
+            "stratified_folds": f"{self.folds} stratified random folds, as much as half a fold is dev",
             "holdout": f"{self.column} held out: dev {', '.join(self.dev)}; test {', '.join(self.test)}",
             "all_train": "all utterances train",
         }[self.protocol]
-        return f"speaker-{'independent' if self.speaker_independent else 'dependent'}, {words}"
+        speakers = f"speaker-{'independent' if self.speaker_independent else 'dependent'}, {words}"
+        copies = {
+            None: "",
+            "training": ", training utterances augmented",
+            "before_split": " of utterances augmented before the split",
+        }[self.augmented]
+        leak = "LEAKS, copies of test utterances are in training: " if self.shows_leak else ""
+        return f"{leak}{speakers}{copies}"
 
 
 # --- features and systems ------------------------------------------------------------------------------------
 
 
+class AugmentationSettings(Section):
+    """Changed copies of a waveform: one copy of each utterance for each kind of change.
+
+    Attributes:
+        copies: the kinds: ``noise`` adds white noise, ``shift`` moves the speech in time, ``speed`` plays
+            it faster or slower, pitch and all.
+        noise_snr_db: level of the speech over that of the noise.
+        shift: how far later the speech is, as a fraction of the utterance's duration.
+        speed: playing speed, as a factor.
+        seed: of every draw; draws follow from it, the utterance's name and the kind alone.
+    """
+
+    copies: Annotated[tuple[Literal["noise", "shift", "speed"], ...], Field(min_length=1)]
+    noise_snr_db: Range
+    shift: Range
+    speed: Range
+    seed: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _ranges_are_possible(self) -> Self:
+        if len(set(self.copies)) != len(self.copies):
+            raise ValueError(f"'copies' names a kind twice: {list(self.copies)}")
+        for key, least, most in (("noise_snr_db", -100, 100), ("shift", -0.5, 0.5), ("speed", 0.5, 2.0)):
+            low, high = getattr(self, key)
+            if not least <= low <= high <= most:
+                raise ValueError(
+                    f"'{key}' is {[low, high]}: expected lowest and highest value between {least} and {most}"
+                )
+        return self
+
+
 class FeatureSettings(Section):
-    """One kind of spectrogram: (F, T) log powers in dB."""
+    """One kind of spectrogram: (F, T) log powers in dB, or an image made of them.
+
+    Attributes:
+        pad_to_longest: silence follows each utterance, to the duration of the corpus' longest.
+        image_frames: frames the spectrogram is then resized to; None: not resized.
+        min_max: whether each utterance is scaled to [0, 1] by its own minimum and maximum.
+    """
 
     kind: Literal["log_mel", "log_stft"]
     sample_rate_hz: Annotated[int, Field(gt=0)]
@@ -275,6 +341,9 @@ class FeatureSettings(Section):
     power_offset: Annotated[float, Field(ge=0)] = 0.0
     power_floor: Annotated[float, Field(gt=0)] = 1e-10
     top_db: Annotated[float, Field(gt=0)] | None = None
+    pad_to_longest: bool = False
+    image_frames: Annotated[int, Field(ge=2)] | None = None
+    min_max: bool = False
 
     @model_validator(mode="after")
     def _window_fits_the_transform(self) -> Self:
@@ -286,6 +355,8 @@ class FeatureSettings(Section):
             raise ValueError(f"'hop_ms' is {self.hop_ms:g}: expected at least one sample")
         if (self.kind == "log_mel") != (self.n_mels is not None):
             raise ValueError("'n_mels' goes with kind 'log_mel', and only with it")
+        if self.pad_to_longest and self.image_frames is None:
+            raise ValueError("'pad_to_longest' goes with 'image_frames' only: other padding is never stored")
         if self.f_max_hz is not None and not self.f_min_hz < self.f_max_hz <= self.sample_rate_hz / 2:
             raise ValueError(f"'f_max_hz' is {self.f_max_hz:g}: expected above f_min_hz, up to half the rate")
         return self
@@ -311,33 +382,47 @@ class RunSettings(Section):
 
     Attributes:
         features: name of the features the system sees.
+        standardise: whether each frequency bin is brought to mean 0 and deviation 1 of the training rows.
         batch_size: utterances a batch, B.
         pool_batches: batches whose utterances are sorted by length together: more means less padding
             and less mixing of lengths; 1 leaves batches random.
         learning_rate: of Adam.
-        max_steps: training ends after this many updates.
+        weight_decay: of AdamW, by which weights shrink apart from the gradient; 0 is Adam.
+        max_steps: training ends after this many updates ...
+        max_epochs: ... or after this many times through the training rows; one of the two is given.
         evaluate_every_steps: dev is scored every so many updates; none: once an epoch.
+        select: the weights that are kept: ``dev_ua`` those with the best UA on dev, ``last`` the last.
         select_after_step: an evaluation up to this update is never selected.
         max_frames: longer utterances keep this many frames at their center; none: all.
         patience: evaluations without a better dev UA after which training ends; none: never.
     """
 
     features: Name
+    standardise: bool = True
     batch_size: Annotated[int, Field(ge=1)]
     pool_batches: Annotated[int, Field(ge=1)]
     learning_rate: Annotated[float, Field(gt=0)]
-    max_steps: Annotated[int, Field(ge=1)]
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    max_steps: Annotated[int, Field(ge=1)] | None = None
+    max_epochs: Annotated[int, Field(ge=1)] | None = None
     evaluate_every_steps: Annotated[int, Field(ge=1)] | None = None
+    select: Literal["dev_ua", "last"] = "dev_ua"
     select_after_step: Annotated[int, Field(ge=0)] = 0
     max_frames: Annotated[int, Field(ge=1)] | None = None
     patience: Annotated[int, Field(ge=1)] | None = None
 
     @model_validator(mode="after")
-    def _something_can_be_selected(self) -> Self:
-        if self.select_after_step >= self.max_steps:
+    def _ends_and_something_can_be_selected(self) -> Self:
+        if (self.max_steps is None) == (self.max_epochs is None):
+            raise ValueError(
+                f"'max_steps' is {self.max_steps}, 'max_epochs' {self.max_epochs}: expected one of the two"
+            )
+        if self.max_steps is not None and self.select_after_step >= self.max_steps:
             raise ValueError(
                 f"'select_after_step' is {self.select_after_step}: expected below max_steps ({self.max_steps})"
             )
+        if self.select == "last" and self.patience is not None:
+            raise ValueError("'patience' goes with 'select: dev_ua' only")
         return self
 
 
@@ -372,17 +457,46 @@ class Documented(Section):
     why: str
 
 
+class Needs(Section):
+    """Finished runs of the same task, system, fold and seed that a variant builds on.
+
+    Attributes:
+        teacher: variant whose embeddings of the same utterances are targets.
+        initial: variant whose weights training starts from.
+    """
+
+    teacher: Name | None = None
+    initial: Name | None = None
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The variants that are needed, each once."""
+        return tuple(dict.fromkeys(v for v in (self.teacher, self.initial) if v is not None))
+
+
 class SystemConfig(Section):
-    """A paper's method: its settings with their pedigree, and the variants that differ from them."""
+    """A paper's method: its settings with their pedigree, and the variants that differ from them.
+
+    Attributes:
+        source: the publication.
+        settings: its settings.
+        variants: variant -> the settings in which it differs.
+        needs: variant -> the runs it builds on; those that need none are left out.
+        overrides: what the study changes, in every variant.
+        variant_overrides: variant -> what the study changes in it alone.
+    """
 
     source: str
     settings: tuple[Documented, ...]
     variants: dict[Name, dict[str, Any]]
+    needs: dict[Name, Needs] = {}
     overrides: dict[str, Any] = {}
+    variant_overrides: dict[Name, dict[str, Any]] = {}
 
     def variant(self, name: str) -> dict[str, Any]:
         """Settings of one variant: documented values, then what it changes, then what the study overrides."""
-        return {s.key: s.value for s in self.settings} | self.variants[name] | self.overrides
+        documented = {s.key: s.value for s in self.settings}
+        return documented | self.variants[name] | self.overrides | self.variant_overrides.get(name, {})
 
     def run(self, name: str) -> RunSettings:
         """The typed part of a variant's settings."""
@@ -420,25 +534,28 @@ class Difference(Section):
 
 
 class TableConfig(Section):
-    """One table: a row a variant, columns UA and WA of each task of the study, published values beside.
+    """One table: a row a variant, UA and WA on each of its tasks, published values beside.
 
     Attributes:
+        kind: ``variants`` gives each task a block of its own; ``protocols`` sets the tasks, protocols of one
+            corpus, side by side, with the gaps between neighbours.
         title: one line.
         caption: what is compared, for a reader of the paper.
         system: name of a system.
         axis: what a sweep's row labels are (``lambda``); empty for a table that is no sweep.
         rows: variant -> label.
         differences: pairs to compare; Holm's correction runs over all of a task.
-        published: the paper's numbers.
+        published: the paper's numbers, an entry a corpus and protocol.
     """
 
+    kind: Literal["variants", "protocols"] = "variants"
     title: str
     caption: str
     system: Name
     axis: str = ""
     rows: Annotated[dict[Name, str | float], Field(min_length=1)]
     differences: tuple[Difference, ...] = ()
-    published: PublishedScores | None = None
+    published: tuple[PublishedScores, ...] = ()
 
     @model_validator(mode="after")
     def _compares_its_own_rows(self) -> Self:
@@ -448,6 +565,8 @@ class TableConfig(Section):
                     raise ValueError(f"'differences' names {variant!r}: expected a row of the table")
         if self.axis and not all(isinstance(label, int | float) for label in self.rows.values()):
             raise ValueError("'rows' of a sweep (with 'axis') are labelled by numbers")
+        if self.kind == "protocols" and (self.differences or self.axis):
+            raise ValueError("'differences' and 'axis' do not go with kind 'protocols': it shows gaps of its own")
         return self
 
 
@@ -455,28 +574,34 @@ class FigureConfig(Section):
     """One figure.
 
     Attributes:
-        kind: ``confusion`` (a panel a variant), ``sweep`` (lines of a table over its axis) or
-            ``embedding_pca`` (train and test of fold 0 and the study's first seed, a row a variant).
+        kind: ``confusion`` (a panel a variant), ``sweep`` (lines of a table over its axis),
+            ``embedding_pca`` (train and test of fold 0 and the study's first seed, a row a variant),
+            ``attention`` (of the class token, over spectrograms of fold 0 and the first seed, a row a
+            variant), ``losses`` (a loss over the epochs, a line a variant) or ``cost`` (UA over FLOPs).
         title: one line.
         caption: what to see.
-        system: name of a system, for ``confusion`` and ``embedding_pca``.
+        system: name of a system, but for ``sweep``.
         variants: variant -> label, likewise.
         table: name of a table with an axis, for ``sweep``.
+        loss: name of a column of the history, for ``losses``.
     """
 
-    kind: Literal["confusion", "sweep", "embedding_pca"]
+    kind: Literal["confusion", "sweep", "embedding_pca", "attention", "losses", "cost"]
     title: str
     caption: str
     system: Name | None = None
     variants: dict[Name, str] = {}
     table: Name | None = None
+    loss: str | None = None
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
         if (self.kind == "sweep") != (self.table is not None):
             raise ValueError("'table' goes with kind 'sweep', and only with it")
+        if (self.kind == "losses") != (self.loss is not None):
+            raise ValueError("'loss' goes with kind 'losses', and only with it")
         if (self.kind != "sweep") != (self.system is not None and bool(self.variants)):
-            raise ValueError("'system' and 'variants' go with kinds 'confusion' and 'embedding_pca'")
+            raise ValueError("'system' and 'variants' go with every kind but 'sweep'")
         return self
 
 

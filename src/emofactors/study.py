@@ -8,6 +8,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from emofactors.config import (
+    AugmentationSettings,
     ComputeSettings,
     CorpusConfig,
     Documented,
@@ -15,6 +16,7 @@ from emofactors.config import (
     FigureConfig,
     IntervalSettings,
     Name,
+    Needs,
     RunSettings,
     Section,
     SystemConfig,
@@ -27,23 +29,40 @@ S = TypeVar("S", bound=Section)
 
 
 class StudyRequest(Section):
-    """What a study's file and the command line may say."""
+    """What a study's file and the command line may say.
+
+    ``tables`` and ``figures`` are names, each on every task of the study, or names with the tasks of each.
+    """
 
     study: Name
     title: str
     corpora_root: str = "data"
     tasks: Annotated[tuple[Name, ...], Field(min_length=1)]
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
-    tables: tuple[Name, ...]
-    figures: tuple[Name, ...] = ()
+    tables: tuple[Name, ...] | dict[Name, tuple[Name, ...]]
+    figures: tuple[Name, ...] | dict[Name, tuple[Name, ...]] = ()
     systems: dict[Name, dict[str, Any]] = Field(default_factory=dict)
     corpora: dict[Name, dict[str, Any]] = Field(default_factory=dict)
     compute: ComputeSettings = ComputeSettings()
     intervals: IntervalSettings = IntervalSettings()
 
 
+class Training(Section):
+    """What is trained for every fold and seed: one variant on one task."""
+
+    task: str
+    system: str
+    variant: str
+
+
 class Study(Section):
-    """The study with every name looked up and every file checked; what ``common.smk`` works with."""
+    """The study with every name looked up and every file checked; what ``common.smk`` works with.
+
+    Attributes:
+        tables: table -> its config; ``table_tasks`` are the tasks it is made for, in the study's order.
+        figures: likewise.
+        trainings: all that is trained: what tables and figures show, and what that needs.
+    """
 
     study: str
     title: str
@@ -53,11 +72,16 @@ class Study(Section):
     intervals: IntervalSettings
     corpora: dict[str, CorpusConfig]
     tasks: dict[str, TaskConfig]
+    augmentations: dict[str, AugmentationSettings]
+    augmentation_notes: dict[str, tuple[Documented, ...]]
     features: dict[str, FeatureSettings]
     feature_notes: dict[str, tuple[Documented, ...]]
     systems: dict[str, SystemConfig]
     tables: dict[str, TableConfig]
+    table_tasks: dict[str, tuple[str, ...]]
     figures: dict[str, FigureConfig]
+    figure_tasks: dict[str, tuple[str, ...]]
+    trainings: tuple[Training, ...]
 
 
 def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
@@ -76,50 +100,73 @@ def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
     """
     where = "study (config/config.yaml, --configfile or --config)"
     request = _checked(StudyRequest, dict(config), where)
-    tables = {name: _load(TableConfig, config_dir, "tables", name) for name in request.tables}
-    figures = {name: _load(FigureConfig, config_dir, "figures", name) for name in request.figures}
+    table_tasks = _tasks_of(request.tables, request.tasks, f"{where}: tables")
+    figure_tasks = _tasks_of(request.figures, request.tasks, f"{where}: figures")
+    tables = {name: _load(TableConfig, config_dir, "tables", name) for name in table_tasks}
+    figures = {name: _load(FigureConfig, config_dir, "figures", name) for name in figure_tasks}
     tasks = {name: _load(TaskConfig, config_dir, "tasks", name) for name in request.tasks}
-    for name, figure in figures.items():
-        if figure.table is not None and not (figure.table in tables and tables[figure.table].axis):
-            raise InputError(
-                f"{config_dir / 'figures' / name}.yaml: table: {figure.table!r} is no sweep of this study; "
-                f"expected one of {[t for t, table in tables.items() if table.axis]}"
-            )
+    _check_tables(tables, table_tasks, tasks, where)
+    _check_sweeps(config_dir, figures, figure_tasks, tables, table_tasks)
     corpora = {}
     for name in dict.fromkeys(task.corpus for task in tasks.values()):
         file = _existing(config_dir, "corpora", name)
         corpora[name] = _checked(CorpusConfig, _read_yaml(file) | request.corpora.get(name, {}), file)
     _only_known(request.corpora, _names(config_dir, "corpora"), f"{where}: corpora")
+    augmentations, augmentation_notes = {}, {}
+    for name in dict.fromkeys(task.augmentation for task in tasks.values() if task.augmentation is not None):
+        augmentations[name], augmentation_notes[name] = _load_documented(
+            AugmentationSettings, config_dir, "augmentations", name
+        )
 
     wanted: dict[str, dict[str, str]] = {}  # system -> variant -> the file that asks for it
-    for kind, items in (("tables", tables), ("figures", figures)):
+    on_tasks: dict[tuple[str, str], dict[str, None]] = {}  # (system, variant) -> its tasks, as an ordered set
+    for kind, items, tasks_of in (("tables", tables, table_tasks), ("figures", figures, figure_tasks)):
         for name, item in items.items():
             if item.system is not None:
                 variants = item.rows if isinstance(item, TableConfig) else item.variants
                 for variant in variants:
                     wanted.setdefault(item.system, {}).setdefault(variant, f"{config_dir / kind / name}.yaml")
+                    on_tasks.setdefault((item.system, variant), {}).update(dict.fromkeys(tasks_of[name]))
     _only_known(request.systems, _names(config_dir, "systems"), f"{where}: systems")
     systems = {
         name: _load_system(config_dir, name, request.systems.get(name, {}), variants, where)
         for name, variants in wanted.items()
     }
+    for name, system in systems.items():
+        # What is needed stands before what needs it, so backwards it is reached after all that need it.
+        for variant in reversed(system.variants):
+            for needed in system.needs.get(variant, Needs()).variants:
+                on_tasks.setdefault((name, needed), {}).update(on_tasks[name, variant])
     features, feature_notes = {}, {}
     for system in systems.values():
         for variant in system.variants:
             name = system.run(variant).features
             if name not in features:
-                features[name], feature_notes[name] = _load_features(config_dir, name)
+                features[name], feature_notes[name] = _load_documented(
+                    FeatureSettings, config_dir, "features", name
+                )
     return Study(
         **{key: getattr(request, key) for key in ("study", "title", "corpora_root", "seeds")},
         compute=request.compute,
         intervals=request.intervals,
         corpora=corpora,
         tasks=tasks,
+        augmentations=augmentations,
+        augmentation_notes=augmentation_notes,
         features=features,
         feature_notes=feature_notes,
         systems=systems,
         tables=tables,
+        table_tasks=table_tasks,
         figures=figures,
+        figure_tasks=figure_tasks,
+        trainings=tuple(
+            Training(task=task, system=name, variant=variant)
+            for task in tasks
+            for name, system in systems.items()
+            for variant in system.variants
+            if task in on_tasks[name, variant]
+        ),
     )
 
 
@@ -144,34 +191,99 @@ def check_corpora(study: Study) -> None:
         raise InputError("\n".join(faults))
 
 
+def _tasks_of(
+    items: tuple[str, ...] | dict[str, tuple[str, ...]], tasks: tuple[str, ...], where: str
+) -> dict[str, tuple[str, ...]]:
+    """Table or figure -> its tasks: those it is given, in the study's order, or all."""
+    if not isinstance(items, dict):
+        return dict.fromkeys(items, tasks)
+    for name, chosen in items.items():
+        _only_known(chosen, tasks, f"{where}: {name}")
+        if not chosen:
+            raise InputError(f"{where}: {name}: has no task, expected one of {', '.join(tasks)}")
+    return {name: tuple(task for task in tasks if task in chosen) for name, chosen in items.items()}
+
+
+def _check_tables(
+    tables: Mapping[str, TableConfig],
+    table_tasks: Mapping[str, tuple[str, ...]],
+    tasks: Mapping[str, TaskConfig],
+    where: str,
+) -> None:
+    """Protocols are compared on one corpus, with the same classes."""
+    for name, table in tables.items():
+        corpora = {(tasks[task].corpus, tasks[task].classes) for task in table_tasks[name]}
+        if table.kind == "protocols" and len(corpora) > 1:
+            raise InputError(
+                f"{where}: tables: {name}: has tasks {', '.join(table_tasks[name])}; "
+                "expected tasks of one corpus with the same classes, as it compares protocols"
+            )
+
+
+def _check_sweeps(
+    config_dir: Path,
+    figures: Mapping[str, FigureConfig],
+    figure_tasks: Mapping[str, tuple[str, ...]],
+    tables: Mapping[str, TableConfig],
+    table_tasks: Mapping[str, tuple[str, ...]],
+) -> None:
+    """A sweep is drawn from a table of the study with an axis, made for the same tasks."""
+    for name, figure in figures.items():
+        if figure.table is None:
+            continue
+        file = config_dir / "figures" / f"{name}.yaml"
+        if not (figure.table in tables and tables[figure.table].axis):
+            raise InputError(
+                f"{file}: table: {figure.table!r} is no sweep of this study; "
+                f"expected one of {[t for t, table in tables.items() if table.axis]}"
+            )
+        lacking = [task for task in figure_tasks[name] if task not in table_tasks[figure.table]]
+        if lacking:
+            raise InputError(f"{file}: table: {figure.table!r} is not made for {', '.join(lacking)} in this study")
+
+
 def _load_system(
-    config_dir: Path, name: str, overrides: dict[str, Any], wanted: Mapping[str, str], where: str
+    config_dir: Path, name: str, request: dict[str, Any], wanted: Mapping[str, str], where: str
 ) -> SystemConfig:
-    """One system with the variants a study wants; each checked as a whole."""
+    """One system with the variants a study wants and those they need; each checked as a whole."""
     file = _existing(config_dir, "systems", name)
     content = _read_yaml(file)
-    variants = content.get("variants") or {}
     settings = _documented(content, file, known={"source", "published", "assumed", "variants"})
     base = {s.key: s.value for s in settings}
+    variants = {v: dict(changes or {}) for v, changes in (content.get("variants") or {}).items()}
+    needs = {
+        v: _checked(Needs, changes.pop("needs"), f"{file}: variants: {v}: needs")
+        for v, changes in variants.items()
+        if "needs" in changes
+    }
+    overrides = {key: value for key, value in request.items() if key != "variants"}
+    variant_overrides = request.get("variants") or {}
+    in_study = f"{where}: systems: {name}"
+    _only_known(variant_overrides, variants, f"{in_study}: variants")
     for variant, asked_by in wanted.items():
         if variant not in variants:
             raise InputError(
                 f"{asked_by}: variant {variant!r} is unknown; expected one of {', '.join(variants)} ({file})"
             )
-    for origin, changes in [(f"{file}: variants: {v}", c or {}) for v, c in variants.items()] + [
-        (f"{where}: systems: {name}", overrides)
-    ]:
+    for origin, changes in (
+        *((f"{file}: variants: {v}", c) for v, c in variants.items()),
+        (in_study, overrides),
+        *((f"{in_study}: variants: {v}", c) for v, c in variant_overrides.items()),
+    ):
         _only_known(changes, base, origin)
         for key, value in changes.items():
             if not _same_kind(value, base[key]):
                 raise InputError(f"{origin}: {key}: is {value!r}, expected something like {base[key]!r}")
+    used = _with_needed(wanted, variants, needs, file)
     system = _checked(
         SystemConfig,
         {
             "source": content.get("source", ""),
             "settings": settings,
-            "variants": {v: variants[v] or {} for v in wanted},
+            "variants": {v: variants[v] for v in used},
+            "needs": {v: needs[v] for v in used if v in needs},
             "overrides": overrides,
+            "variant_overrides": {v: c for v, c in variant_overrides.items() if v in used},
         },
         file,
     )
@@ -179,21 +291,46 @@ def _load_system(
     for variant in system.variants:
         run = {k: v for k, v in system.variant(variant).items() if k in RunSettings.model_fields}
         _checked(RunSettings, run, f"{file}: variant {variant}")
-        twin = seen.setdefault(repr(sorted(system.variant(variant).items())), variant)
+        made_of = (sorted(system.variant(variant).items()), system.needs.get(variant))
+        twin = seen.setdefault(repr(made_of), variant)
         if twin != variant:
             raise InputError(
                 f"{file}: variants {twin!r} and {variant!r} have the same settings"
-                + (f" under the study's {overrides}" if overrides else "")
+                + (f" under the study's {request}" if request else "")
                 + "; expected them to differ"
             )
     return system
 
 
-def _load_features(config_dir: Path, name: str) -> tuple[FeatureSettings, tuple[Documented, ...]]:
-    """One kind of features, with the pedigree of its settings."""
-    file = _existing(config_dir, "features", name)
+def _with_needed(
+    wanted: Mapping[str, str], variants: Mapping[str, Any], needs: Mapping[str, Needs], file: Path
+) -> list[str]:
+    """The variants a study wants and all they need, each after what it needs."""
+    used: list[str] = []
+
+    def use(variant: str, needed_by: tuple[str, ...]) -> None:
+        if variant not in variants:
+            raise InputError(
+                f"{file}: variants: {needed_by[-1]}: needs: variant {variant!r} is unknown; "
+                f"expected one of {', '.join(variants)}"
+            )
+        if variant in needed_by:
+            raise InputError(f"{file}: variants: {variant}: needs itself, by way of {', '.join(needed_by)}")
+        if variant not in used:
+            for needed in needs.get(variant, Needs()).variants:
+                use(needed, (*needed_by, variant))
+            used.append(variant)
+
+    for variant in wanted:
+        use(variant, ())
+    return used
+
+
+def _load_documented(section: type[S], config_dir: Path, kind: str, name: str) -> tuple[S, tuple[Documented, ...]]:
+    """One file whose settings are documented one by one, with their pedigree."""
+    file = _existing(config_dir, kind, name)
     settings = _documented(_read_yaml(file), file, known={"source", "published", "assumed"})
-    return _checked(FeatureSettings, {s.key: s.value for s in settings}, file), settings
+    return _checked(section, {s.key: s.value for s in settings}, file), settings
 
 
 def _documented(content: dict[str, Any], file: Path, known: set[str]) -> tuple[Documented, ...]:

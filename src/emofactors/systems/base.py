@@ -15,11 +15,13 @@ class Batch:
         features: standardised spectrograms, zero beyond each utterance's end, (B, T, F).
         n_frames: frames of each utterance, (B,), int64.
         emotion: class index of each utterance, (B,), int64.
+        teacher_embedding: what the variant's teacher made of each utterance, (B, D); None without one.
     """
 
     features: Tensor
     n_frames: Tensor
     emotion: Tensor
+    teacher_embedding: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,12 @@ class TrainingData:
     Attributes:
         n_bins: frequency bins of a frame, F.
         class_counts: training utterances of each class of the task, C entries.
+        n_frames: frames of every utterance where all have as many, T; else None.
     """
 
     n_bins: int
     class_counts: tuple[int, ...]
+    n_frames: int | None = None
 
     @property
     def n_classes(self) -> int:
