@@ -33,7 +33,7 @@ class NoIntervalError(ValueError):
 
 @dataclass(frozen=True)
 class Interval:
-    """A score in [0, 1] with its 95 % interval."""
+    """A score in [0, 1], or a gap between two in [-1, 1], with its 95 % interval."""
 
     value: float
     low: float
@@ -149,6 +149,42 @@ def paired_difference(
         low=float(low),
         high=float(high),
         p_value=_swap_p_value(counts, minus, metric, resamples, rng),
+    )
+
+
+def protocol_gap(counts: np.ndarray, minus: np.ndarray, metric: Metric, *, resamples: int, seed: int) -> Interval:
+    """A score under one protocol minus that under another: the same speakers, other test utterances.
+
+    The interval is that of :func:`speaker_interval`, with the same draw of
+    speakers for both, each with all it says in the test of either protocol. A
+    draw in which either lacks a class is drawn again. There is no p-value:
+    predictions of other utterances cannot be swapped.
+
+    Args:
+        counts: confusion counts under the one protocol, shape (K, S, C, C).
+        minus: those under the other, shape (K', S, C, C): the same speakers, in the same order.
+        metric: what to compute.
+        resamples: number of draws.
+        seed: of the draws.
+
+    Returns:
+        The gap in [-1, 1] and its interval.
+
+    Raises:
+        ValueError: as for :func:`speaker_interval`; or if speakers or classes are not as many in both.
+        NoIntervalError: as for :func:`speaker_interval`.
+    """
+    support = [_support(counts), _support(minus)]
+    if support[0].shape != support[1].shape:
+        raise ValueError(
+            f"counts {counts.shape} and {minus.shape} are not of the same speakers and classes; "
+            "expected protocols of one corpus"
+        )
+    weights = _resampled_speakers(np.concatenate(support, axis=1), resamples, np.random.default_rng(seed))
+    one, other = (metric(_pool(weights, of)).mean(axis=1) for of in (counts, minus))  # (R,)
+    low, high = np.percentile(one - other, _PERCENTILES)
+    return Interval(
+        value=pooled_score(counts, metric) - pooled_score(minus, metric), low=float(low), high=float(high)
     )
 
 

@@ -8,6 +8,7 @@ from emofactors.evaluation.intervals import (
     holm,
     paired_difference,
     pooled_score,
+    protocol_gap,
     smallest_p_value,
     speaker_interval,
 )
@@ -204,6 +205,69 @@ def test_only_pairs_are_compared():
     for minus in (other, counts[:, :3], np.concatenate([counts, counts])):
         with pytest.raises(ValueError, match="expected a pair"):
             paired_difference(counts, minus, unweighted_accuracy, resamples=100, seed=0)
+
+
+def test_protocols_with_the_same_counts_have_no_gap():
+    counts = simulated(np.random.default_rng(0), n_speakers=6, spread=0.2, n_seeds=2)
+    gap = protocol_gap(counts, counts, unweighted_accuracy, resamples=200, seed=0)
+    assert (gap.value, gap.low, gap.high) == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("metric", [unweighted_accuracy, weighted_accuracy])
+def test_copies_recognised_like_their_utterances_change_no_gap(metric):
+    rng = np.random.default_rng(0)
+    leaking, other = (simulated(rng, n_speakers=6, skill=skill, spread=0.1) for skill in (0.9, 0.6))
+    once = protocol_gap(leaking, other, metric, resamples=300, seed=0)
+    fourfold = protocol_gap(4 * leaking, other, metric, resamples=300, seed=0)
+    assert fourfold == once
+    assert once.low < once.value < once.high
+
+
+def test_a_gap_is_that_of_a_plain_loop_over_draws_of_the_same_speakers():
+    rng = np.random.default_rng(1)
+    one = simulated(rng, n_speakers=8, skill=0.8, spread=0.2, n_seeds=2, per_class=40)
+    other = simulated(rng, n_speakers=8, skill=0.6, spread=0.2, n_seeds=1)
+    plain = []
+    for _ in range(4000):
+        drawn = rng.integers(0, 8, size=8)
+        scores = [
+            np.mean([weighted_accuracy(sum(of[k, s] for s in drawn)) for k in range(len(of))])
+            for of in (one, other)
+        ]
+        plain.append(scores[0] - scores[1])
+    gap = protocol_gap(one, other, weighted_accuracy, resamples=4000, seed=3)
+    assert [gap.low, gap.high] == pytest.approx(np.percentile(plain, [2.5, 97.5]), abs=0.01)
+    assert gap.value == pytest.approx(
+        pooled_score(one, weighted_accuracy) - pooled_score(other, weighted_accuracy)
+    )
+
+
+def test_a_speaker_who_gains_more_than_the_others_widens_the_gap():
+    counts = simulated(np.random.default_rng(0), n_speakers=6, skill=0.5)
+    all_gain, one_gains = 3 * counts, 3 * counts
+    all_gain[..., range(3), range(3)] += counts.sum(axis=-1)
+    one_gains[:, 0] = 0
+    one_gains[:, 0, range(3), range(3)] = 3 * counts[:, 0].sum(axis=-1)
+    narrow, wide = (
+        protocol_gap(of, counts, weighted_accuracy, resamples=500, seed=0) for of in (all_gain, one_gains)
+    )
+    assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
+
+
+def test_a_class_unspoken_in_either_protocol_is_drawn_again():
+    counts = simulated(np.random.default_rng(0), n_speakers=6)
+    lacking = counts.copy()
+    lacking[:, 1:, 2] = 0  # only the first speaker speaks class 2 in the test of the other protocol
+    gap = protocol_gap(counts, lacking, unweighted_accuracy, resamples=500, seed=0)
+    assert np.isfinite([gap.low, gap.high]).all()
+
+
+def test_a_gap_between_other_speakers_is_refused():
+    counts = simulated(np.random.default_rng(0), n_speakers=4)
+    with pytest.raises(ValueError, match="expected protocols of one corpus"):
+        protocol_gap(counts, counts[:, :3], weighted_accuracy, resamples=100, seed=0)
+    with pytest.raises(NoIntervalError, match="1 speaker"):
+        protocol_gap(counts[:, :1], counts[:, :1], weighted_accuracy, resamples=100, seed=0)
 
 
 def test_holm_steps_down_from_the_smallest():
