@@ -11,6 +11,8 @@ from emofactors.provenance import fingerprint
 from emofactors.study import check_corpora, load_study
 
 BASE = Path(workflow.basedir)
+#: Stands in a path where an augmentation would: the utterances as they are.
+ORIGINAL = "original"
 
 try:
     STUDY = load_study(config, BASE / "config")
@@ -29,6 +31,7 @@ def one_of(names):
 wildcard_constraints:
     corpus=one_of(STUDY.corpora),
     task=one_of(STUDY.tasks),
+    augmentation=one_of([ORIGINAL, *STUDY.augmentations]),
     features=one_of(STUDY.features),
     system=one_of(STUDY.systems),
     variant=one_of(
@@ -56,6 +59,10 @@ def manifest_code(wildcards):
 
 def training_code(wildcards):
     return code_of("train", f"emofactors.systems.{wildcards.system}")
+
+
+def inspection_code(wildcards):
+    return code_of("inspect_run", f"emofactors.systems.{wildcards.system}")
 
 
 # --- corpora ------------------------------------------------------------------------------------------------
@@ -99,6 +106,12 @@ def task_settings(wildcards):
     return STUDY.tasks[wildcards.task].model_dump(mode="json")
 
 
+def augmentation_of_task(wildcards):
+    """How the task's utterances are copied, or None."""
+    name = STUDY.tasks[wildcards.task].augmentation
+    return name and STUDY.augmentations[name].model_dump(mode="json")
+
+
 def manifest_of_task(wildcards):
     return f"results/corpora/manifests/{STUDY.tasks[wildcards.task].corpus}.csv"
 
@@ -114,12 +127,45 @@ def feature_settings(wildcards):
     return STUDY.features[wildcards.features].model_dump(mode="json")
 
 
+def augmentation_settings(wildcards):
+    """How the utterances of an archive are copied; None where they are the corpus' own."""
+    if wildcards.augmentation == ORIGINAL:
+        return None
+    return STUDY.augmentations[wildcards.augmentation].model_dump(mode="json")
+
+
 # --- training -----------------------------------------------------------------------------------------------
 
 
 def features_of_variant(wildcards):
+    """Archives of a variant's features: of the corpus, and of the copies if the task has any."""
+    task = STUDY.tasks[wildcards.task]
     run = STUDY.systems[wildcards.system].run(wildcards.variant)
-    return f"results/features/{STUDY.tasks[wildcards.task].corpus}/{run.features}"
+    return [
+        f"results/features/{task.corpus}/{augmentation}/{run.features}"
+        for augmentation in (ORIGINAL, task.augmentation)
+        if augmentation is not None
+    ]
+
+
+def needed_runs(wildcards):
+    """What a variant takes from runs before it: embeddings of its teacher, weights to start from."""
+    needs = STUDY.systems[wildcards.system].needs.get(wildcards.variant)
+    if needs is None:
+        return {}
+    run = "results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}"
+    found = {}
+    if needs.teacher is not None:
+        found["teacher"] = (
+            run.format(**{**dict(wildcards.items()), "variant": needs.teacher})
+            + "/embeddings.npz"
+        )
+    if needs.initial is not None:
+        found["initial"] = (
+            run.format(**{**dict(wildcards.items()), "variant": needs.initial})
+            + "/model.safetensors"
+        )
+    return found
 
 
 def run_settings(wildcards):
@@ -162,14 +208,37 @@ def runs_of_variant(wildcards):
 # --- report -------------------------------------------------------------------------------------------------
 
 
-def evaluations_of(system, variants, kind):
-    """Scores or confusions of some variants on every task of the study."""
+def evaluations_of(system, variants, tasks, kind):
+    """Scores or confusions of some variants on some tasks."""
     return expand(
         "results/evaluation/{task}/{system}/{variant}/on_{task}/{kind}.csv",
-        task=STUDY.tasks,
+        task=tasks,
         system=system,
         variant=variants,
         kind=kind,
+    )
+
+
+def files_of_runs(system, variants, tasks, file):
+    """A file of each run of some variants on some tasks, of every fold and seed."""
+    return [
+        f"results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/{file}"
+        for task in tasks
+        for variant in variants
+        for fold in range(STUDY.tasks[task].n_folds)
+        for seed in STUDY.seeds
+    ]
+
+
+def files_of_first_runs(system, variants, tasks, file):
+    """A file of fold 0 and the first seed of some variants on some tasks."""
+    return expand(
+        "results/training/{task}/{system}/{variant}/fold0/seed{seed}/{file}",
+        task=tasks,
+        system=system,
+        variant=variants,
+        seed=STUDY.seeds[0],
+        file=file,
     )
 
 
@@ -177,18 +246,24 @@ def notes_of_study(wildcards):
     return expand("results/corpora/manifests/{corpus}.json", corpus=STUDY.corpora)
 
 
-def tasks_of_study(wildcards):
-    return {name: task.model_dump(mode="json") for name, task in STUDY.tasks.items()}
+def tasks_as_data(names):
+    return {name: STUDY.tasks[name].model_dump(mode="json") for name in names}
+
+
+def tasks_of_table(wildcards):
+    return tasks_as_data(STUDY.table_tasks[wildcards.table])
 
 
 def confusions_of_table(wildcards):
     table = STUDY.tables[wildcards.table]
-    return evaluations_of(table.system, table.rows, "confusion")
+    tasks = STUDY.table_tasks[wildcards.table]
+    return evaluations_of(table.system, table.rows, tasks, "confusion")
 
 
 def scores_of_table(wildcards):
     table = STUDY.tables[wildcards.table]
-    return evaluations_of(table.system, table.rows, "scores")
+    tasks = STUDY.table_tasks[wildcards.table]
+    return evaluations_of(table.system, table.rows, tasks, "scores")
 
 
 def table_settings(wildcards):
@@ -200,20 +275,34 @@ def overrides_of_table(wildcards):
     return STUDY.systems[STUDY.tables[wildcards.table].system].overrides
 
 
+def variant_overrides_of_table(wildcards):
+    """Variant -> settings that the study changes in it alone."""
+    return STUDY.systems[STUDY.tables[wildcards.table].system].variant_overrides
+
+
+def tasks_of_figure(wildcards):
+    return tasks_as_data(STUDY.figure_tasks[wildcards.figure])
+
+
 def sources_of_figure(wildcards):
-    """What a figure is drawn from: evaluations, embeddings of fold 0 and the first seed, or a table."""
+    """What a figure is drawn from."""
     figure = STUDY.figures[wildcards.figure]
-    if figure.kind == "confusion":
-        return evaluations_of(figure.system, figure.variants, "confusion")
-    if figure.kind == "sweep":
-        return [f"results/report/tables/{figure.table}.csv"]
-    return expand(
-        "results/training/{task}/{system}/{variant}/fold0/seed{seed}/embeddings.npz",
-        task=STUDY.tasks,
-        system=figure.system,
-        variant=figure.variants,
-        seed=STUDY.seeds[0],
-    )
+    of = (figure.system, figure.variants, STUDY.figure_tasks[wildcards.figure])
+    match figure.kind:
+        case "confusion":
+            return evaluations_of(*of, "confusion")
+        case "sweep":
+            return [f"results/report/tables/{figure.table}.csv"]
+        case "embedding_pca":
+            return files_of_first_runs(*of, "embeddings.npz")
+        case "attention":
+            return files_of_first_runs(*of, "attention.npz")
+        case "losses":
+            return files_of_runs(*of, "history.csv")
+        case "cost":
+            return evaluations_of(*of, "confusion") + files_of_first_runs(
+                *of, "run.json"
+            )
 
 
 def figure_settings(wildcards):
@@ -233,13 +322,29 @@ def sweep_settings(wildcards):
 def runs_of_study(wildcards):
     """What every run of the study says of itself."""
     return [
-        f"results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/run.json"
-        for task in STUDY.tasks
-        for system in STUDY.systems
-        for variant in STUDY.systems[system].variants
-        for fold in range(STUDY.tasks[task].n_folds)
-        for seed in STUDY.seeds
+        file
+        for training in STUDY.trainings
+        for file in files_of_runs(
+            training.system, [training.variant], [training.task], "run.json"
+        )
     ]
+
+
+def shuffles_of_study(wildcards):
+    """What becomes of a run when frames are heard in random order: of every run whose attention is drawn."""
+    return list(
+        dict.fromkeys(
+            file
+            for name, figure in STUDY.figures.items()
+            if figure.kind == "attention"
+            for file in files_of_first_runs(
+                figure.system,
+                figure.variants,
+                STUDY.figure_tasks[name],
+                "column_shuffle.json",
+            )
+        )
+    )
 
 
 def whole_study(wildcards):

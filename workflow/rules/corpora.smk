@@ -43,6 +43,7 @@ rule make_folds:
         "results/benchmarks/corpora/{task}/make_folds.jsonl"
     params:
         task=task_settings,
+        augmentation=augmentation_of_task,
         code=code_of("make_folds"),
     script:
         "../scripts/make_folds.py"

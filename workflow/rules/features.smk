@@ -3,15 +3,16 @@ rule extract_features:
         manifest="results/corpora/manifests/{corpus}.csv",
         audio=synthesised_audio,
     output:
-        archive=directory("results/features/{corpus}/{features}"),
+        archive=directory("results/features/{corpus}/{augmentation}/{features}"),
     log:
-        "results/logs/features/{corpus}/{features}/extract_features.log",
+        "results/logs/features/{corpus}/{augmentation}/{features}/extract_features.log",
     benchmark:
-        "results/benchmarks/features/{corpus}/{features}/extract_features.jsonl"
+        "results/benchmarks/features/{corpus}/{augmentation}/{features}/extract_features.jsonl"
     threads: 2
     params:
         root=corpus_root,
         settings=feature_settings,
+        augmentation=augmentation_settings,
         code=code_of("extract_features"),
     script:
         "../scripts/extract_features.py"

@@ -24,8 +24,9 @@ rule make_table:
         "results/benchmarks/report/{table}/make_table.jsonl"
     params:
         table=table_settings,
-        tasks=tasks_of_study,
+        tasks=tasks_of_table,
         overrides=overrides_of_table,
+        variant_overrides=variant_overrides_of_table,
         intervals=STUDY.intervals.model_dump(mode="json"),
         code=code_of("make_table"),
     script:
@@ -49,8 +50,9 @@ rule make_figure:
         "results/benchmarks/report/{figure}/make_figure.jsonl"
     params:
         figure=figure_settings,
-        tasks=tasks_of_study,
+        tasks=tasks_of_figure,
         table=sweep_settings,
+        intervals=STUDY.intervals.model_dump(mode="json"),
         code=code_of("make_figure"),
     script:
         "../scripts/make_figure.py"
@@ -64,12 +66,14 @@ rule make_page:
         audits=expand("results/corpora/audits/{task}.json", task=STUDY.tasks),
         notes=notes_of_study,
         runs=runs_of_study,
+        shuffles=shuffles_of_study,
     output:
         page=report(
             "results/report/index.html",
             category="Page",
             caption="../report/make_page.rst",
         ),
+        costs="results/report/costs.csv",
     log:
         "results/logs/report/make_page.log",
     benchmark:

@@ -1,5 +1,6 @@
 rule train:
     input:
+        unpack(needed_runs),
         features=features_of_variant,
         folds="results/corpora/folds/{task}.csv",
         audit="results/corpora/audits/{task}.json",
@@ -24,3 +25,28 @@ rule train:
         code=training_code,
     script:
         "../scripts/train.py"
+
+
+rule inspect_run:
+    input:
+        features=features_of_variant,
+        folds="results/corpora/folds/{task}.csv",
+        model="results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/model.safetensors",
+    output:
+        attention="results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/attention.npz",
+        shuffle="results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/column_shuffle.json",
+    log:
+        "results/logs/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/inspect_run.log",
+    benchmark:
+        "results/benchmarks/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/inspect_run.jsonl"
+    threads: STUDY.compute.threads
+    resources:
+        gpu=gpus,
+    params:
+        run=run_settings,
+        arguments=system_arguments,
+        classes=classes_of_task,
+        compute=STUDY.compute.model_dump(mode="json"),
+        code=inspection_code,
+    script:
+        "../scripts/inspect_run.py"

@@ -1,6 +1,6 @@
 """rule make_figure: one figure of the paper, as PNG and SVG."""
 
-from emofactors.config import FigureConfig, TableConfig, TaskConfig
+from emofactors.config import FigureConfig, IntervalSettings, TableConfig, TaskConfig
 from emofactors.report.figures import make_figure
 from emofactors.runlog import log_to
 
@@ -14,6 +14,7 @@ make_figure(
     tasks=tasks,
     sources=snakemake.input.sources,
     table=table,
+    intervals=IntervalSettings(**snakemake.params.intervals),
     png=snakemake.output.png,
     svg=snakemake.output.svg,
 )

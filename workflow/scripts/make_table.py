@@ -16,4 +16,11 @@ tidy = make_table(
     snakemake.wildcards.table, table, tasks, evaluations, intervals, read_json_files(snakemake.input.notes)
 )
 
-write_table(tidy, table, tasks, overrides=snakemake.params.overrides, **dict(snakemake.output.items()))
+write_table(
+    tidy,
+    table,
+    tasks,
+    overrides=snakemake.params.overrides,
+    variant_overrides=snakemake.params.variant_overrides,
+    **dict(snakemake.output.items()),
+)

@@ -12,7 +12,7 @@ from emofactors.training.checkpoint import Checkpoint
 from emofactors.training.device import choose_device, keep_freed_memory
 from emofactors.training.fit import fit, run_key
 from emofactors.training.predict import predict
-from emofactors.training.run import checkpoint_path, describe_run, describe_training_data, load_roles
+from emofactors.training.run import checkpoint_path, describe_run, describe_training_data, load_roles, start_from
 from emofactors.training.seeding import seed_everything
 
 log_to(snakemake.log[0])
@@ -22,11 +22,15 @@ run, compute = RunSettings(**params.run), ComputeSettings(**params.compute)
 seed_everything(seed, compute.threads)
 device = choose_device(compute.device)
 fold = read_fold(Path(snakemake.input.folds), int(snakemake.wildcards.fold))
-roles = load_roles(fold, FeatureArchive(Path(snakemake.input.features)), params.classes, run, device)
+archive = FeatureArchive(*map(Path, snakemake.input.features))
+roles = load_roles(fold, archive, params.classes, run, device, teacher=snakemake.input.get("teacher"))
 system = build_system(
     snakemake.wildcards.system, params.arguments, describe_training_data(roles["train"], params.classes)
 ).to(device)
-key = run_key([params.run, params.arguments, params.compute, seed], params.code, roles["train"], roles["dev"])
+start_from(system, snakemake.input.get("initial"))
+key = run_key(
+    [params.run, params.arguments, params.compute, seed], params.code, system, roles["train"], roles["dev"]
+)
 checkpoint = Checkpoint(checkpoint_path(key))
 
 trained = fit(
@@ -46,6 +50,14 @@ trained.save(Path(snakemake.output.model), Path(snakemake.output.history))
 predictions.save(Path(snakemake.output.predictions), Path(snakemake.output.embeddings))
 write_text_atomically(
     Path(snakemake.output.run),
-    describe_run(trained, roles["train"], run=run, arguments=params.arguments, compute=compute, code=params.code),
+    describe_run(
+        trained,
+        roles["train"],
+        run=run,
+        arguments=params.arguments,
+        compute=compute,
+        code=params.code,
+        inference_utterances_per_s=predictions.utterances_per_s,
+    ),
 )
 checkpoint.remove()

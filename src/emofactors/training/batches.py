@@ -1,6 +1,6 @@
 """The utterances of one role in memory, and batches of them with hardly any padding."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -16,7 +16,7 @@ from emofactors.systems.base import Batch
 
 @dataclass(frozen=True)
 class RoleData:
-    """All utterances of one role, standardised, end to end in one tensor.
+    """All utterances of one role, end to end in one tensor.
 
     Attributes:
         utterances: N names.
@@ -25,6 +25,7 @@ class RoleData:
         frames: their frames end to end, (sum of n_frames, F), float32.
         offset: first frame of each, (N,), int64.
         n_frames: frames of each, (N,), int64.
+        teacher_embedding: what the variant's teacher made of each, (N, D), float32; None without one.
     """
 
     utterances: tuple[str, ...]
@@ -33,6 +34,7 @@ class RoleData:
     frames: Tensor
     offset: np.ndarray
     n_frames: np.ndarray
+    teacher_embedding: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.utterances)
@@ -58,12 +60,16 @@ class RoleData:
             features=features,
             n_frames=torch.from_numpy(n_frames).to(device),
             emotion=torch.from_numpy(self.emotion[chosen]).to(device),
+            teacher_embedding=None if self.teacher_embedding is None else self.teacher_embedding[chosen],
         )
 
     def digest(self) -> str:
         """Hash of everything a training can learn from these rows."""
         digest = sha256(repr((self.utterances, self.speakers)).encode())
-        for array in (self.emotion, self.offset, self.n_frames, self.frames.cpu().numpy()):
+        arrays = [self.emotion, self.offset, self.n_frames, self.frames.cpu().numpy()]
+        if self.teacher_embedding is not None:
+            arrays.append(self.teacher_embedding.cpu().numpy())
+        for array in arrays:
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
@@ -72,10 +78,11 @@ def load_role(
     rows: pd.DataFrame,
     classes: Sequence[str],
     archive: FeatureArchive,
-    standardisation: Standardisation,
+    standardisation: Standardisation | None,
     *,
     max_frames: int | None,
     device: torch.device,
+    teacher: Mapping[str, np.ndarray] | None = None,
 ) -> RoleData:
     """Read the features of one role into memory.
 
@@ -83,9 +90,10 @@ def load_role(
         rows: utterance, speaker and emotion of each, N rows.
         classes: classes of the task, in order.
         archive: features of the corpus.
-        standardisation: fitted on the training rows.
+        standardisation: fitted on the training rows; None: features stay as they are.
         max_frames: a longer utterance keeps this many frames at its center; None: all.
         device: where the frames shall lie.
+        teacher: utterance -> what the variant's teacher made of it, (D,); None without a teacher.
 
     Returns:
         The role's data, in the order of ``rows``.
@@ -96,7 +104,12 @@ def load_role(
     offset = np.concatenate([[0], np.cumsum(n_frames)]).astype(np.int64)
     frames = np.empty((int(offset[-1]), archive.n_bins), dtype=np.float32)
     for first, spectrogram in zip(offset, spectrograms, strict=False):
-        frames[first : first + len(spectrogram)] = standardisation.apply(spectrogram)
+        frames[first : first + len(spectrogram)] = (
+            spectrogram if standardisation is None else standardisation.apply(spectrogram)
+        )
+    targets = None
+    if teacher is not None and len(rows):
+        targets = torch.from_numpy(np.stack([teacher[utterance] for utterance in rows["utterance"]])).to(device)
     return RoleData(
         utterances=tuple(rows["utterance"]),
         speakers=tuple(rows["speaker"]),
@@ -104,6 +117,7 @@ def load_role(
         frames=torch.from_numpy(frames).to(device),
         offset=offset[:-1],
         n_frames=n_frames,
+        teacher_embedding=targets,
     )
 
 

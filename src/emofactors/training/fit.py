@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ def fit(
     Args:
         system: with fresh weights, on its device.
         train: training rows.
-        dev: rows for selection; if empty, the last weights are kept.
+        dev: rows for selection; if empty or ``run.select`` says so, the last weights are kept.
         run: the run's settings.
         seed: of the order of batches.
         precision: ``float32`` or ``bfloat16``.
@@ -119,7 +120,9 @@ def fit(
         FloatingPointError: if a loss is not finite.
         SystemExit: after SIGTERM, with the state written.
     """
-    optimiser = torch.optim.Adam(system.parameters(), lr=run.learning_rate)
+    # Without weight decay AdamW is Adam, bit by bit.
+    optimiser = torch.optim.AdamW(system.parameters(), lr=run.learning_rate, weight_decay=run.weight_decay)
+    max_steps = run.max_steps or run.max_epochs * ceil(len(train) / run.batch_size)
     progress, best = Progress(), _copy_of(system.state_dict())
     state = checkpoint.load()
     if state is not None:
@@ -128,7 +131,7 @@ def fit(
         progress, best = Progress(**state["progress"]), state["best"]
         progress.loss_sums = {name: total.to(train.frames.device) for name, total in progress.loss_sums.items()}
         _restore_generators(state["generators"])
-        log.info("going on from step %d of %d", progress.step, run.max_steps)
+        log.info("going on from step %d of %d", progress.step, max_steps)
     resumed_at_step = progress.step
     checkpoint.end_on_sigterm()
 
@@ -143,7 +146,7 @@ def fit(
 
     started, heard = time.monotonic(), 0
     system.train()
-    while not _is_over(progress, run):
+    while not _is_over(progress, run, max_steps):
         batches = shuffled_batches(
             train.n_frames, run.batch_size, pool_batches=run.pool_batches, seed=seed, epoch=progress.epoch
         )
@@ -160,11 +163,12 @@ def fit(
 
             heard += len(chosen)
             progress.count(losses)
-            if _is_time_to_evaluate(progress, run, epoch_ends=progress.batch == len(batches)):
+            epoch_ends = progress.batch == len(batches)
+            if _is_time_to_evaluate(progress, run, epoch_ends=epoch_ends) or progress.step == max_steps:
                 if _evaluate(system, dev, run, precision, progress):
                     best = _copy_of(system.state_dict())
-                _log_progress(progress, run, heard / (time.monotonic() - started))
-            if _is_over(progress, run):
+                _log_progress(progress, run, max_steps, heard / (time.monotonic() - started))
+            if _is_over(progress, run, max_steps):
                 break
         progress.epoch, progress.batch = progress.epoch + 1, 0
 
@@ -199,22 +203,25 @@ def infer(system: System, role: RoleData, batch_size: int, precision: str) -> tu
     return torch.cat(logits).numpy()[back], torch.cat(embeddings).numpy()[back]
 
 
-def run_key(settings: Any, code: str, *roles: RoleData) -> str:
-    """Hash of what makes a training what it is: settings, code and data."""
-    text = json.dumps([settings, code, [role.digest() for role in roles]], sort_keys=True)
+def run_key(settings: Any, code: str, system: System, *roles: RoleData) -> str:
+    """Hash of what makes a training what it is: settings, code, the weights it starts from, and data."""
+    weights = sha256()
+    for name, tensor in system.state_dict().items():
+        weights.update(name.encode())
+        weights.update(tensor.cpu().contiguous().numpy().data)
+    text = json.dumps([settings, code, weights.hexdigest(), [role.digest() for role in roles]], sort_keys=True)
     return sha256(text.encode()).hexdigest()[:32]
 
 
-def _is_over(progress: Progress, run: RunSettings) -> bool:
+def _is_over(progress: Progress, run: RunSettings, max_steps: int) -> bool:
     """After the last update, or when dev has not become better for too long."""
-    return progress.step >= run.max_steps or (run.patience is not None and progress.stale >= run.patience)
+    return progress.step >= max_steps or (run.patience is not None and progress.stale >= run.patience)
 
 
 def _is_time_to_evaluate(progress: Progress, run: RunSettings, *, epoch_ends: bool) -> bool:
-    """At the end of an epoch or every so many updates, as the run says; always after the last."""
+    """At the end of an epoch or every so many updates, as the run says."""
     every = run.evaluate_every_steps
-    regular = epoch_ends if every is None else progress.step % every == 0
-    return regular or progress.step == run.max_steps
+    return epoch_ends if every is None else progress.step % every == 0
 
 
 def _evaluate(system: System, dev: RoleData, run: RunSettings, precision: str, progress: Progress) -> bool:
@@ -228,7 +235,7 @@ def _evaluate(system: System, dev: RoleData, run: RunSettings, precision: str, p
             )
     progress.loss_sums, progress.loss_steps = {}, 0
     progress.history.append(row)
-    if len(dev) == 0:
+    if len(dev) == 0 or run.select == "last":  # nobody would look at it
         return False
     logits, _ = infer(system, dev, run.batch_size, precision)
     system.train()
@@ -246,15 +253,15 @@ def _evaluate(system: System, dev: RoleData, run: RunSettings, precision: str, p
     return better
 
 
-def _log_progress(progress: Progress, run: RunSettings, utterances_per_s: float) -> None:
+def _log_progress(progress: Progress, run: RunSettings, max_steps: int, utterances_per_s: float) -> None:
     """One line: epoch, losses, dev UA, speed and the time that is left at most."""
     row = progress.history[-1]
     losses = "  ".join(f"{name} {value:.4f}" for name, value in row.items() if name not in _NO_LOSS)
     dev = f"dev UA {100 * row['dev_ua']:.1f} %" if "dev_ua" in row else "no dev"
-    left_s = (run.max_steps - progress.step) * run.batch_size / utterances_per_s
+    left_s = (max_steps - progress.step) * run.batch_size / utterances_per_s
     log.info(
         "epoch %d  step %d/%d  %s  %s  %.0f utterances/s  %d:%02d left",
-        *(row["epoch"], progress.step, run.max_steps, losses, dev, utterances_per_s),
+        *(row["epoch"], progress.step, max_steps, losses, dev, utterances_per_s),
         *divmod(round(left_s), 60),
     )
 

@@ -1,5 +1,6 @@
 """What a trained system says of every utterance of a fold."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,11 +25,13 @@ class Predictions:
         table: utterance, speaker, role, truth, prediction, p_<class> for each class; dev and test.
         embedding: of train, dev and test, (N, D), float32.
         labels: utterance, role, emotion and speaker of each embedding, N rows.
+        utterances_per_s: utterances heard a second, all roles.
     """
 
     table: pd.DataFrame
     embedding: np.ndarray
     labels: pd.DataFrame
+    utterances_per_s: float
 
     def save(self, predictions: Path, embeddings: Path) -> None:
         """Write both; the same numbers give the same bytes."""
@@ -58,11 +61,13 @@ def predict(
     Returns:
         Predictions of dev and test, embeddings of all roles.
     """
-    tables, embeddings, labels = [], [], []
+    tables, embeddings, labels, wall_s = [], [], [], 0.0
     for name, role in roles.items():
         if len(role) == 0:
             continue
+        started = time.monotonic()
         logits, embedding = infer(system, role, batch_size, precision)
+        wall_s += time.monotonic() - started
         about = pd.DataFrame(
             {
                 "utterance": role.utterances,
@@ -84,4 +89,5 @@ def predict(
         table=pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns),
         embedding=np.concatenate(embeddings),
         labels=pd.concat(labels, ignore_index=True),
+        utterances_per_s=sum(map(len, roles.values())) / wall_s,
     )

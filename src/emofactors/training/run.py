@@ -1,5 +1,6 @@
 """One run: (task, system, variant, fold, seed), from its fold and features to what it says of itself."""
 
+import copy
 import json
 import platform
 from collections.abc import Mapping, Sequence
@@ -9,13 +10,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from emofactors.config import ComputeSettings, RunSettings
 from emofactors.corpora.splits import ROLES, Fold
+from emofactors.errors import InputError
 from emofactors.features.archive import FeatureArchive
 from emofactors.features.standardisation import fit_standardisation
-from emofactors.systems.base import System, TrainingData
+from emofactors.systems.base import Batch, System, TrainingData
 from emofactors.training.batches import RoleData, load_role
 from emofactors.training.device import device_words
 from emofactors.training.fit import Trained
@@ -25,9 +29,14 @@ _PACKAGES = ("emofactors", "torch", "torchaudio", "numpy", "scipy", "soundfile")
 
 
 def load_roles(
-    fold: Fold, archive: FeatureArchive, classes: Sequence[str], run: RunSettings, device: torch.device
+    fold: Fold,
+    archive: FeatureArchive,
+    classes: Sequence[str],
+    run: RunSettings,
+    device: torch.device,
+    teacher: str | Path | None = None,
 ) -> dict[str, RoleData]:
-    """The fold's features in memory, standardised by its training rows.
+    """The fold's features in memory, standardised by its training rows if the run says so.
 
     Args:
         fold: who is heard in which role.
@@ -35,26 +44,74 @@ def load_roles(
         classes: classes of the task, in order.
         run: the run's settings.
         device: where the features shall lie.
+        teacher: embeddings the variant's teacher wrote, of the same fold; None without a teacher.
 
     Returns:
         train, dev and test; dev and test are empty where the protocol has none.
 
     Raises:
-        InputError: if the archive lacks an utterance.
+        InputError: if the archive or the teacher lacks an utterance.
     """
-    standardisation = fit_standardisation(archive, list(fold.of_role("train")["utterance"]))
+    standardisation = None
+    if run.standardise:
+        standardisation = fit_standardisation(archive, list(fold.of_role("train")["utterance"]))
+    targets = None if teacher is None else _read_embeddings(teacher, fold)
     return {
         role: load_role(
-            fold.of_role(role), classes, archive, standardisation, max_frames=run.max_frames, device=device
+            fold.of_role(role),
+            classes,
+            archive,
+            standardisation,
+            max_frames=run.max_frames,
+            device=device,
+            teacher=targets,
         )
         for role in ROLES
     }
 
 
+def _read_embeddings(path: str | Path, fold: Fold) -> dict[str, np.ndarray]:
+    """Utterance -> embedding (D,), of every utterance of a fold."""
+    content = np.load(path, allow_pickle=False)
+    embeddings = dict(zip(content["utterance"].tolist(), content["embedding"], strict=True))
+    lacking = [utterance for utterance in fold.utterances["utterance"] if utterance not in embeddings]
+    if lacking:
+        raise InputError(
+            f"{path}: has no embedding of {lacking[0]!r} and {len(lacking) - 1} more; "
+            f"expected one of every utterance of fold {fold.number}"
+        )
+    return embeddings
+
+
+def start_from(system: System, initial: str | Path | None) -> None:
+    """Give a system the weights another run ended with; without one its own stay.
+
+    Args:
+        system: the system, with fresh weights.
+        initial: weights as ``Trained.save`` writes them, or None.
+
+    Raises:
+        InputError: if they are those of another network.
+    """
+    if initial is None:
+        return
+    try:
+        system.load_state_dict(load_file(initial))
+    except RuntimeError as error:
+        raise InputError(
+            f"{initial}: does not fit the system ({' '.join(str(error).split())}); expected the same network"
+        ) from error
+
+
 def describe_training_data(train: RoleData, classes: Sequence[str]) -> TrainingData:
     """What a system may know of its training rows when it is built."""
     counts = np.bincount(train.emotion, minlength=len(classes))
-    return TrainingData(n_bins=train.frames.shape[1], class_counts=tuple(int(n) for n in counts))
+    lengths = set(train.n_frames.tolist())
+    return TrainingData(
+        n_bins=train.frames.shape[1],
+        class_counts=tuple(int(n) for n in counts),
+        n_frames=lengths.pop() if len(lengths) == 1 else None,
+    )
 
 
 def describe_run(
@@ -65,11 +122,11 @@ def describe_run(
     arguments: Mapping[str, Any],
     compute: ComputeSettings,
     code: str,
+    inference_utterances_per_s: float,
 ) -> str:
     """What a run says of itself, as JSON text: settings, size, cost, and what it was made with.
 
-    FLOPs are those of convolutions and matrix products for one input of the
-    training rows' median length, as torch counts them (a product and a sum are two).
+    FLOPs are those of one input of the training rows' median length, see :func:`forward_flops`.
     """
     device = train.frames.device
     typical = int(np.argsort(train.n_frames, kind="stable")[len(train) // 2])
@@ -79,7 +136,7 @@ def describe_run(
         "settings": run.model_dump(mode="json"),
         "arguments": dict(arguments),
         "parameters": parameters,
-        "flops": _flops(trained.system, batch),
+        "flops": forward_flops(trained.system, batch),
         "flops_frames": int(train.n_frames[typical]),
         "training_utterances": len(train),
         "steps": trained.steps,
@@ -88,6 +145,7 @@ def describe_run(
         "resumed_at_step": trained.resumed_at_step,
         "wall_s": round(trained.wall_s, 3),
         "utterances_per_s": round(trained.utterances_per_s, 1),
+        "inference_utterances_per_s": round(inference_utterances_per_s, 1),
         "device": device_words(device),
         "precision": compute.precision,
         "threads": compute.threads,
@@ -103,7 +161,14 @@ def checkpoint_path(key: str) -> Path:
 
 
 @torch.inference_mode()
-def _flops(system: System, batch: Any) -> int:
-    with FlopCounterMode(display=False) as counter:
-        system(batch)
+def forward_flops(system: System, batch: Batch) -> int:
+    """FLOPs of one pass over a batch, as torch counts them: those of convolutions and matrix products.
+
+    A product and a sum are two. They are counted on a copy on the processor: a GPU's recurrent layers are
+    one operation that torch has no formula for, a processor's fused attention another.
+    """
+    system = copy.deepcopy(system).cpu()
+    moved = {name: None if value is None else value.cpu() for name, value in vars(batch).items()}
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        system(Batch(**moved))
     return counter.get_total_flops()

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+from emofactors.training.batches import shuffled_batches
 from emofactors.training.checkpoint import Checkpoint
 from emofactors.training.fit import fit, infer, run_key
 
@@ -195,13 +196,61 @@ def test_a_training_that_diverges_says_so(fitted, run):
         fitted(run=run.model_copy(update={"learning_rate": 1e30}))
 
 
-def test_key_follows_settings_code_and_data(train, dev):
-    key = run_key([1], "c", train, dev)
-    assert key == run_key([1], "c", train, dev)
-    assert (
-        len({key, run_key([2], "c", train, dev), run_key([1], "d", train, dev), run_key([1], "c", dev, train)})
-        == 4
-    )
+def test_key_follows_settings_code_first_weights_data_and_teacher(train, dev, fresh_system):
+    def key(settings=1, code="c", system=None, train=train, dev=dev):
+        return run_key([settings], code, system or fresh_system(), train, dev)
+
+    taught = replace(train, teacher_embedding=torch.ones(len(train), 4))
+    others = [
+        key(settings=2),
+        key(code="d"),
+        key(system=fresh_system(1)),
+        key(train=dev, dev=train),
+        key(train=taught),
+    ]
+    assert key() == key()
+    assert len({key(), *others}) == 6
+
+
+def test_epochs_are_counted_in_batches(fitted, run, train):
+    by_epochs = run.model_copy(update={"max_steps": None, "max_epochs": 3})
+    trained = fitted(run=by_epochs)
+    assert trained.steps == 3 * -(-len(train) // run.batch_size)
+    assert [row["epoch"] for row in trained.history] == [1, 2, 3]
+    assert_same(trained, fitted(run=run.model_copy(update={"max_steps": trained.steps})))
+
+
+def test_the_last_weights_are_kept_where_the_run_says_so_and_dev_is_not_heard(fitted, run, dev):
+    last = fitted(run=run.model_copy(update={"select": "last"}))
+    assert last.best_step == last.steps == run.max_steps
+    assert "dev_ua" not in last.history[-1]
+    no_dev = replace(dev, utterances=(), emotion=dev.emotion[:0], offset=dev.offset[:0], n_frames=dev.n_frames[:0])
+    assert_same(last, fitted(dev=no_dev))
+
+
+def test_weight_decay_shrinks_the_weights(fitted, run):
+    def norm(weight_decay):
+        settings = {"weight_decay": weight_decay, "select": "last"}
+        state = fitted(run=run.model_copy(update=settings)).system.state_dict()
+        return sum(float(t.square().sum()) for name, t in state.items() if name.endswith("weight"))
+
+    assert norm(3.0) < norm(0.0)
+
+
+def test_without_weight_decay_it_is_adam(fitted, run, train, fresh_system):
+    system = fresh_system()
+    optimiser = torch.optim.Adam(system.parameters(), lr=run.learning_rate)
+    for step in range(5):
+        chosen = shuffled_batches(train.n_frames, run.batch_size, pool_batches=run.pool_batches, seed=0, epoch=0)
+        batch = train.batch(chosen[step], system.least_frames)
+        output = system(batch)
+        optimiser.zero_grad()
+        sum(system.losses(output, batch).values()).backward()
+        optimiser.step()
+        system.after_step(output, batch)
+    trained = fitted(run=run.model_copy(update={"max_steps": 5, "select": "last"}))
+    for name, tensor in trained.system.state_dict().items():
+        assert torch.equal(tensor, system.state_dict()[name]), name
 
 
 def test_dev_role_may_lack_a_class(fitted, dev):
