@@ -271,7 +271,7 @@ class TaskConfig(Section):
             "speaker_groups": f"{self.folds} speaker groups, {self.dev_speakers} dev speaker(s)",
             "leave_one_session_out": f"leave one of {self.folds} sessions out",
             "stratified_random": "5 stratified random folds, dev and test halves",
-            "stratified_folds": f"{self.folds} stratified random folds, as much as half a fold is dev",
+            "stratified_folds": f"{self.folds} stratified random folds (dev: half a fold)",
             "holdout": f"{self.column} held out: dev {', '.join(self.dev)}; test {', '.join(self.test)}",
             "all_train": "all utterances train",
         }[self.protocol]
@@ -279,7 +279,7 @@ class TaskConfig(Section):
         copies = {
             None: "",
             "training": ", training utterances augmented",
-            "before_split": " of utterances augmented before the split",
+            "before_split": ", augmented before the split",
         }[self.augmented]
         leak = "LEAKS, copies of test utterances are in training: " if self.shows_leak else ""
         return f"{leak}{speakers}{copies}"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from emofactors.config import (
     AugmentationSettings,
@@ -27,11 +27,15 @@ from emofactors.errors import InputError
 
 S = TypeVar("S", bound=Section)
 
+#: Stands in a path where an augmentation would: the utterances as they are.
+ORIGINAL = "original"
+
 
 class StudyRequest(Section):
     """What a study's file and the command line may say.
 
-    ``tables`` and ``figures`` are names, each on every task of the study, or names with the tasks of each.
+    ``tables`` and ``figures`` are names, or names with the tasks each is made for; without any they are made
+    for every task of the study.
     """
 
     study: Name
@@ -39,12 +43,21 @@ class StudyRequest(Section):
     corpora_root: str = "data"
     tasks: Annotated[tuple[Name, ...], Field(min_length=1)]
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
-    tables: tuple[Name, ...] | dict[Name, tuple[Name, ...]]
-    figures: tuple[Name, ...] | dict[Name, tuple[Name, ...]] = ()
+    tables: dict[Name, tuple[Name, ...]]
+    figures: dict[Name, tuple[Name, ...]] = Field(default_factory=dict)
     systems: dict[Name, dict[str, Any]] = Field(default_factory=dict)
     corpora: dict[Name, dict[str, Any]] = Field(default_factory=dict)
     compute: ComputeSettings = ComputeSettings()
     intervals: IntervalSettings = IntervalSettings()
+
+    @field_validator("tables", "figures", mode="before")
+    @classmethod
+    def _names_alone_mean_every_task(cls, items: Any) -> Any:
+        if isinstance(items, list | tuple):
+            return dict.fromkeys(map(str, items), ())
+        if not isinstance(items, dict):
+            raise ValueError(f"'tables' and 'figures' are names, or names with their tasks, not {items!r}")
+        return {name: tasks or () for name, tasks in items.items()}
 
 
 class Training(Section):
@@ -89,7 +102,8 @@ def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
 
     Args:
         config: the study's file (or the default study), merged with the command line.
-        config_dir: folder with ``corpora/``, ``tasks/``, ``features/``, ``systems/``, ``tables/``, ``figures/``.
+        config_dir: folder with ``corpora/``, ``tasks/``, ``augmentations/``, ``features/``, ``systems/``,
+            ``tables/`` and ``figures/``.
 
     Returns:
         The study, with only what it names and every value checked.
@@ -114,6 +128,10 @@ def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
     _only_known(request.corpora, _names(config_dir, "corpora"), f"{where}: corpora")
     augmentations, augmentation_notes = {}, {}
     for name in dict.fromkeys(task.augmentation for task in tasks.values() if task.augmentation is not None):
+        if name == ORIGINAL:
+            raise InputError(
+                f"augmentation: is {name!r}, the word for utterances as they are; expected another name"
+            )
         augmentations[name], augmentation_notes[name] = _load_documented(
             AugmentationSettings, config_dir, "augmentations", name
         )
@@ -192,16 +210,12 @@ def check_corpora(study: Study) -> None:
 
 
 def _tasks_of(
-    items: tuple[str, ...] | dict[str, tuple[str, ...]], tasks: tuple[str, ...], where: str
+    items: Mapping[str, tuple[str, ...]], tasks: tuple[str, ...], where: str
 ) -> dict[str, tuple[str, ...]]:
-    """Table or figure -> its tasks: those it is given, in the study's order, or all."""
-    if not isinstance(items, dict):
-        return dict.fromkeys(items, tasks)
+    """Table or figure -> its tasks in the study's order."""
     for name, chosen in items.items():
         _only_known(chosen, tasks, f"{where}: {name}")
-        if not chosen:
-            raise InputError(f"{where}: {name}: has no task, expected one of {', '.join(tasks)}")
-    return {name: tuple(task for task in tasks if task in chosen) for name, chosen in items.items()}
+    return {name: tuple(task for task in tasks if task in chosen or not chosen) for name, chosen in items.items()}
 
 
 def _check_tables(

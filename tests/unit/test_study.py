@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from emofactors.config import FeatureSettings, TaskConfig
+from emofactors.config import AugmentationSettings, FeatureSettings, RunSettings, TaskConfig
 from emofactors.errors import InputError
 from emofactors.study import check_corpora, load_study
 
@@ -83,12 +83,31 @@ def test_there_are_studies():
             {"tables": ["center_loss"], "figures": ["center_alpha"]},
             "table: 'center_alpha' is no sweep of this study",
         ),
+        (
+            {"tables": "center_loss"},
+            "'tables' and 'figures' are names, or names with their tasks, not 'center_loss'",
+        ),
+        ({"tables": {"center_loss": ["emodb7_speakers"]}}, "tables: center_loss: emodb7_speakers: is unknown"),
+        ({"tables": {"center_loss": 3}}, "tables.center_loss: is 3; Input should be a valid tuple"),
+        (
+            {"systems": {"cnn_bigru": {"variants": {"mel_centre": {"batch_size": 8}}}}},
+            "systems: cnn_bigru: variants: mel_centre: is unknown",
+        ),
+        (
+            {"systems": {"cnn_bigru": {"variants": {"mel_center": {"batchsize": 8}}}}},
+            "systems: cnn_bigru: variants: mel_center: batchsize: is unknown",
+        ),
     ],
 )
 def test_a_fault_of_the_study_is_one_line_with_key_and_expectation(change, said):
     message = refusal(default_study() | change)
     assert said in message
     assert len(message.splitlines()) <= 11  # one line a fault; eleven variants may share one
+
+
+def needs(what):
+    """A line of a system's file, and the same line with a need."""
+    return "mel_softmax: {center_lambda: 0.0}", f"mel_softmax: {{center_lambda: 0.0, needs: {{{what}}}}}"
 
 
 @pytest.mark.parametrize(
@@ -115,6 +134,13 @@ def test_a_fault_of_the_study_is_one_line_with_key_and_expectation(change, said)
         ("systems/cnn_bigru.yaml", "alpha_0.1", "alpha_0.2", "variant 'alpha_0.1' is unknown; expected one of"),
         ("corpora/synthetic.yaml", "reader: synthetic", "reader: synthetics", "reader: is 'synthetics'"),
         ("tables/center_loss.yaml", "rows", "- :", "center_loss.yaml: is no YAML"),
+        ("systems/cnn_bigru.yaml", *needs("teacher: mel_centre"), "needs: variant 'mel_centre' is unknown"),
+        ("systems/cnn_bigru.yaml", *needs("teachers: mel_center"), "mel_softmax: needs: teachers: is unknown"),
+        (
+            "systems/cnn_bigru.yaml",
+            *needs("initial: mel_softmax"),
+            "mel_softmax: needs itself, by way of mel_softmax",
+        ),
     ],
 )
 def test_a_fault_of_a_file_names_file_and_key(own_config, file, old, new, said):
@@ -122,6 +148,41 @@ def test_a_fault_of_a_file_names_file_and_key(own_config, file, old, new, said):
     message = refusal(default_study(), config_dir)
     assert said in message
     assert Path(file).name in message
+
+
+def test_what_a_variant_needs_is_trained_before_it_on_the_same_tasks(own_config):
+    config_dir = own_config("systems/cnn_bigru.yaml", *needs("initial: lambda_3"))
+    tasks = ["synthetic4_groups3", "synthetic4_speakers"]
+    tables = {"center_loss": tasks[:1], "center_alpha": tasks[1:]}
+    study = load_study(default_study() | {"tasks": tasks, "tables": tables, "figures": []}, config_dir)
+    assert study.systems["cnn_bigru"].needs["mel_softmax"].variants == ("lambda_3",)
+    on = {t: [x.variant for x in study.trainings if x.task == t] for t in tasks}
+    assert on[tasks[0]] == ["lambda_3", "mel_softmax", "mel_center", "stft_softmax", "stft_center"]
+    assert sorted(on[tasks[1]]) == ["alpha_0.1", "alpha_0.3", "alpha_0.7", "alpha_0.9", "mel_center"]
+
+
+def test_tables_and_figures_are_made_for_every_task_or_those_they_name():
+    tasks = ["synthetic4_groups3", "synthetic4_speakers"]
+    figures = {"confusion": None, "embedding_pca": tasks[1:]}
+    study = load_study(default_study() | {"tasks": tasks, "tables": ["center_loss"], "figures": figures}, CONFIG)
+    assert study.table_tasks == {"center_loss": tuple(tasks)}
+    assert study.figure_tasks == {"confusion": tuple(tasks), "embedding_pca": (tasks[1],)}
+
+
+def test_a_sweep_is_drawn_for_tasks_of_its_table_only():
+    tasks = ["synthetic4_groups3", "synthetic4_speakers"]
+    study = default_study() | {"tasks": tasks, "tables": {"center_alpha": tasks[:1]}, "figures": ["center_alpha"]}
+    assert "'center_alpha' is not made for synthetic4_speakers in this study" in refusal(study)
+
+
+def test_a_study_changes_one_variant_alone():
+    changed = {"variants": {"mel_center": {"batch_size": 7}}}
+    study = default_study()
+    study["systems"]["cnn_bigru"] |= changed
+    system = load_study(study, CONFIG).systems["cnn_bigru"]
+    assert system.run("mel_center").batch_size == 7
+    assert system.run("mel_softmax").batch_size == 16
+    assert system.variant_overrides == changed["variants"]
 
 
 def test_variants_differ_from_the_base_in_what_they_say():
@@ -144,6 +205,10 @@ def test_run_settings_and_arguments_share_no_key_and_lose_none():
         ({"protocol": "speaker_groups", "dev_speakers": 1}, "'folds' is needed with protocol 'speaker_groups'"),
         ({"protocol": "all_train", "folds": 3}, "'folds' does not go with protocol 'all_train'"),
         ({"protocol": "holdout", "column": "session", "dev": ["1"], "test": ["1"]}, "share ['1']"),
+        ({"protocol": "all_train", "augmentation": "a"}, "go together"),
+        ({"protocol": "all_train", "augmentation": "a", "augmented": "before_split"}, "'stratified_folds' only"),
+        ({"protocol": "all_train", "shows_leak": True}, "'shows_leak' goes with 'augmented: before_split' only"),
+        ({"protocol": "stratified_folds", "strata": ("emotion",)}, "'folds' is needed with protocol"),
         ({"protocol": "all_train", "merge": {"excitement": "boredom"}}, "expected a non-class -> a class"),
     ],
 )
@@ -153,11 +218,56 @@ def test_a_task_that_does_not_fit_its_protocol_is_refused(keys, said):
     assert said in str(refused.value)
 
 
+def test_a_leaking_task_says_so_first():
+    keys = {"corpus": "emodb", "classes": ("anger", "sadness"), "protocol": "stratified_folds", "folds": 5}
+    keys |= {"strata": ("emotion",), "augmentation": "a", "augmented": "before_split", "shows_leak": True}
+    assert TaskConfig(**keys).protocol_words == (
+        "LEAKS, copies of test utterances are in training: speaker-dependent, 5 stratified random folds "
+        "(dev: half a fold), augmented before the split"
+    )
+    assert not TaskConfig(**keys).speaker_independent
+
+
 def test_speaker_independence_is_what_the_protocol_promises_or_the_task_claims():
     task = TaskConfig(corpus="c", classes=("anger", "sadness"), protocol="stratified_random", strata=("gender",))
     assert not task.speaker_independent
     assert task.protocol_words.startswith("speaker-dependent, ")
     assert task.model_copy(update={"claims_unseen_speakers": True}).speaker_independent
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({}, "'max_steps' is None, 'max_epochs' None: expected one of the two"),
+        ({"max_steps": 8, "max_epochs": 2}, "'max_steps' is 8, 'max_epochs' 2: expected one of the two"),
+        ({"max_steps": 8, "select_after_step": 8}, "'select_after_step' is 8: expected below max_steps (8)"),
+        ({"max_epochs": 2, "select": "last", "patience": 3}, "'patience' goes with 'select: dev_ua' only"),
+        ({"max_epochs": 2, "weight_decay": -1}, "weight_decay"),
+    ],
+)
+def test_a_run_that_cannot_end_or_select_is_refused(keys, said):
+    with pytest.raises(ValueError, match="validation error") as refused:
+        RunSettings(features="f", batch_size=8, pool_batches=1, learning_rate=0.1, **keys)
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"copies": ("noise", "noise")}, "'copies' names a kind twice"),
+        ({"copies": ()}, "at least 1 item"),
+        ({"copies": ("echo",)}, "'noise', 'shift' or 'speed'"),
+        ({"speed": (0.9, 3.0)}, "'speed' is [0.9, 3.0]: expected lowest and highest value between 0.5 and 2.0"),
+        ({"noise_snr_db": (30, 10)}, "'noise_snr_db' is [30.0, 10.0]: expected lowest"),
+        ({"shift": (-0.6, 0.1)}, "'shift' is [-0.6, 0.1]: expected lowest"),
+    ],
+)
+def test_an_impossible_augmentation_is_refused(keys, said):
+    sound = {"copies": ("noise",), "noise_snr_db": (10, 30), "shift": (-0.1, 0.1), "speed": (0.9, 1.1), "seed": 0}
+    assert AugmentationSettings(**sound)
+    with pytest.raises(ValueError, match="validation error") as refused:
+        AugmentationSettings(**(sound | keys))
+    assert said in str(refused.value)
 
 
 def test_lengths_in_samples_follow_from_milliseconds():

@@ -8,11 +8,9 @@ from pathlib import Path
 
 from emofactors.errors import InputError
 from emofactors.provenance import fingerprint
-from emofactors.study import check_corpora, load_study
+from emofactors.study import ORIGINAL, check_corpora, load_study
 
 BASE = Path(workflow.basedir)
-#: Stands in a path where an augmentation would: the utterances as they are.
-ORIGINAL = "original"
 
 try:
     STUDY = load_study(config, BASE / "config")
