@@ -1,6 +1,6 @@
 """A study, read and checked as a whole before any job starts: every name looked up, every value typed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -136,25 +136,21 @@ def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
             AugmentationSettings, config_dir, "augmentations", name
         )
 
+    asked = [
+        (f"{config_dir / kind / name}.yaml", item, tasks_of[name])
+        for kind, items, tasks_of in (("tables", tables, table_tasks), ("figures", figures, figure_tasks))
+        for name, item in items.items()
+        if item.system is not None
+    ]
     wanted: dict[str, dict[str, str]] = {}  # system -> variant -> the file that asks for it
-    on_tasks: dict[tuple[str, str], dict[str, None]] = {}  # (system, variant) -> its tasks, as an ordered set
-    for kind, items, tasks_of in (("tables", tables, table_tasks), ("figures", figures, figure_tasks)):
-        for name, item in items.items():
-            if item.system is not None:
-                variants = item.rows if isinstance(item, TableConfig) else item.variants
-                for variant in variants:
-                    wanted.setdefault(item.system, {}).setdefault(variant, f"{config_dir / kind / name}.yaml")
-                    on_tasks.setdefault((item.system, variant), {}).update(dict.fromkeys(tasks_of[name]))
+    for file, item, _ in asked:
+        for variant in _variants_of(item):
+            wanted.setdefault(item.system, {}).setdefault(variant, file)
     _only_known(request.systems, _names(config_dir, "systems"), f"{where}: systems")
     systems = {
         name: _load_system(config_dir, name, request.systems.get(name, {}), variants, where)
         for name, variants in wanted.items()
     }
-    for name, system in systems.items():
-        # What is needed stands before what needs it, so backwards it is reached after all that need it.
-        for variant in reversed(system.variants):
-            for needed in system.needs.get(variant, Needs()).variants:
-                on_tasks.setdefault((name, needed), {}).update(on_tasks[name, variant])
     features, feature_notes = {}, {}
     for system in systems.values():
         for variant in system.variants:
@@ -178,13 +174,7 @@ def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
         table_tasks=table_tasks,
         figures=figures,
         figure_tasks=figure_tasks,
-        trainings=tuple(
-            Training(task=task, system=name, variant=variant)
-            for task in tasks
-            for name, system in systems.items()
-            for variant in system.variants
-            if task in on_tasks[name, variant]
-        ),
+        trainings=_trainings(tasks, systems, [(item, on) for _, item, on in asked]),
     )
 
 
@@ -207,6 +197,35 @@ def check_corpora(study: Study) -> None:
             )
     if faults:
         raise InputError("\n".join(faults))
+
+
+def _variants_of(item: TableConfig | FigureConfig) -> Iterable[str]:
+    """The variants a table or figure shows."""
+    return item.rows if isinstance(item, TableConfig) else item.variants
+
+
+def _trainings(
+    tasks: Iterable[str],
+    systems: Mapping[str, SystemConfig],
+    asked: Iterable[tuple[TableConfig | FigureConfig, tuple[str, ...]]],
+) -> tuple[Training, ...]:
+    """What is trained: the variants that tables and figures show on their tasks, and there what those need."""
+    on_tasks: dict[tuple[str, str], set[str]] = {}
+    for item, on in asked:
+        for variant in _variants_of(item):
+            on_tasks.setdefault((item.system, variant), set()).update(on)
+    for name, system in systems.items():
+        # What is needed stands before what needs it, so backwards it is reached after all that need it.
+        for variant in reversed(system.variants):
+            for needed in system.needs.get(variant, Needs()).variants:
+                on_tasks.setdefault((name, needed), set()).update(on_tasks[name, variant])
+    return tuple(
+        Training(task=task, system=name, variant=variant)
+        for task in tasks
+        for name, system in systems.items()
+        for variant in system.variants
+        if task in on_tasks[name, variant]
+    )
 
 
 def _tasks_of(
