@@ -8,12 +8,21 @@ import subprocess
 import time
 from xml.etree import ElementTree
 
+import numpy as np
 import pandas as pd
 import pytest
 
 STUDY = ("--configfile", "config/studies/smoke.yaml")
-RUNS = [f"tones2_groups2/cnn_bigru/{v}/fold{f}/seed0" for v in ("mel_softmax", "mel_center") for f in (0, 1)]
-FIGURES = ("embedding_pca", "smoke_confusion", "smoke_lambda")
+VIT_TASKS = ("tones2_random2_leaky", "tones2_groups2_augmented")
+#: Trainings by task, system and variant; the leaking task has no figure of the teacher's cost.
+CNN = [("tones2_groups2", "cnn_bigru", v) for v in ("mel_softmax", "mel_center")]
+VIT = [(task, "vit_transfer", v) for task in VIT_TASKS for v in ("teacher", "matched", "student")]
+RUNS = [f"{'/'.join(training)}/fold{fold}/seed0" for training in CNN + VIT for fold in (0, 1)]
+#: What tables and figures show; `matched` never learns to tell emotions apart and is not scored.
+SCORED = [*CNN, VIT[2], VIT[3], VIT[5]]
+INSPECTED = "tones2_groups2_augmented/vit_transfer/student/fold0/seed0"
+TABLES = ("smoke_lambda", "smoke_protocols")
+FIGURES = ("embedding_pca", "smoke_attention", "smoke_confusion", "smoke_cost", "smoke_lambda", "smoke_matching")
 
 #: Everything a number or a picture of the study stands in.
 COMPARED = (
@@ -25,6 +34,8 @@ COMPARED = (
     "training/**/model.safetensors",
     "training/**/predictions.csv",
     "training/**/embeddings.npz",
+    "training/**/attention.npz",
+    "training/**/column_shuffle.json",
 )
 
 
@@ -36,8 +47,8 @@ def results(project):
 
 def assert_same_results(project, other):
     ours, theirs = results(project), results(other)
-    # Manifest and folds; scores and confusion of two variants; a table in four forms; figures in two.
-    assert len(ours) == 2 + 2 * 2 + 4 + 2 * len(FIGURES) + 4 * len(RUNS)
+    # Manifest and folds; scores and confusions; tables in four forms; figures in two; what was inspected.
+    assert len(ours) == 1 + 3 + 2 * len(SCORED) + 4 * len(TABLES) + 2 * len(FIGURES) + 4 * len(RUNS) + 2
     assert ours.keys() == theirs.keys()
     assert [name for name in ours if ours[name] != theirs[name]] == []
 
@@ -53,23 +64,76 @@ def files(project, *but_in):
 
 
 def test_every_file_is_made_and_nothing_else(finished):
-    report = {"report/index.html"}
-    report |= {f"report/tables/smoke_lambda.{kind}" for kind in ("csv", "md", "tex", "html")}
+    report = {"report/index.html", "report/costs.csv"}
+    report |= {f"report/tables/{table}.{kind}" for table in TABLES for kind in ("csv", "md", "tex", "html")}
     report |= {f"report/figures/{figure}.{kind}" for figure in FIGURES for kind in ("png", "svg")}
     of_a_run = ("model.safetensors", "history.csv", "predictions.csv", "embeddings.npz", "run.json")
     training = {f"training/{run}/{name}" for run in RUNS for name in of_a_run}
+    training |= {f"training/{INSPECTED}/{name}" for name in ("attention.npz", "column_shuffle.json")}
     evaluation = {
-        f"evaluation/tones2_groups2/cnn_bigru/{variant}/on_tones2_groups2/{name}.csv"
-        for variant in ("mel_softmax", "mel_center")
+        f"evaluation/{task}/{system}/{variant}/on_{task}/{name}.csv"
+        for task, system, variant in SCORED
         for name in ("scores", "confusion")
     }
-    corpora = {
-        "corpora/manifests/tones.csv",
-        "corpora/manifests/tones.json",
-        "corpora/folds/tones2_groups2.csv",
-        "corpora/audits/tones2_groups2.json",
+    corpora = {"corpora/manifests/tones.csv", "corpora/manifests/tones.json"}
+    corpora |= {
+        f"corpora/{of_task}"
+        for task in ("tones2_groups2", *VIT_TASKS)
+        for of_task in (f"folds/{task}.csv", f"audits/{task}.json")
     }
     assert files(finished, "logs", "benchmarks", "features") == report | training | evaluation | corpora
+
+
+def test_features_are_made_once_for_originals_and_copies(finished):
+    made = {
+        file.parent.relative_to(finished.folder / "results" / "features").as_posix(): pd.read_csv(file)
+        for file in finished.folder.glob("results/features/**/index.csv")
+    }
+    assert {name: len(index) for name, index in made.items()} == {
+        "tones/original/log_mel_128": 48,
+        "tones/original/log_mel_128x128": 48,
+        "tones/noise_shift_speed/log_mel_128x128": 3 * 48,
+    }
+    assert (made["tones/noise_shift_speed/log_mel_128x128"]["n_frames"] == 128).all()
+
+
+def test_no_copy_of_a_test_utterance_is_trained_but_where_the_task_says_so(finished):
+    for task, leaks in (("tones2_random2_leaky", True), ("tones2_groups2_augmented", False)):
+        labels = [
+            np.load(file, allow_pickle=False)
+            for file in sorted(
+                (finished.folder / "results" / "training" / task / "vit_transfer" / "student").rglob(
+                    "embeddings.npz"
+                )
+            )
+        ]
+        assert len(labels) == 2
+        for run in labels:
+            heard = {
+                role: {u.split("~")[0] for u in run["utterance"][run["role"] == role]}
+                for role in ("train", "test")
+            }
+            assert (run["role"] == "train").sum() > len(heard["train"]), "copies are trained"
+            assert bool(heard["train"] & heard["test"]) == leaks
+        audit = json.loads((finished.folder / "results" / "corpora" / "audits" / f"{task}.json").read_text())
+        assert audit["verdict"] == "pass"
+        assert any("LEAKS" in warning for warning in audit["warnings"]) == leaks
+    table = (finished.folder / "results" / "report" / "tables" / "smoke_protocols.md").read_text(encoding="utf-8")
+    assert "leak" in table.lower()
+
+
+def test_the_student_starts_from_the_matched_and_hears_no_order(finished):
+    training = finished.folder / "results" / "training" / "tones2_groups2_augmented" / "vit_transfer"
+    history = {v: pd.read_csv(training / v / "fold0" / "seed0" / "history.csv") for v in ("matched", "student")}
+    assert list(history["matched"].columns) == ["epoch", "step", "feature_matching"]
+    matching = pd.concat([history["matched"], history["student"]])["feature_matching"]
+    assert (matching.iloc[1:] < matching.iloc[0]).all(), "the student goes on from where the matched ended"
+    shuffle = json.loads(
+        (finished.folder / "results" / "training" / INSPECTED / "column_shuffle.json").read_text()
+    )
+    assert shuffle["n_utterances"] == 24
+    assert shuffle["largest_logit_change"] < 1e-4 * max(1, shuffle["largest_logit"])
+    assert shuffle["changed_predictions"] == 0
 
 
 def test_every_recording_is_heard_whatever_its_format(finished):
@@ -92,12 +156,13 @@ def test_what_can_be_learned_is_learned(finished):
 def test_tables_figures_and_page_can_be_read(finished):
     report = finished.folder / "results" / "report"
     for kind in ("md", "tex", "html"):
+        assert (report / "tables" / f"smoke_protocols.{kind}").is_file()
         assert "lambda 0.3 minus 0" in (report / "tables" / f"smoke_lambda.{kind}").read_text(encoding="utf-8")
     for figure in FIGURES:
         assert ElementTree.parse(report / "figures" / f"{figure}.svg").getroot().tag.endswith("svg")
         assert (report / "figures" / f"{figure}.png").read_bytes().startswith(b"\x89PNG")
     page = (report / "index.html").read_text(encoding="utf-8")
-    assert "Center loss on tones" in page
+    assert "Two systems on tones" in page
     assert page.rstrip().endswith("</html>")
 
 
@@ -120,9 +185,22 @@ def test_changed_words_change_nothing_and_changed_code_what_stands_on_it(finishe
 
     module.write_text(words + "CHANGED = True\n", encoding="utf-8")
     jobs = project.jobs(*STUDY)
-    assert jobs["train"] == len(RUNS)
+    assert jobs["train"] == 2 * len(CNN), "the other system is left alone"
     # What follows is made again too, but nothing before.
     assert jobs.keys() == {"train", "score_variant", "make_table", "make_figure", "make_page", "all"}
+
+
+def test_a_changed_teacher_remakes_its_pupils_and_nothing_else(finished, copy_of):
+    project = copy_of(finished)
+    file = project.folder / "config" / "systems" / "vit_transfer.yaml"
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    (teacher,) = [line for line in lines if line.startswith("  teacher: {")]
+    changed = teacher.replace("{", "{weight_decay: 0.5, ", 1)
+    file.write_text("".join(changed if line == teacher else line for line in lines), encoding="utf-8")
+    jobs = project.jobs(*STUDY)
+    assert jobs["train"] == 2 * len(VIT)
+    assert jobs["inspect_run"] == 1
+    assert not jobs.keys() & {"make_manifest", "make_folds", "extract_features"}
 
 
 def test_a_changed_setting_remakes_what_it_touches(finished, copy_of):

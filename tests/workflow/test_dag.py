@@ -37,8 +37,22 @@ def test_there_are_studies():
 @pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.stem)
 def test_a_study_makes_what_it_asks_for_and_nothing_else(project, file):
     study = load_study(read(file), CONFIG)
-    n_folds = sum(task.n_folds for task in study.tasks.values())
-    n_variants = sum(len(system.variants) for system in study.systems.values())
+    shown = [(table, study.table_tasks[name]) for name, table in study.tables.items()]
+    shown += [
+        (figure, study.figure_tasks[name])
+        for name, figure in study.figures.items()
+        if figure.kind in ("confusion", "cost")
+    ]
+    scored = {
+        (task, item.system, variant)
+        for item, tasks in shown
+        for task in tasks
+        for variant in getattr(item, "rows", None) or item.variants
+    }
+    archives = set()
+    for training in study.trainings:
+        task, run = study.tasks[training.task], study.systems[training.system].run(training.variant)
+        archives |= {(task.corpus, copies, run.features) for copies in {None, task.augmentation}}
     synthetic = [corpus for corpus in study.corpora.values() if corpus.synthesis]
     expected = {
         "all": 1,
@@ -46,8 +60,9 @@ def test_a_study_makes_what_it_asks_for_and_nothing_else(project, file):
         "make_manifest": len(study.corpora),
         "make_folds": len(study.tasks),
         "audit_task": len(study.tasks),
-        "train": n_folds * n_variants * len(study.seeds),
-        "score_variant": len(study.tasks) * n_variants,
+        "extract_features": len(archives),
+        "train": sum(study.tasks[training.task].n_folds for training in study.trainings) * len(study.seeds),
+        "score_variant": len(scored),
         "make_table": len(study.tables),
         "make_figure": len(study.figures),
         "make_page": 1,
@@ -58,9 +73,8 @@ def test_a_study_makes_what_it_asks_for_and_nothing_else(project, file):
 
 def test_without_a_configfile_the_default_study_stands(project):
     study = load_study(read(CONFIG / "config.yaml"), CONFIG)
-    n_variants = sum(len(system.variants) for system in study.systems.values())
-    n_folds = sum(task.n_folds for task in study.tasks.values())
-    assert project.jobs("--config", "seeds=[0,1]")["train"] == 2 * n_variants * n_folds
+    n_runs = sum(study.tasks[training.task].n_folds for training in study.trainings)
+    assert project.jobs("--config", "seeds=[0,1]")["train"] == 2 * n_runs
 
 
 def test_a_missing_corpus_ends_in_one_line(project):
