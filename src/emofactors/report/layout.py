@@ -1,29 +1,35 @@
 """How a table is printed: one layout, written as Markdown, LaTeX and HTML, beside the tidy CSV.
 
 A block a task: what was tested and how, a row a variant, and the differences
-below. A published value of the same corpus and protocol has columns beside
-ours; of any other, a column of its own that says in its header where it is from.
+below; or one block in which protocols stand side by side, and their gaps below.
+A published value of the same corpus and protocol has columns beside ours; of
+any other, a column of its own that says in its header where it is from.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from string import ascii_uppercase
 from textwrap import fill, wrap
 from typing import Any
 
 import pandas as pd
 
-from emofactors.config import TableConfig, TaskConfig
+from emofactors.config import PublishedScores, TableConfig, TaskConfig
 from emofactors.evaluation.intervals import MAX_EXACT_SPEAKERS, smallest_p_value
 from emofactors.files import write_text_atomically
-from emofactors.report.tables import METRICS, row_label
+from emofactors.report.tables import METRICS, PUBLISHED, gap_column, gaps, published_of, row_label
 
 _LINE_LENGTH = 100
 #: Longer headers and row labels are broken into lines in LaTeX, or a table would not fit a page.
 _HEADER_LENGTH = 11
 _LABEL_LENGTH = 28
+#: Letters of a row up to which a LaTeX table fits a page; a wider one is set small, each interval in its own line.
+_PAGE_LENGTH = 105
+_LABEL_LENGTH_WIDE = 14
+_INTERVAL = re.compile(r"(?<=\d) (?=\[)")
 
 _LATEX = str.maketrans(
     {
@@ -43,7 +49,7 @@ _LATEX = str.maketrans(
 
 @dataclass(frozen=True)
 class _Block:
-    """One task of a table, in words: heading, what to know, scores and differences."""
+    """One task, or protocols side by side, in words: heading, what to know, scores, and differences or gaps."""
 
     heading: str
     notes: tuple[str, ...]
@@ -57,6 +63,7 @@ def write_table(
     tasks: Mapping[str, TaskConfig],
     *,
     overrides: Mapping[str, Any],
+    variant_overrides: Mapping[str, Mapping[str, Any]] | None = None,
     csv: str | Path,
     md: str | Path,
     tex: str | Path,
@@ -69,6 +76,7 @@ def write_table(
         table: title, caption, rows and published values.
         tasks: task -> its config, in the order of the blocks.
         overrides: settings of the system that the study changes; a reduced network is not the published one.
+        variant_overrides: variant -> settings that the study changes in it alone.
         csv: the tidy table, to 4 decimals.
         md: Markdown that is aligned in a terminal.
         tex: LaTeX tables; the document needs the package booktabs.
@@ -77,7 +85,11 @@ def write_table(
     Raises:
         OSError: if a file cannot be written.
     """
-    blocks = [_block(tidy[tidy["column"] == name], name, task, table, overrides) for name, task in tasks.items()]
+    changes = _changes(overrides, variant_overrides or {})
+    if table.kind == "protocols":
+        blocks = [_protocols_block(tidy, tasks, table, changes)]
+    else:
+        blocks = [_block(tidy[tidy["column"] == name], name, task, table, changes) for name, task in tasks.items()]
     write_text_atomically(csv, _rounded(tidy).to_csv(index=False, lineterminator="\n"))
     write_text_atomically(md, _markdown(table, blocks))
     write_text_atomically(tex, _latex(table, blocks))
@@ -87,27 +99,43 @@ def write_table(
 # --- the layout ----------------------------------------------------------------------------------------------
 
 
-def _block(
-    tidy: pd.DataFrame, name: str, task: TaskConfig, table: TableConfig, overrides: Mapping[str, Any]
-) -> _Block:
+def published_sources(table: TableConfig) -> dict[str, str]:
+    """Where published values are stated -> the labels of those that are, in one line."""
+    labels: dict[str, list[str]] = {}
+    for published in table.published:
+        labels.setdefault(published.where, []).append(published.label)
+    return {where: "; ".join(of_source) for where, of_source in labels.items()}
+
+
+def protocol_letters(tasks: Sequence[str]) -> dict[str, str]:
+    """Task -> the letter by which a table of protocols calls it: A, B, C, in their order."""
+    return dict(zip(tasks, ascii_uppercase, strict=False))
+
+
+def _changes(overrides: Mapping[str, Any], variant_overrides: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The note of a study that changes settings of the system, or of some variants alone."""
+    changed = [f"{key} {value}" for key, value in overrides.items()] + [
+        f"{key} {value} ({variant})" for variant, of in variant_overrides.items() for key, value in of.items()
+    ]
+    return [f"not the published system: the study sets {', '.join(changed)}"] if changed else []
+
+
+def _block(tidy: pd.DataFrame, name: str, task: TaskConfig, table: TableConfig, changes: Sequence[str]) -> _Block:
     """The block of one task."""
     first = tidy.iloc[0]
     seeds = first["n_runs"] // task.n_folds
     notes = [
-        first["protocol"] + ("" if task.speaker_independent else "; the test speakers are heard in training"),
+        _protocol(task),
         f"{first['n_utterances']:,} test utterances of {_counted(first['n_speakers'], 'speaker')}; a row is "
         f"{_counted(task.n_folds, 'fold')} x {_counted(seeds, 'seed')}",
         f"{len(task.classes)} classes: {', '.join(task.classes)}",
     ]
-    if overrides:
-        changed = ", ".join(f"{key} {value}" for key, value in overrides.items())
-        notes.append(f"not the published system: the study sets {changed}")
+    notes += changes
     if task.n_folds > 1 and not tidy["metric"].str.endswith("_fold_mean").any():
         notes.append("no mean over folds: the test of a fold lacks a class")
     if tidy.loc[tidy["metric"] == "ua", "ci_low"].isna().any():
         notes.append("no intervals: too few speakers to resample, or too few of them speak every class")
-    if table.published is not None and tidy["published"].isna().all():
-        notes.append("the published values are not of this corpus and protocol: they stand under their own label")
+    notes += _elsewhere_note(table, [_beside(tidy, name, table)])
     differences = _differences(tidy, table)
     if len(differences) and first["n_speakers"] <= MAX_EXACT_SPEAKERS:
         smallest = _p_cell(smallest_p_value(first["n_speakers"]))
@@ -115,15 +143,52 @@ def _block(
     return _Block(
         heading=f"{name}: {first['corpus']}",
         notes=tuple(notes),
-        scores=_scores(tidy, task, table),
+        scores=_scores(tidy, name, task, table),
         differences=differences,
     )
 
 
-def _scores(tidy: pd.DataFrame, task: TaskConfig, table: TableConfig) -> pd.DataFrame:
+def _protocol(task: TaskConfig) -> str:
+    """The protocol in words, with what it means for the speakers."""
+    return task.protocol_words + ("" if task.speaker_independent else "; the test speakers are heard in training")
+
+
+def _beside(tidy: pd.DataFrame, name: str, table: TableConfig) -> PublishedScores | None:
+    """The published values that stand beside the scores of a task."""
+    return published_of(table, name) if tidy.loc[tidy["column"] == name, "published"].notna().any() else None
+
+
+def _elsewhere_note(table: TableConfig, beside: Sequence[PublishedScores | None]) -> list[str]:
+    """The note of a table with published values of other corpora and protocols."""
+    if all(published in beside for published in table.published):
+        return []
+    if any(beside):
+        return ["published values of another corpus or protocol stand under their own label"]
+    return ["the published values are not of this corpus and protocol: they stand under their own label"]
+
+
+def _has(published: PublishedScores, metric: str) -> bool:
+    """Whether a metric was published at all."""
+    return any(metric in values for values in published.values.values())
+
+
+def _elsewhere(table: TableConfig, variant: str, beside: Sequence[PublishedScores | None]) -> dict[str, str]:
+    """The columns of published values of other corpora and protocols: those of one row."""
+    cells = {}
+    for published in table.published:
+        if published not in beside:
+            metrics = [metric for metric in METRICS if _has(published, metric)]
+            values = published.values.get(variant, {})
+            cells[f"{published.label}: {' / '.join(metric.upper() for metric in metrics)}"] = " / ".join(
+                _published_cell(values[metric]) if metric in values else "-" for metric in metrics
+            )
+    return cells
+
+
+def _scores(tidy: pd.DataFrame, name: str, task: TaskConfig, table: TableConfig) -> pd.DataFrame:
     """A row a variant: our scores, and published ones under a header of their own."""
     numbers = tidy[tidy["minus"] == ""].set_index(["variant", "metric"])
-    beside = numbers["published"].notna().any()
+    beside = _beside(tidy, name, table)
     rows = []
     for variant in table.rows:
         row = {table.axis or "setting": row_label(table, variant)}
@@ -131,14 +196,9 @@ def _scores(tidy: pd.DataFrame, task: TaskConfig, table: TableConfig) -> pd.Data
             row[f"{metric.upper()} [95 %]"] = _cell(numbers.loc[(variant, metric)])
             if (variant, f"{metric}_fold_mean") in numbers.index:
                 row[f"{metric.upper()} fold mean"] = _cell(numbers.loc[(variant, f"{metric}_fold_mean")])
-            if beside:
+            if beside is not None and _has(beside, metric):
                 row[f"{metric.upper()} published"] = _published_cell(numbers.loc[(variant, metric), "published"])
-        if table.published is not None and not beside:
-            values = table.published.values.get(variant, {})
-            row[f"{table.published.label}: UA / WA"] = " / ".join(
-                _published_cell(values[metric]) if metric in values else "-" for metric in METRICS
-            )
-        rows.append(row)
+        rows.append(row | _elsewhere(table, variant, [beside]))
     chance = {table.axis or "setting": "chance", "UA [95 %]": f"{100 / len(task.classes):.1f}"}
     return pd.DataFrame([*rows, chance]).fillna("")
 
@@ -161,6 +221,86 @@ def _differences(tidy: pd.DataFrame, table: TableConfig) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _protocols_block(
+    tidy: pd.DataFrame, tasks: Mapping[str, TaskConfig], table: TableConfig, changes: Sequence[str]
+) -> _Block:
+    """The block in which protocols of one corpus stand side by side, each under its letter."""
+    letters = protocol_letters(list(tasks))
+    notes = []
+    for name, task in tasks.items():
+        first = tidy[tidy["column"] == name].iloc[0]
+        copies = ", copies included," if task.augmented == "before_split" else ""
+        notes.append(
+            f"{letters[name]} is {name}: {_protocol(task)}; {first['n_utterances']:,} test utterances{copies} of "
+            f"{_counted(first['n_speakers'], 'speaker')}; a row is {_counted(task.n_folds, 'fold')} x "
+            f"{_counted(first['n_runs'] // task.n_folds, 'seed')}"
+        )
+    classes = next(iter(tasks.values())).classes
+    notes += [f"{len(classes)} classes: {', '.join(classes)}", *changes]
+    if tidy.loc[tidy["metric"] == "ua", "ci_low"].isna().any():
+        notes.append("not all intervals: too few speakers to resample, or too few of them speak every class")
+    speakers = {name: tidy.loc[tidy["column"] == name, "n_speakers"].iloc[0] for name in tasks}
+    for one, other in gaps(list(tasks)):
+        of_gap = tidy[(tidy["column"] == gap_column(one, other)) & (tidy["metric"] == "ua_gap")]
+        if of_gap["ci_low"].isna().any() and (of_gap["n_speakers"] > min(speakers[one], speakers[other])).any():
+            pair = f"{letters[one]} minus {letters[other]}"
+            notes.append(f"{pair} has no interval: the two do not test the same speakers")
+    beside = [_beside(tidy, name, table) for name in tasks]
+    return _Block(
+        heading=f"{', '.join(tasks)}: {tidy.iloc[0]['corpus']}",
+        notes=(*notes, *_elsewhere_note(table, beside)),
+        scores=_protocol_scores(tidy, tasks, table),
+        differences=_gaps(tidy, tasks, table),
+    )
+
+
+def _protocol_scores(tidy: pd.DataFrame, tasks: Mapping[str, TaskConfig], table: TableConfig) -> pd.DataFrame:
+    """A row a variant, for each protocol our scores and published ones, under its letter."""
+    numbers = tidy[tidy["minus"] == ""].set_index(["variant", "column", "metric"])
+    letters = protocol_letters(list(tasks))
+    beside = {name: _beside(tidy, name, table) for name in tasks}
+    rows = []
+    for variant in table.rows:
+        row = {"setting": row_label(table, variant)}
+        for name, task in tasks.items():
+            for metric in METRICS:
+                number = numbers.loc[(variant, name, metric)]
+                row[_protocol_header(letters[name], task, metric)] = _cell(number)
+            for metric in METRICS:
+                if beside[name] is not None and _has(beside[name], metric):
+                    published = numbers.loc[(variant, name, metric), "published"]
+                    row[f"{letters[name]} published {metric.upper()}"] = _published_cell(published)
+        rows.append(row | _elsewhere(table, variant, list(beside.values())))
+    chance = {"setting": "chance"}
+    for name, task in tasks.items():
+        chance[_protocol_header(letters[name], task, "ua")] = f"{100 / len(task.classes):.1f}"
+    return pd.DataFrame([*rows, chance]).fillna("")
+
+
+def _protocol_header(letter: str, task: TaskConfig, metric: str) -> str:
+    """``A (leaks) UA [95 %]``: the header of our scores under one protocol."""
+    return f"{letter}{' (leaks)' if task.shows_leak else ''} {metric.upper()} [95 %]"
+
+
+def _gaps(tidy: pd.DataFrame, tasks: Mapping[str, TaskConfig], table: TableConfig) -> pd.DataFrame:
+    """A row a gap and variant: what the one protocol has more than the other, in points."""
+    numbers = tidy[tidy["metric"].str.endswith("_gap")].set_index(["variant", "column", "metric"])
+    letters = protocol_letters(list(tasks)) | {PUBLISHED: PUBLISHED}
+    *_, last = tasks
+    rows = []
+    for one, other in [*gaps(list(tasks)), (PUBLISHED, last)]:
+        for variant in table.rows:
+            cells = {
+                f"{metric.upper()} [95 %]": _cell(numbers.loc[key], sign="+") if key in numbers.index else ""
+                for metric in METRICS
+                for key in [(variant, gap_column(one, other), f"{metric}_gap")]
+            }
+            if any(cells.values()):
+                gap = f"{letters[one]} minus {letters[other]}: {row_label(table, variant)}"
+                rows.append({"gap in points": gap} | cells)
+    return pd.DataFrame(rows)
+
+
 def _remarks(table: TableConfig) -> list[str]:
     """How to read the numbers of all blocks."""
     remarks = [
@@ -173,14 +313,20 @@ def _remarks(table: TableConfig) -> list[str]:
             "Differences are paired over speakers. p: two-sided, the two settings swapped speaker by speaker. "
             "Holm: corrected for all differences of a task, UA and WA."
         )
+    if table.kind == "protocols":
+        remarks.append(
+            "Gaps are in points, and paired over speakers: the same are drawn for both protocols, each with all "
+            "its test utterances. They have no p: the test sets are not the same, and predictions of different "
+            "utterances cannot be swapped."
+        )
+        if table.published:
+            remarks.append("Published values are taken as they stand: the interval of their gap is of ours alone.")
     return remarks
 
 
 def _source(table: TableConfig) -> list[str]:
     """Where the published values are from, if there are any."""
-    if table.published is None:
-        return []
-    return [f"Published: {table.published.label}. Source: {table.published.where}."]
+    return [f"Published: {labels}. Source: {where}." for where, labels in published_sources(table).items()]
 
 
 def _cell(number: pd.Series, sign: str = "") -> str:
@@ -261,26 +407,38 @@ def _latex(table: TableConfig, blocks: list[_Block]) -> str:
 def _latex_tabular(frame: pd.DataFrame) -> str:
     """A frame between booktabs' rules."""
     header = [_broken(column, "r", _HEADER_LENGTH) for column in frame.columns[1:]]
+    is_wide = _LABEL_LENGTH + frame.iloc[:, 1:].map(len).max().sum() > _PAGE_LENGTH
     rows = [" & ".join([_tex(frame.columns[0]), *header]) + r" \\"]
     for label, *cells in frame.itertuples(index=False):
-        rows.append(" & ".join([_broken(label, "l", _LABEL_LENGTH), *map(_tex, cells)]) + r" \\")
+        first = _broken(label, "l", _LABEL_LENGTH_WIDE if is_wide else _LABEL_LENGTH)
+        rows.append(" & ".join([first, *map(_stacked if is_wide else _tex, cells)]) + r" \\")
     return "\n".join(
         [
+            *([r"{\scriptsize\setlength{\tabcolsep}{2pt}"] if is_wide else []),
             rf"\begin{{tabular}}{{l{'r' * (frame.shape[1] - 1)}}}",
             r"\toprule",
             rows[0],
             r"\midrule",
             *rows[1:],
             r"\bottomrule",
-            r"\end{tabular}",
+            r"\end{tabular}" + ("}" if is_wide else ""),
         ]
     )
 
 
 def _broken(text: str, side: str, length: int) -> str:
     """A cell broken into lines, aligned to one side (l, r)."""
-    lines = [_tex(line) for line in wrap(text, length)]
-    broken = r" \\ ".join(lines)
+    return _lines(wrap(text, length), side)
+
+
+def _stacked(cell: str) -> str:
+    """A cell with its interval in a line of its own."""
+    return _lines(_INTERVAL.split(cell), "r")
+
+
+def _lines(lines: Sequence[str], side: str) -> str:
+    """Lines of one cell, aligned to one side (l, r)."""
+    broken = r" \\ ".join(map(_tex, lines))
     return rf"\shortstack[{side}]{{{broken}}}" if len(lines) > 1 else broken
 
 

@@ -1,4 +1,4 @@
-"""The numbers of a table: scores of each variant on each task, and the differences between variants.
+"""The numbers of a table: scores of each variant on each task, differences of variants, gaps between protocols.
 
 Tidy: one number a row, with its interval and what it rests on. How a table is
 printed is the matter of ``layout``.
@@ -6,6 +6,7 @@ printed is the matter of ``layout``.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emofactors.config import IntervalSettings, TableConfig, TaskConfig
+from emofactors.config import IntervalSettings, PublishedScores, TableConfig, TaskConfig
 from emofactors.evaluation.intervals import (
     Interval,
     Metric,
@@ -22,6 +23,7 @@ from emofactors.evaluation.intervals import (
     holm,
     paired_difference,
     pooled_score,
+    protocol_gap,
     speaker_interval,
 )
 from emofactors.evaluation.metrics import unweighted_accuracy, weighted_accuracy
@@ -29,7 +31,8 @@ from emofactors.evaluation.scores import POOLED, read_confusion, speaker_confusi
 
 #: Columns of a tidy table. ``row`` is the label as printed and ``variant`` (of a difference, also
 #: ``minus``) the name by which config and results know it; ``column`` is the task and ``corpus`` what
-#: of which corpus it was tested on.
+#: of which corpus it was tested on. A gap between protocols (``ua_gap``, ``wa_gap``) has ``minus`` and
+#: ``column`` of its own: the task that is subtracted, and both tasks as :func:`gap_column` names them.
 COLUMNS = (
     "table",
     "row",
@@ -51,6 +54,9 @@ COLUMNS = (
 )
 
 METRICS: dict[str, Metric] = {"ua": unweighted_accuracy, "wa": weighted_accuracy}
+
+#: Stands for the published value in the column of a gap.
+PUBLISHED = "published"
 
 
 @dataclass(frozen=True)
@@ -111,32 +117,36 @@ def make_table(
     A published value stands beside a number of the same corpus, all of it,
     and the same protocol; beside no other.
 
+    Gaps between protocols are those of ``gaps``; where a published value
+    stands beside, its distance to our number under the last protocol joins
+    them, taken as it stands, without an interval of its own.
+
     Args:
         name: name of the table.
         table: its rows, differences and published values.
-        tasks: task -> its config; each gives a block of columns.
+        tasks: task -> its config; each gives a block of columns, or is a protocol.
         evaluations: of every row of the table on every task; others are left aside.
         intervals: number and seed of the resamples.
         corpora: corpus -> the notes of its manifest: ``title``, ``utterances``,
             ``published_utterances`` and ``whole`` (None if no size was published).
 
     Returns:
-        Tidy table with columns ``COLUMNS``; scores, intervals and differences in percent, not
+        Tidy table with columns ``COLUMNS``; scores, intervals, differences and gaps in percent, not
         rounded; NaN where there is no such number.
 
     Raises:
         ValueError: if a row of the table was not evaluated on a task.
     """
     rows: list[dict[str, Any]] = []
+    counted: dict[tuple[str, str], _Counted] = {}
     for task_name, task in tasks.items():
         of_task = {e.variant: e for e in evaluations if (e.task, e.system) == (task_name, table.system)}
         missing = [variant for variant in table.rows if variant not in of_task]
         if missing:
             raise ValueError(f"table {name}: no evaluation of {', '.join(missing)} on {task_name}")
         notes = corpora[task.corpus]
-        published = {}
-        if table.published is not None and table.published.task == task_name and notes["whole"] is not False:
-            published = table.published.values
+        repeated = published_of(table, task_name)
+        published = repeated.values if repeated is not None and notes["whole"] is not False else {}
         counts = {v: speaker_confusions(of_task[v].confusion, task.classes) for v in table.rows}
         of_rows = [
             row
@@ -153,7 +163,32 @@ def make_table(
             "corpus": _corpus_words(notes),
         }
         rows += [about | row for row in of_rows + _difference_rows(table, counts, n_runs, intervals)]
+        for variant in table.rows:
+            speakers = tuple(sorted(of_task[variant].confusion["speaker"].unique()))
+            counted[task_name, variant] = _Counted(counts[variant], speakers, n_runs[variant])
+    if table.kind == "protocols":
+        rows += _gap_rows(name, table, tasks, counted, rows, intervals)
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def published_of(table: TableConfig, task: str) -> PublishedScores | None:
+    """The published values of a task's corpus and protocol: the table's first of them, or None."""
+    return next((published for published in table.published if published.task == task), None)
+
+
+def gaps(tasks: Sequence[str]) -> list[tuple[str, str]]:
+    """The protocols whose gap is shown: each and the next, then the first and the last.
+
+    Example:
+        >>> gaps(["A", "B", "C"])
+        [('A', 'B'), ('B', 'C'), ('A', 'C')]
+    """
+    return list(dict.fromkeys([*pairwise(tasks), *([(tasks[0], tasks[-1])] if len(tasks) > 1 else [])]))
+
+
+def gap_column(task: str, minus: str) -> str:
+    """The column of a gap in the tidy table; ``task`` may be ``PUBLISHED``."""
+    return f"{task} minus {minus}"
 
 
 def row_label(table: TableConfig, variant: str, minus: str = "") -> str:
@@ -178,7 +213,7 @@ def _score_rows(
     has_fold_means = folds["fold"].nunique() > 1 and folds["ua"].notna().all()
     rows = []
     for metric, formula in METRICS.items():
-        score = _score(counts, formula, intervals)
+        score = score_interval(counts, formula, intervals)
         about = {
             "row": row_label(table, variant),
             "variant": variant,
@@ -214,8 +249,80 @@ def _difference_rows(
     return rows
 
 
-def _score(counts: np.ndarray, metric: Metric, intervals: IntervalSettings) -> Interval:
-    """A score with its interval, or with none where speakers cannot be resampled."""
+@dataclass(frozen=True)
+class _Counted:
+    """Confusion counts (K, S, C, C) of a variant on a task, the names of the speakers, and the trainings."""
+
+    counts: np.ndarray
+    speakers: tuple[str, ...]
+    n_runs: int
+
+
+def _gap_rows(
+    name: str,
+    table: TableConfig,
+    tasks: Mapping[str, TaskConfig],
+    counted: Mapping[tuple[str, str], _Counted],
+    scores: Sequence[Mapping[str, Any]],
+    intervals: IntervalSettings,
+) -> list[dict[str, Any]]:
+    """The gaps between protocols, UA and WA of each variant, and published values against the last protocol."""
+    rows = []
+    corpus = scores[0]["corpus"]
+    for first, second in gaps(list(tasks)):
+        for variant in table.rows:
+            one, other = counted[first, variant], counted[second, variant]
+            about = {
+                "table": name,
+                "row": row_label(table, variant),
+                "column": gap_column(first, second),
+                "n_runs": one.n_runs + other.n_runs,
+                "n_utterances": int(one.counts[0].sum() + other.counts[0].sum()),
+                "n_speakers": len(set(one.speakers) | set(other.speakers)),
+                "protocol": f"{tasks[first].protocol_words} minus {tasks[second].protocol_words}",
+                "variant": variant,
+                "minus": second,
+                "corpus": corpus,
+            }
+            rows += [
+                about | {"metric": f"{metric}_gap"} | _percent(_gap(one, other, formula, intervals))
+                for metric, formula in METRICS.items()
+            ]
+    *_, last = tasks
+    ours = {(row["variant"], row["metric"]): row for row in scores if row["column"] == last}
+    for row in scores:
+        if row["metric"] in METRICS and row["column"] != last and not np.isnan(row["published"]):
+            score = ours[row["variant"], row["metric"]]
+            rows.append(
+                score
+                | {
+                    "column": gap_column(PUBLISHED, last),
+                    "metric": f"{row['metric']}_gap",
+                    "value": row["published"] - score["value"],
+                    "ci_low": row["published"] - score["ci_high"],
+                    "ci_high": row["published"] - score["ci_low"],
+                    "protocol": f"{row['protocol']} minus {score['protocol']}",
+                    "published": row["published"],
+                    "minus": last,
+                }
+            )
+    return rows
+
+
+def _gap(one: _Counted, other: _Counted, metric: Metric, intervals: IntervalSettings) -> Interval:
+    """A gap with its interval, or with none where the speakers are not the same or cannot be resampled."""
+    if one.speakers == other.speakers:
+        try:
+            return protocol_gap(
+                one.counts, other.counts, metric, resamples=intervals.resamples, seed=intervals.seed
+            )
+        except NoIntervalError:
+            pass
+    return Interval(value=pooled_score(one.counts, metric) - pooled_score(other.counts, metric), low=nan, high=nan)
+
+
+def score_interval(counts: np.ndarray, metric: Metric, intervals: IntervalSettings) -> Interval:
+    """A score of counts (K, S, C, C) with its interval, or with none (NaN) where speakers cannot be resampled."""
     try:
         return speaker_interval(counts, metric, resamples=intervals.resamples, seed=intervals.seed)
     except NoIntervalError:

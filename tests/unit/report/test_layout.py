@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emofactors.config import TableConfig, TaskConfig
+from emofactors.config import PublishedScores, TableConfig, TaskConfig
 from emofactors.report.layout import write_table
 
 CLASSES = ["anger", "happiness", "sadness", "neutral"]
@@ -18,12 +18,14 @@ TABLE = TableConfig(
     system="net",
     rows={"plain": "1 plain", "center": NASTY},
     differences=[{"variant": "center", "minus": "plain"}],
-    published={
-        "label": "Elsewhere, by session (A 2019)",
-        "task": "random",
-        "where": "table 1",
-        "values": {"plain": {"ua": 63.8, "wa": 61.83}, "center": {"ua": 66.86}},
-    },
+    published=[
+        {
+            "label": "Elsewhere, by session (A 2019)",
+            "task": "random",
+            "where": "table 1",
+            "values": {"plain": {"ua": 63.8, "wa": 61.83}, "center": {"ua": 66.86}},
+        }
+    ],
 )
 LABEL = "Elsewhere, by session (A 2019): UA / WA"
 
@@ -45,7 +47,7 @@ def tidy_of(task_name, task, *, published=False, fold_means=False, n_speakers=10
         for metric, value in (("ua", 66.864917), ("wa", 65.0)):
             row = about | {"row": label, "variant": variant}
             if published:
-                row["published"] = TABLE.published.values[variant].get(metric, np.nan)
+                row["published"] = TABLE.published[0].values[variant].get(metric, np.nan)
             interval = {"ci_low": 61.151, "ci_high": 71.849}
             rows.append(row | {"metric": metric, "value": value} | interval)
             if fold_means:
@@ -61,9 +63,9 @@ def tidy_of(task_name, task, *, published=False, fold_means=False, n_speakers=10
 
 @pytest.fixture
 def write(tmp_path):
-    def write_and_read(tidy, tasks, table=TABLE, overrides=None):
+    def write_and_read(tidy, tasks, table=TABLE, overrides=None, variant_overrides=None):
         paths = {form: tmp_path / f"losses.{form}" for form in ("csv", "md", "tex", "html")}
-        write_table(tidy, table, tasks, overrides=overrides or {}, **paths)
+        write_table(tidy, table, tasks, overrides=overrides or {}, variant_overrides=variant_overrides, **paths)
         return {form: path.read_text(encoding="utf-8") for form, path in paths.items()}
 
     return write_and_read
@@ -210,6 +212,9 @@ def test_a_study_that_changes_published_settings_says_so_on_the_table(write):
     for form in ("md", "html"):
         text = " ".join(forms[form].split())
         assert "not the published system: the study sets conv_channels [8, 12], max_steps 150" in text
+    forms = write(tidy_of("speakers", SPEAKERS), {"speakers": SPEAKERS}, variant_overrides={"plain": {"depth": 1}})
+    assert "not the published system: the study sets depth 1 (plain)" in " ".join(forms["md"].split())
+    assert "not the published" not in write(tidy_of("speakers", SPEAKERS), {"speakers": SPEAKERS})["md"]
 
 
 def test_same_numbers_same_bytes(write):
@@ -235,3 +240,120 @@ def test_without_intervals_the_numbers_stand_alone(write):
     assert scores[1][1] == "66.9"
     assert differences[1][1:4] == ["+0.0", "", ""]
     assert "no intervals: too few speakers" in forms["md"]
+
+
+# --- several published values, and protocols side by side -----------------------------------------------------
+
+WA_ONLY = {"label": "Farther (B 2024)", "task": "far", "where": "table 2", "values": {"plain": {"wa": 98.95}}}
+LEAKY = TaskConfig(
+    corpus="c",
+    classes=CLASSES,
+    protocol="stratified_folds",
+    folds=5,
+    strata=["emotion"],
+    augmentation="noisy",
+    augmented="before_split",
+    shows_leak=True,
+)
+PROTOCOLS = {"leaky": LEAKY, "random": RANDOM, "speakers": SPEAKERS}
+SIDE_BY_SIDE = TABLE.model_copy(
+    update={
+        "kind": "protocols",
+        "differences": (),
+        "rows": {"plain": "teacher", "center": "student, transferred"},
+        "published": tuple(
+            PublishedScores(**(WA_ONLY | {"label": f"{corpus} (B 2024)", "task": task}))
+            for corpus, task in (("Berlin", "leaky"), ("Surrey", "far"))
+        ),
+    }
+)
+
+
+def protocols_tidy_of(**about):
+    """Scores under three protocols, and their gaps."""
+    tidy = []
+    for name, task in PROTOCOLS.items():
+        of_task = tidy_of(name, task, fold_means=True).query("minus == ''")
+        known = (of_task["variant"] == "plain") & (of_task["metric"] == "wa") & (name == "leaky")
+        tidy.append(of_task.assign(published=np.where(known, 98.95, np.nan)))
+    columns = ["leaky minus random", "random minus speakers", "leaky minus speakers"]
+    gap = tidy[0].iloc[0].to_dict() | {"value": 20.04, "ci_low": 15.0, "ci_high": 25.0}
+    rows = [
+        gap | {"column": column, "variant": variant, "metric": metric, "minus": column.split()[-1]} | about
+        for column in columns
+        for variant in SIDE_BY_SIDE.rows
+        for metric in ("ua_gap", "wa_gap")
+    ]
+    headline = {"column": "published minus speakers", "variant": "plain", "metric": "wa_gap", "minus": "speakers"}
+    rows.append(gap | headline | {"value": 33.95, "published": 98.95})
+    return pd.concat([*tidy, pd.DataFrame(rows)], ignore_index=True)
+
+
+def test_published_values_have_the_metrics_they_have_and_columns_of_their_own(write):
+    table = TABLE.model_copy(update={"published": (*TABLE.published, PublishedScores(**WA_ONLY))})
+    forms = write(tidy_of("random", RANDOM, published=True), {"random": RANDOM}, table)
+    scores = pd.DataFrame(Tables(forms["html"]).tables[0][1:], columns=Tables(forms["html"]).tables[0][0])
+    own = [f"{m} {c}" for m in ("UA", "WA") for c in ("[95 %]", "published")]
+    assert list(scores.columns) == ["setting", *own, "Farther (B 2024): WA"]
+    assert scores["Farther (B 2024): WA"].to_list() == ["98.95", "-", ""]
+    assert "published values of another corpus or protocol stand under their own label" in forms["md"]
+    assert "Published: Elsewhere, by session (A 2019). Source: table 1." in forms["md"]
+    assert "Published: Farther (B 2024). Source: table 2." in forms["md"]
+
+
+def test_published_wa_alone_has_no_empty_column_of_ua(write):
+    table = TABLE.model_copy(update={"published": (PublishedScores(**(WA_ONLY | {"task": "random"})),)})
+    tidy = tidy_of("random", RANDOM)
+    tidy.loc[(tidy["variant"] == "plain") & (tidy["metric"] == "wa"), "published"] = 98.95
+    forms = write(tidy, {"random": RANDOM}, table)
+    assert Tables(forms["html"]).tables[0][0] == ["setting", "UA [95 %]", "WA [95 %]", "WA published"]
+
+
+def test_protocols_stand_side_by_side_under_letters_and_a_leak_says_so(write):
+    forms = write(protocols_tidy_of(), PROTOCOLS, SIDE_BY_SIDE)
+    for scores, gaps in (Tables(forms["html"]).tables, [t[:1] + t[2:] for t in markdown_tables(forms["md"])]):
+        assert scores[0] == [
+            "setting",
+            *("A (leaks) UA [95 %]", "A (leaks) WA [95 %]", "A published WA"),
+            *("B UA [95 %]", "B WA [95 %]", "C UA [95 %]", "C WA [95 %]"),
+            "Surrey (B 2024): WA",
+        ]
+        assert [row[0] for row in scores[1:]] == ["teacher", "student, transferred", "chance"]
+        assert scores[1][1:4] == ["66.9 [61.2, 71.8]", "65.0 [61.2, 71.8]", "98.95"]
+        assert scores[2][3] == ""
+        assert scores[1][-1] == "98.95"
+        assert scores[3] == ["chance", "25.0", "", "", "25.0", "", "25.0", "", ""]
+        assert gaps[0] == ["gap in points", "UA [95 %]", "WA [95 %]"]
+        assert gaps[1] == ["A minus B: teacher", "+20.0 [+15.0, +25.0]", "+20.0 [+15.0, +25.0]"]
+        assert gaps[6][0] == "A minus C: student, transferred"
+        assert gaps[7:] == [["published minus C: teacher", "", "+34.0 [+15.0, +25.0]"]]
+    text = " ".join(forms["md"].split())
+    assert "### leaky, random, speakers: Corpus, subset" in text
+    assert "A is leaky: LEAKS, copies of test utterances are in training" in text
+    assert "2,763 test utterances, copies included, of 10 speakers; a row is 5 folds x 2 seeds" in text
+    assert text.count("copies included") == 1
+    assert "C is speakers: speaker-independent" in text
+    assert "They have no p" in text
+    assert "no p can be below" not in text
+    assert "Published: Berlin (B 2024); Surrey (B 2024). Source: table 2." in text
+
+
+def test_a_gap_without_interval_says_why(write):
+    without = {"ci_low": np.nan, "ci_high": np.nan, "n_speakers": 12}
+    forms = write(protocols_tidy_of(**without), PROTOCOLS, SIDE_BY_SIDE)
+    assert "A minus B has no interval: the two do not test the same speakers" in " ".join(forms["md"].split())
+    assert markdown_tables(forms["md"])[1][2][1:] == ["+20.0", "+20.0"]
+    assert "do not test the same speakers" not in write(protocols_tidy_of(), PROTOCOLS, SIDE_BY_SIDE)["md"]
+
+
+def test_a_wide_table_breaks_its_intervals_in_latex(write):
+    tex = write(protocols_tidy_of(), PROTOCOLS, SIDE_BY_SIDE)["tex"]
+    assert r"\shortstack[r]{66.9 \\ {[}61.2, 71.8{]}}" in tex
+    assert tex.count(r"{\scriptsize") == 1
+    assert r"+20.0 {[}+15.0, +25.0{]}" in tex  # the gaps are not wide
+    (scores, _) = re.findall(r"\\begin\{tabular\}\{(lr*)\}\n(.*?)\\end\{tabular\}", tex, flags=re.DOTALL)
+    unbroken = re.sub(r"\\shortstack\[[lr]\]\{((?:[^{}]|\{[^{}]*\})*)\}", "cell", scores[1])
+    rows = [line for line in unbroken.splitlines() if line.endswith(r"\\")]
+    assert len(rows) == 4
+    assert all(len(re.findall(r"(?<!\\)&", row)) == len(scores[0]) - 1 for row in rows)
+    assert "scriptsize" not in write(tidy_of("random", RANDOM, fold_means=True), {"random": RANDOM})["tex"]

@@ -6,10 +6,10 @@ import pytest
 import yaml
 
 from emofactors.config import IntervalSettings, TableConfig, TaskConfig
-from emofactors.evaluation.intervals import holm, paired_difference, speaker_interval
+from emofactors.evaluation.intervals import holm, paired_difference, protocol_gap, speaker_interval
 from emofactors.evaluation.metrics import unweighted_accuracy, weighted_accuracy
 from emofactors.evaluation.scores import score_runs, speaker_confusions
-from emofactors.report.tables import COLUMNS, Evaluation, make_table, read_evaluations, row_label
+from emofactors.report.tables import COLUMNS, Evaluation, gaps, make_table, read_evaluations, row_label
 
 CONFIG = Path(__file__).parents[3] / "config"
 INTERVALS = IntervalSettings(resamples=200, seed=0)
@@ -22,22 +22,31 @@ TABLE = TableConfig(
     system="net",
     rows={"plain": "1 plain", "center": "2 center"},
     differences=[{"variant": "center", "minus": "plain"}],
-    published={
-        "label": "Elsewhere, by session (A 2019)",
-        "task": "elsewhere4_sessions",
-        "where": "table 1",
-        "values": {"plain": {"ua": 63.8, "wa": 61.83}, "center": {"ua": 66.86}},
-    },
+    published=[
+        {
+            "label": "Elsewhere, by session (A 2019)",
+            "task": "elsewhere4_sessions",
+            "where": "table 1",
+            "values": {"plain": {"ua": 63.8, "wa": 61.83}, "center": {"ua": 66.86}},
+        }
+    ],
 )
 
 
-def evaluate(variant, skill, *, task="berlin3_speakers", lacks_disgust=(), speakers=("08", "09", "10", "11")):
-    """Two seeds, a fold a speaker; some speakers never speak disgust."""
+def published_for(task):
+    """The table, its published values being those of a task."""
+    return TABLE.model_copy(update={"published": (TABLE.published[0].model_copy(update={"task": task}),)})
+
+
+def evaluate(
+    variant, skill, *, task="berlin3_speakers", lacks_disgust=(), speakers=("08", "09", "10", "11"), copies=1
+):
+    """Two seeds, a fold a speaker; some speakers never speak disgust; each utterance as so many copies."""
     rng = np.random.default_rng(round(100 * skill))
     runs = {}
     for seed in (0, 1):
         for fold, speaker in enumerate(speakers):
-            truth = np.array(CLASSES * 4 if speaker not in lacks_disgust else CLASSES[:2] * 5)
+            truth = np.array(copies * (CLASSES * 4 if speaker not in lacks_disgust else CLASSES[:2] * 5))
             right = rng.random(len(truth)) < skill
             runs[fold, seed] = pd.DataFrame(
                 {
@@ -115,7 +124,7 @@ def test_speaker_without_disgust_leaves_the_pooled_score_and_no_mean_over_folds(
 
 
 def test_published_value_stands_beside_the_same_corpus_and_protocol_only(evaluations):
-    same = TABLE.model_copy(update={"published": TABLE.published.model_copy(update={"task": "berlin3_speakers"})})
+    same = published_for("berlin3_speakers")
     elsewhere = [evaluate(v, skill, task="berlin3_twins") for v, skill in (("plain", 0.5), ("center", 0.7))]
     tasks = {"berlin3_speakers": TASK, "berlin3_twins": TASK}
     tidy = tidy_of(evaluations + elsewhere, same, tasks)
@@ -127,6 +136,93 @@ def test_published_value_stands_beside_the_same_corpus_and_protocol_only(evaluat
     assert here.loc[here["minus"] != "", "published"].isna().all()
     subset = {"berlin": CORPORA["berlin"] | {"whole": False, "published_utterances": 4481}}
     assert tidy_of(evaluations, same, corpora=subset)["published"].isna().all()
+    both = same.model_copy(update={"published": (*TABLE.published, *same.published)})
+    pd.testing.assert_frame_equal(tidy_of(evaluations, both), tidy_of(evaluations, same))
+
+
+# Protocols of one corpus: A divides copies at random, B utterances at random, C tests unseen speakers.
+PROTOCOLS = {
+    "berlin3_leaky": TaskConfig(
+        corpus="berlin",
+        classes=CLASSES,
+        protocol="stratified_folds",
+        folds=4,
+        strata=["emotion"],
+        augmentation="noisy",
+        augmented="before_split",
+        shows_leak=True,
+    ),
+    "berlin3_random": TaskConfig(
+        corpus="berlin", classes=CLASSES, protocol="stratified_folds", folds=4, strata=["emotion"]
+    ),
+    "berlin3_speakers": TASK,
+}
+SIDE_BY_SIDE = published_for("berlin3_leaky").model_copy(update={"kind": "protocols", "differences": ()})
+
+
+def protocol_evaluations(**changes):
+    """Evaluations of both rows under the three protocols; copies are four an utterance under the first."""
+    given = {"berlin3_leaky": {"copies": 4}, "berlin3_random": {}, "berlin3_speakers": {}} | changes
+    return [
+        evaluate(variant, skill + 0.2 * (2 - place), task=task, **how)
+        for place, (task, how) in enumerate(given.items())
+        for variant, skill in (("plain", 0.4), ("center", 0.5))
+    ]
+
+
+def test_gaps_between_protocols_are_paired_over_their_speakers():
+    evaluations = protocol_evaluations()
+    tidy = tidy_of(evaluations, SIDE_BY_SIDE, PROTOCOLS)
+    counts = {(e.task, e.variant): speaker_confusions(e.confusion, CLASSES) for e in evaluations}
+    of_gaps = tidy[tidy["metric"].str.endswith("_gap") & tidy["published"].isna()]
+    assert len(of_gaps) == 3 * 2 * 2
+    for first, second in gaps(list(PROTOCOLS)):
+        for metric, formula in (("ua", unweighted_accuracy), ("wa", weighted_accuracy)):
+            row = one(of_gaps, column=f"{first} minus {second}", variant="plain", metric=f"{metric}_gap")
+            pair = counts[first, "plain"], counts[second, "plain"]
+            expected = protocol_gap(*pair, formula, resamples=200, seed=0)
+            assert [row["value"], row["ci_low"], row["ci_high"]] == pytest.approx(
+                [100 * expected.value, 100 * expected.low, 100 * expected.high]
+            )
+            scores = [one(tidy, column=task, variant="plain", metric=metric)["value"] for task in (first, second)]
+            assert row["value"] == pytest.approx(scores[0] - scores[1])
+            assert np.isnan(row["p_value"])
+            assert row["minus"] == second
+            assert row["n_utterances"] == sum(c[0].sum() for c in pair)
+
+
+def test_gaps_are_of_neighbours_and_of_the_ends():
+    assert gaps(["a", "b", "c", "d"]) == [("a", "b"), ("b", "c"), ("c", "d"), ("a", "d")]
+    assert gaps(["a", "b"]) == [("a", "b")]
+    assert gaps(["a"]) == []
+
+
+def test_a_published_value_is_held_against_the_last_protocol():
+    tidy = tidy_of(protocol_evaluations(), SIDE_BY_SIDE, PROTOCOLS)
+    ours = one(tidy, column="berlin3_speakers", variant="plain", metric="wa")
+    row = one(tidy, column="published minus berlin3_speakers", variant="plain", metric="wa_gap")
+    assert row["value"] == pytest.approx(61.83 - ours["value"])
+    assert [row["ci_low"], row["ci_high"]] == pytest.approx([61.83 - ours["ci_high"], 61.83 - ours["ci_low"]])
+    assert np.isnan(one(tidy, column="berlin3_speakers", variant="plain", metric="wa")["published"])
+    of_published = tidy[tidy["column"] == "published minus berlin3_speakers"]
+    assert list(zip(of_published["variant"], of_published["metric"], strict=True)) == [
+        ("plain", "ua_gap"),
+        ("plain", "wa_gap"),
+        ("center", "ua_gap"),
+    ]
+    elsewhere = tidy_of(
+        protocol_evaluations(), SIDE_BY_SIDE.model_copy(update={"published": TABLE.published}), PROTOCOLS
+    )
+    assert not elsewhere["column"].str.startswith("published").any()
+
+
+def test_protocols_with_other_speakers_have_a_gap_without_interval():
+    tidy = tidy_of(protocol_evaluations(berlin3_random={"speakers": ("08", "09", "10")}), SIDE_BY_SIDE, PROTOCOLS)
+    of_gaps = tidy[tidy["metric"].str.endswith("_gap") & tidy["published"].isna()]
+    is_of_random = of_gaps["column"].str.contains("berlin3_random")
+    assert of_gaps["value"].notna().all()
+    assert of_gaps.loc[is_of_random, ["ci_low", "ci_high"]].isna().all(axis=None)
+    assert of_gaps.loc[~is_of_random, ["ci_low", "ci_high"]].notna().all(axis=None)
 
 
 def test_a_subset_says_so_in_every_row(evaluations):
@@ -207,8 +303,27 @@ def test_config_repeats_the_published_numbers(name):
     content = yaml.safe_load((CONFIG / "tables" / f"{name}.yaml").read_text(encoding="utf-8"))
     table = TableConfig(**content)
     assert list(table.rows) == list(PUBLISHED[name])
-    assert table.published.task == "iemocap4_random5"
-    assert {v: (s["ua"], s["wa"]) for v, s in table.published.values.items()} == PUBLISHED[name]
+    (published,) = table.published
+    assert published.task == "iemocap4_random5"
+    assert {v: (s["ua"], s["wa"]) for v, s in published.values.items()} == PUBLISHED[name]
+
+
+# WA of Kim & Lee 2024 in percent, teacher and student, as the names of the published weights give it
+# (github.com/kjy7567/speech_emotion_recognition_from_log_Mel_spectrogram_using_vertically_long_patch, commit 705fe6f).
+PUBLISHED_TRANSFER = {
+    "emodb7_random5_leaky": (96.96, 98.83),
+    "savee7_random5_leaky": (98.17, 98.95),
+    "crema_d6_random5_leaky": (92.64, 94.07),
+}
+
+
+def test_config_repeats_the_published_wa_of_transfer():
+    table = TableConfig(**yaml.safe_load((CONFIG / "tables" / "vit_protocols.yaml").read_text(encoding="utf-8")))
+    assert {
+        published.task: (published.values["teacher"]["wa"], published.values["student"]["wa"])
+        for published in table.published
+    } == PUBLISHED_TRANSFER
+    assert {metric for p in table.published for values in p.values.values() for metric in values} == {"wa"}
 
 
 @pytest.mark.parametrize(
