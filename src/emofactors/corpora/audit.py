@@ -1,8 +1,9 @@
 """The audit of a task: what its roles share, whatever made its folds.
 
-The folds are held against the manifest: an utterance or its audio in two
-roles is a leak under any protocol, a speaker in two roles is one where the task
-claims unseen speakers. Shared texts leak nothing a protocol promised; they are
+The folds are held against the manifest: an utterance, its copies or its audio
+in two roles are a leak under any protocol, a speaker in two roles is one where
+the task claims unseen speakers. A task that is there to show what copies are
+worth may share them, and them alone. Shared texts leak nothing a protocol promised; they are
 counted, since a system may have learnt how a sentence sounds.
 """
 
@@ -17,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from emofactors.config import TaskConfig
+from emofactors.corpora.copies import original_of
 from emofactors.corpora.splits import ROLES
 from emofactors.errors import InputError
 
@@ -29,7 +31,7 @@ class RoleFigures:
     """One role of one fold.
 
     Attributes:
-        n_utterances: its utterances.
+        n_utterances: its utterances, copies included.
         speakers: names of its speakers.
         class_counts: utterances of each class of the task, also where there is none.
     """
@@ -45,7 +47,9 @@ class Shared:
 
     Attributes:
         n_utterances: utterances in both.
-        n_audio_pairs: pairs of utterances, one of each role, with the same or overlapping audio.
+        n_copies: utterances of the second role that are in the first as well, themselves or as a copy of
+            the same original.
+        n_audio_pairs: pairs of originals, one of each role, with the same or overlapping audio.
         speakers: names of the speakers in both.
         n_texts: texts in both.
         text_fraction: utterances of the second role whose text is heard in the first, of those with a
@@ -53,6 +57,7 @@ class Shared:
     """
 
     n_utterances: int
+    n_copies: int
     n_audio_pairs: int
     speakers: tuple[str, ...]
     n_texts: int
@@ -83,11 +88,14 @@ class Audit:
         warnings: what a reader of its scores should know, one line each.
         protocol: the protocol in words.
         speaker_independent: whether the task claims unseen test speakers.
-        n_utterances: utterances of the task's classes.
-        n_test_utterances: those that are test in some fold.
+        n_utterances: utterances of the task's classes, copies included.
+        n_originals: those that are no copies, or that copies were made of.
+        n_test_utterances: utterances that are test in some fold, copies included.
         n_speakers: speakers of these utterances.
         n_folds: number of folds.
-        class_counts: utterances of each class.
+        class_counts: utterances of each class, copies included.
+        heard_copy_fraction: test utterances that training hears as well, themselves or as a copy of the
+            same original, over all folds, in [0, 1]; None if nothing is test.
         heard_speaker_fraction: test utterances whose speaker is heard in training, over all folds, in
             [0, 1]; None if nothing is test.
         heard_text_fraction: test utterances whose text is heard in training, of those with a known
@@ -101,10 +109,12 @@ class Audit:
     protocol: str
     speaker_independent: bool
     n_utterances: int
+    n_originals: int
     n_test_utterances: int
     n_speakers: int
     n_folds: int
     class_counts: dict[str, int]
+    heard_copy_fraction: float | None
     heard_speaker_fraction: float | None
     heard_text_fraction: float | None
     corpus: dict[str, Any]
@@ -146,34 +156,38 @@ def audit_task(
         The audit.
 
     Raises:
-        InputError: if the manifest has no row of an utterance of the folds.
+        InputError: if the manifest has no row of an original of the folds, or ``original`` is not what
+            the name of an utterance says.
     """
-    unknown = set(folds["utterance"]) - set(utterances["utterance"])
-    if unknown:
-        raise InputError(
-            f"folds: {len(unknown)} utterance(s) are not in the manifest, {min(unknown)!r} is one; "
-            "expected folds made from this manifest"
-        )
-    heard = utterances[utterances["utterance"].isin(folds["utterance"])].reset_index(drop=True)
-    # Speakers are the manifest's, so that the audit does not rest on what it is to check.
-    rows = folds[["utterance", "emotion", "fold", "role"]].merge(
-        heard[["utterance", "speaker", "text"]], on="utterance"
+    _check_names(folds, utterances)
+    heard = utterances[utterances["utterance"].isin(folds["original"])].reset_index(drop=True)
+    # Speakers and emotions are the manifest's, so that the audit does not rest on what it is to check.
+    class_of = {noun: noun for noun in task.classes} | task.merge
+    emotion = heard["emotion"].map(class_of).fillna("no class of the task")
+    known = heard[["utterance", "speaker", "text"]].assign(emotion=emotion)
+    rows = folds[["utterance", "original", "fold", "role"]].merge(
+        known.rename(columns={"utterance": "original"}), on="original"
     )
     by_fold = [(int(number), fold) for number, fold in rows.groupby("fold")]
     same_audio = _same_audio(heard)
     pairs = [_roles_of_pairs(same_audio, fold) for _, fold in by_fold]
 
+    heard_copy = _heard_in_training(by_fold, "original")
     heard_speaker = _heard_in_training(by_fold, "speaker")
     heard_text = _heard_in_training(by_fold, "text")
-    classes = folds.drop_duplicates("utterance")["emotion"].value_counts()
+    classes = rows.drop_duplicates("utterance")["emotion"].value_counts()
     return Audit(
         failures=(
             *_listed(_utterances_in_two_roles(by_fold), "utterances in two roles"),
+            *_listed([] if task.shows_leak else _copies_in_two_roles(by_fold), "copies in two roles"),
+            *_listed(_copies_out_of_place(by_fold, task), "copies out of place"),
             *_listed(_audio_in_two_roles(by_fold, pairs), "audio in two roles"),
             *_listed(_speakers_in_two_roles(by_fold) if task.speaker_independent else [], "speakers in two roles"),
             *_listed(_missing_classes(by_fold, task, ("train",)), "missing classes"),
+            *_listed(_other_labels(folds, rows), "other labels than the manifest's"),
         ),
         warnings=(
+            *_warnings_of_leak(task, heard_copy),
             *_warnings_of_corpus(corpus_notes),
             *_warnings_of_claim(task, heard_speaker),
             *_listed(_audio_twice_in_a_role(pairs), "audio twice in a role"),
@@ -181,11 +195,13 @@ def audit_task(
         ),
         protocol=task.protocol_words,
         speaker_independent=task.speaker_independent,
-        n_utterances=len(heard),
+        n_utterances=int(rows["utterance"].nunique()),
+        n_originals=len(heard),
         n_test_utterances=int(rows.loc[rows["role"] == "test", "utterance"].nunique()),
         n_speakers=int(heard["speaker"].nunique()),
         n_folds=len(by_fold),
         class_counts={noun: int(classes.get(noun, 0)) for noun in task.classes},
+        heard_copy_fraction=_fraction(heard_copy.sum(), len(heard_copy)),
         heard_speaker_fraction=_fraction(heard_speaker.sum(), len(heard_speaker)),
         heard_text_fraction=_fraction(heard_text.sum(), len(heard_text)),
         corpus=dict(corpus_notes),
@@ -194,6 +210,23 @@ def audit_task(
             for (number, fold), fold_pairs in zip(by_fold, pairs, strict=True)
         ),
     )
+
+
+def _check_names(folds: pd.DataFrame, utterances: pd.DataFrame) -> None:
+    """Whether every original is the manifest's, and every other name that of a copy of it."""
+    unknown = set(folds["original"]) - set(utterances["utterance"])
+    if unknown:
+        raise InputError(
+            f"folds: {len(unknown)} utterance(s) are not in the manifest, {min(unknown)!r} is one; "
+            "expected folds made from this manifest"
+        )
+    misnamed = folds[folds["utterance"].map(original_of) != folds["original"]]
+    if len(misnamed):
+        row = misnamed.iloc[0]
+        raise InputError(
+            f"folds: original of {row['utterance']!r} is {row['original']!r}, "
+            f"expected {original_of(row['utterance'])!r}"
+        )
 
 
 # --- figures -------------------------------------------------------------------------------------------------
@@ -227,7 +260,8 @@ def _shared(first: pd.DataFrame, second: pd.DataFrame, pairs: pd.DataFrame) -> S
     known = second.loc[second["text"] != "", "text"]
     return Shared(
         n_utterances=len(set(first["utterance"]) & set(second["utterance"])),
-        n_audio_pairs=len(pairs),
+        n_copies=int(second["original"].isin(first["original"]).sum()),
+        n_audio_pairs=len(pairs.drop_duplicates(["first", "second"])),
         speakers=tuple(sorted(set(first["speaker"]) & set(second["speaker"]))),
         n_texts=len(set(first["text"]) & set(known)),
         text_fraction=_fraction(known.isin(first["text"]).sum(), len(known)),
@@ -289,12 +323,16 @@ def _overlapping(spans: pd.DataFrame) -> pd.DataFrame:
 
 
 def _roles_of_pairs(same_audio: pd.DataFrame, fold: pd.DataFrame) -> pd.DataFrame:
-    """The pairs of same audio that are both in a fold, with the role of each."""
-    role_of = fold.drop_duplicates("utterance").set_index("utterance")["role"]
-    roles = same_audio.assign(
-        role_of_first=same_audio["first"].map(role_of), role_of_second=same_audio["second"].map(role_of)
-    )
-    return roles.dropna(subset=["role_of_first", "role_of_second"])
+    """The pairs of same audio that are both in a fold, once for each role of the one and of the other.
+
+    An original has the roles of its copies; ``heard_first`` and ``heard_second`` are its own name, or
+    that of a copy where only copies have the role.
+    """
+    roles = fold.groupby(["original", "role"], as_index=False)["utterance"].min()
+    for which in ("first", "second"):
+        names = {"original": which, "role": f"role_of_{which}", "utterance": f"heard_{which}"}
+        same_audio = same_audio.merge(roles.rename(columns=names), on=which)
+    return same_audio
 
 
 def _between(pairs: pd.DataFrame, role: str, other: str) -> pd.DataFrame:
@@ -320,10 +358,50 @@ def _utterances_in_two_roles(by_fold: list[tuple[int, pd.DataFrame]]) -> list[st
     return lines
 
 
+def _copies_in_two_roles(by_fold: list[tuple[int, pd.DataFrame]]) -> list[str]:
+    """Originals of which one is heard in two roles under two names, with a name of each role."""
+    lines = []
+    for number, fold in by_fold:
+        of_original = fold.groupby("original")
+        n_roles, n_names = (of_original[column].transform("nunique") for column in ("role", "utterance"))
+        for original, rows in fold[(n_roles > 1) & (n_names > 1)].groupby("original"):
+            name = rows.groupby("role")["utterance"].min()
+            heard = " and ".join(f"{role} ({name[role]})" for role in ROLES if role in name)
+            lines.append(f"fold {number}: copies of {original} are in {heard}; expected one role")
+    return lines
+
+
+def _copies_out_of_place(by_fold: list[tuple[int, pd.DataFrame]], task: TaskConfig) -> list[str]:
+    """Copies in a role, or a task, that is to have originals only."""
+    roles = {None: (), "training": ("train",), "before_split": ROLES}[task.augmented]
+    expected = f"copies in {' and '.join(roles)} only" if roles else "no copies, as the task makes none"
+    return [
+        f"fold {number}: copy {row.utterance} is in {row.role}; expected {expected}"
+        for number, fold in by_fold
+        for row in fold[(fold["utterance"] != fold["original"]) & ~fold["role"].isin(roles)].itertuples()
+    ]
+
+
+def _other_labels(folds: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
+    """Utterances whose speaker or class is not that of the manifest's original."""
+    stated = folds[["utterance", "speaker", "emotion"]].drop_duplicates()
+    both = stated.merge(rows.drop_duplicates("utterance"), on="utterance", suffixes=("", "_of_original"))
+    return [
+        f"{column} of {utterance} is {value}, {known} in the manifest; expected the same"
+        for column in ("speaker", "emotion")
+        for utterance, value, known in both.loc[
+            both[column] != both[f"{column}_of_original"], ["utterance", column, f"{column}_of_original"]
+        ]
+        .sort_values(["utterance", column])
+        .itertuples(index=False)
+    ]
+
+
 def _audio_in_two_roles(by_fold: list[tuple[int, pd.DataFrame]], pairs: list[pd.DataFrame]) -> list[str]:
     """Pairs of same audio whose utterances have different roles."""
     return [
-        f"fold {number}: {pair.first} ({pair.role_of_first}) and {pair.second} ({pair.role_of_second}) "
+        f"fold {number}: {pair.heard_first} ({pair.role_of_first}) and "
+        f"{pair.heard_second} ({pair.role_of_second}) "
         f"have {pair.why}; expected them in one role"
         for (number, _), fold_pairs in zip(by_fold, pairs, strict=True)
         for pair in fold_pairs[fold_pairs["role_of_first"] != fold_pairs["role_of_second"]].itertuples()
@@ -365,6 +443,7 @@ def _audio_twice_in_a_role(pairs: list[pd.DataFrame]) -> list[str]:
     n_folds = Counter()
     for fold_pairs in pairs:
         within = fold_pairs[fold_pairs["role_of_first"] == fold_pairs["role_of_second"]]
+        within = within.drop_duplicates(["first", "second"])  # copies may share several roles
         n_folds.update(zip(within["first"], within["second"], within["why"], strict=True))
     return [
         f"{first} and {second} have {why}, and the same role in {n} of {len(pairs)} fold(s)"
@@ -383,6 +462,14 @@ def _warnings_of_corpus(corpus: Mapping[str, Any]) -> list[str]:
     if corpus["dropped"]:
         lines.append(f"{len(corpus['dropped'])} utterance(s) were dropped for their audio: see corpus, dropped")
     return lines
+
+
+def _warnings_of_leak(task: TaskConfig, heard_copy: pd.Series) -> list[str]:
+    """How many test utterances a task that is there to leak gives away."""
+    if not task.shows_leak:
+        return []
+    heard = f"{heard_copy.sum()} of {len(heard_copy)}"
+    return [f"LEAKS, as the task is there to show: training hears copies of {heard} test utterances"]
 
 
 def _warnings_of_claim(task: TaskConfig, heard_speaker: pd.Series) -> list[str]:

@@ -12,3 +12,13 @@ def copy_name(original: str, kind: str) -> str:
         '03a01Fa~noise'
     """
     return f"{original}{COPY_MARK}{kind}"
+
+
+def original_of(utterance: str) -> str:
+    """Name of what a copy was made of; of any other utterance its own.
+
+    Example:
+        >>> original_of("03a01Fa~noise"), original_of("03a01Fa")
+        ('03a01Fa', '03a01Fa')
+    """
+    return utterance.partition(COPY_MARK)[0]

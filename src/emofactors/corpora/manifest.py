@@ -17,6 +17,7 @@ import pandas as pd
 
 from emofactors.config import EMOTIONS, CorpusConfig, ExpectedSize
 from emofactors.corpora.audio import fault_of, read_waveform
+from emofactors.corpora.copies import COPY_MARK
 from emofactors.errors import InputError
 
 #: What a reader gives for each utterance. ``path`` is relative to the corpus' folder; ``start_s`` and
@@ -122,9 +123,9 @@ def make_manifest(rows: pd.DataFrame, root: Path, corpus: CorpusConfig) -> Manif
         The manifest.
 
     Raises:
-        InputError: for a duplicate utterance, a missing speaker, an unknown emotion, times that do
-            not fit, a corpus that is not whole (``size: published``) and, with ``on_bad_audio:
-            stop``, for bad audio; each fault on a line of its own.
+        InputError: for a duplicate utterance, a name with the mark of copies, a missing speaker, an
+            unknown emotion, times that do not fit, a corpus that is not whole (``size: published``)
+            and, with ``on_bad_audio: stop``, for bad audio; each fault on a line of its own.
     """
     _check_rows(rows)
     known_bad = rows["path"].isin(corpus.known_bad)
@@ -176,6 +177,8 @@ def _check_rows(rows: pd.DataFrame) -> None:
         faults.append(f"utterance {utterance!r}: stands for {', '.join(paths)}; expected one")
     for row in rows[rows["speaker"].str.strip() == ""].itertuples():
         faults.append(f"utterance {row.utterance!r}: speaker is empty, expected a name")
+    for utterance in rows.loc[rows["utterance"].str.contains(COPY_MARK, regex=False), "utterance"]:
+        faults.append(f"utterance {utterance!r}: has {COPY_MARK!r} in its name, expected none: it marks copies")
     known = set(EMOTIONS) | set(OTHER_LABELS)
     for row in rows.itertuples():
         if not set(row.emotion.split("+")) <= known:

@@ -2,7 +2,8 @@
 
 Every protocol comes down to one thing: each utterance belongs to a unit (a
 speaker, a session, a random subset), and a fold names the units that are dev
-and those that are test; all others train.
+and those that are test; all others train. Copies of utterances join the training
+rows of the finished folds, or are divided like utterances of their own.
 """
 
 from collections.abc import Collection
@@ -13,17 +14,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from emofactors.config import TaskConfig
+from emofactors.config import AugmentationSettings, TaskConfig
+from emofactors.corpora.copies import copy_name
 from emofactors.errors import InputError
 from emofactors.files import write_text_atomically
 
-FOLD_COLUMNS = ("utterance", "speaker", "emotion", "fold", "role")
+#: ``original`` is what a copy was made of; of any other utterance it is its own name.
+FOLD_COLUMNS = ("utterance", "original", "speaker", "emotion", "fold", "role")
 
 ROLES = ("train", "dev", "test")
 
 #: (dev, test) of each fold, of the ten subsets of ``stratified_random``. Source: Dai et al. 2019, their code.
 _SUBSETS_OF_FOLDS = ((8, 9), (6, 7), (4, 5), (2, 3), (0, 1))
-_N_SUBSETS = 10
+
+#: Random subsets that a protocol with strata makes for each fold.
+_SUBSETS_PER_FOLD = 2
 
 #: Random deals of speakers to groups, of which ``speaker_groups`` keeps the most even one.
 _N_DEALS = 100
@@ -35,7 +40,8 @@ class Fold:
 
     Attributes:
         number: its number, from 0.
-        utterances: one row an utterance, columns ``utterance``, ``speaker``, ``emotion``, ``role``.
+        utterances: one row an utterance, columns ``utterance``, ``original``, ``speaker``, ``emotion``,
+            ``role``.
     """
 
     number: int
@@ -68,27 +74,36 @@ class _Partition:
     folds: list[_HeldOut]
 
 
-def make_folds(utterances: pd.DataFrame, task: TaskConfig) -> pd.DataFrame:
-    """Give every utterance of a task its role in every fold.
+def make_folds(
+    utterances: pd.DataFrame, task: TaskConfig, augmentation: AugmentationSettings | None = None
+) -> pd.DataFrame:
+    """Give every utterance of a task, and every copy of one, its role in every fold.
 
     The same seed gives the same folds, whatever the order of the manifest's
     rows. Utterances of an emotion that is no class of the task are left out.
 
     Args:
         utterances: manifest of the task's corpus, columns ``manifest.MANIFEST_COLUMNS``.
-        task: the task; its protocol says who is heard in which role.
+        task: the task; its protocol says who is heard in which role, and ``augmented`` whether copies
+            are made of the training utterances of a fold, or of all utterances before they are divided.
+        augmentation: the kinds of copies; None for a task without.
 
     Returns:
         Table with columns ``FOLD_COLUMNS``, ordered by fold, then utterance; ``emotion`` is the class
         of the task.
 
     Raises:
+        ValueError: if ``augmentation`` is missing for a task with copies, or given for one without.
         InputError: if a class has no utterance, or none in the training role of a fold; if ``folds``
             is not the number of speakers or sessions; if there are too few speakers, sessions or
             utterances for the protocol; if a session is missing or shares a speaker; if a value held
             out does not occur. One line a fault.
     """
+    if (task.augmentation is None) != (augmentation is None):
+        raise ValueError(f"augmentation is {augmentation!r}, expected that of the task ({task.augmentation})")
     heard = _utterances_of_task(utterances, task)
+    if task.augmented == "before_split":
+        heard = _with_copies(heard, augmentation)
     faults = _faults(heard, task)
     if faults:
         raise InputError("\n".join(faults))
@@ -98,9 +113,13 @@ def make_folds(utterances: pd.DataFrame, task: TaskConfig) -> pd.DataFrame:
         role = np.select(
             [partition.units.isin(held_out.test), partition.units.isin(held_out.dev)], ["test", "dev"], "train"
         )
-        parts.append(heard[["utterance", "speaker", "emotion"]].assign(fold=number, role=role))
+        parts.append(heard[["utterance", "original", "speaker", "emotion"]].assign(fold=number, role=role))
     folds = pd.concat(parts, ignore_index=True)[list(FOLD_COLUMNS)]
     _check_training(folds, task)
+    if task.augmented == "training":
+        held_out = folds[folds["role"] != "train"]
+        folds = pd.concat([held_out, _with_copies(folds[folds["role"] == "train"], augmentation)])
+        folds = folds.sort_values(["fold", "utterance"], ignore_index=True)
     return folds
 
 
@@ -137,8 +156,19 @@ def read_fold(path: Path, fold: int) -> Fold:
 def _utterances_of_task(utterances: pd.DataFrame, task: TaskConfig) -> pd.DataFrame:
     """The utterances of the task's classes, in the order of ``utterance``; ``emotion`` is the class."""
     class_of = {noun: noun for noun in task.classes} | task.merge
-    heard = utterances.assign(emotion=utterances["emotion"].map(class_of)).dropna(subset="emotion")
+    heard = utterances.assign(
+        original=utterances["utterance"], emotion=utterances["emotion"].map(class_of)
+    ).dropna(subset="emotion")
     return heard.sort_values("utterance", kind="stable", ignore_index=True)
+
+
+def _with_copies(rows: pd.DataFrame, augmentation: AugmentationSettings) -> pd.DataFrame:
+    """The rows and one more for each copy of each, in the order of ``utterance``."""
+    copies = [
+        rows.assign(utterance=[copy_name(original, kind) for original in rows["original"]])
+        for kind in augmentation.copies
+    ]
+    return pd.concat([rows, *copies]).sort_values("utterance", kind="stable", ignore_index=True)
 
 
 # --- what each protocol holds out ----------------------------------------------------------------------------
@@ -157,9 +187,8 @@ def _partition(heard: pd.DataFrame, task: TaskConfig) -> _Partition:
             following = sessions[1:] + sessions[:1]
             held_out = [_HeldOut(dev=[dev], test=[test]) for test, dev in zip(sessions, following, strict=True)]
             return _Partition(heard["session"], held_out)
-        case "stratified_random":
-            held_out = [_HeldOut(dev=[dev], test=[test]) for dev, test in _SUBSETS_OF_FOLDS]
-            return _Partition(_stratified_subsets(heard, task.strata, task.seed), held_out)
+        case "stratified_random" | "stratified_folds":
+            return _Partition(_stratified_subsets(heard, task), _each_two_subsets(task))
         case "holdout":
             return _Partition(heard[task.column], [_HeldOut(dev=task.dev, test=task.test)])
         case "all_train":
@@ -224,21 +253,36 @@ def _each_group(groups: list[pd.DataFrame], n_dev: int) -> list[_HeldOut]:
     return held_out
 
 
-def _stratified_subsets(heard: pd.DataFrame, strata: tuple[str, ...], seed: int) -> pd.Series:
-    """Number of the subset of each utterance: each stratum shuffled and dealt round from a random start.
+def _each_two_subsets(task: TaskConfig) -> list[_HeldOut]:
+    """``stratified_random`` has one of two subsets dev; ``stratified_folds`` tests both, dev is the next."""
+    if task.protocol == "stratified_random":
+        return [_HeldOut(dev=[dev], test=[test]) for dev, test in _SUBSETS_OF_FOLDS]
+    n_subsets = _SUBSETS_PER_FOLD * task.n_folds
+    return [_HeldOut(dev=[(first + 2) % n_subsets], test=[first, first + 1]) for first in range(0, n_subsets, 2)]
 
-    Source: Dai et al. 2019, their code.
+
+def _stratified_subsets(heard: pd.DataFrame, task: TaskConfig) -> pd.Series:
+    """Number of the subset of each utterance: each stratum shuffled and dealt round over the subsets.
+
+    A stratum is dealt from a random start by ``stratified_random``, and by ``stratified_folds`` from where
+    the one before ended, so that all subsets have, within one, as many utterances.
+
+    Source: Dai et al. 2019, their code, for ``stratified_random``.
     """
-    rng = np.random.default_rng(seed)
+    n_subsets = _SUBSETS_PER_FOLD * task.n_folds
+    rng = np.random.default_rng(task.seed)
     subset = np.zeros(len(heard), dtype=np.int64)
-    for rows in heard.groupby(list(strata)).indices.values():
-        start = rng.integers(_N_SUBSETS)
-        subset[rng.permutation(rows)] = (start + np.arange(len(rows))) % _N_SUBSETS
-    empty = sorted(set(range(_N_SUBSETS)) - set(subset))
-    if empty:
+    start = 0
+    for rows in heard.groupby(list(task.strata)).indices.values():
+        if task.protocol == "stratified_random":
+            start = rng.integers(n_subsets)
+        subset[rng.permutation(rows)] = (start + np.arange(len(rows))) % n_subsets
+        start += len(rows)
+    n_empty = n_subsets - len(np.unique(subset))
+    if n_empty:
         raise InputError(
-            f"task: strata is {list(strata)}: leaves {len(empty)} of the ten subsets of {len(heard)} utterances "
-            "empty; expected fewer strata, so that every subset gets an utterance"
+            f"task: strata is {list(task.strata)}: leaves {n_empty} of the {n_subsets} subsets of {len(heard)} "
+            "utterances empty; expected fewer strata, so that every subset gets an utterance"
         )
     return pd.Series(subset)
 
@@ -261,11 +305,12 @@ def _faults(heard: pd.DataFrame, task: TaskConfig) -> list[str]:
             faults += _faults_of_speakers(heard["speaker"].nunique(), task)
         case "leave_one_session_out":
             faults += _faults_of_sessions(heard, task)
-        case "stratified_random":
-            if len(heard) < _N_SUBSETS:
+        case "stratified_random" | "stratified_folds":
+            n_subsets = _SUBSETS_PER_FOLD * task.n_folds
+            if len(heard) < n_subsets:
                 faults.append(
-                    f"corpus: has {len(heard)} utterance(s) of the task's classes, "
-                    f"expected at least {_N_SUBSETS}: one for each subset of stratified_random"
+                    f"corpus: has {len(heard)} utterance(s) of the task's classes to divide, "
+                    f"expected at least {n_subsets}: one for each subset of {task.protocol}"
                 )
         case "holdout":
             faults += _faults_of_values(set(heard[task.column]), task)

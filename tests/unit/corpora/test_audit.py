@@ -4,12 +4,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emofactors.config import TaskConfig
+from emofactors.config import AugmentationSettings, TaskConfig
 from emofactors.corpora.audit import audit_task
+from emofactors.corpora.copies import copy_name, original_of
 from emofactors.corpora.splits import make_folds
 from emofactors.errors import InputError
 
 WHOLE = {"title": "Acted", "licence": "CC0-1.0", "utterances": 48, "whole": True, "dropped": []}
+
+
+AUGMENTATION = AugmentationSettings(
+    copies=("noise", "speed"), noise_snr_db=(10, 30), shift=(-0.1, 0.1), speed=(0.9, 1.1), seed=0
+)
+AUGMENTED = {"augmentation": "noise_speed", "augmented": "training"}
+RANDOM = {"protocol": "stratified_folds", "folds": 3, "strata": ["emotion"]}
+#: The three protocols whose scores are set side by side: copies divided too; training copied; voices unseen.
+A = RANDOM | {"augmentation": "noise_speed", "augmented": "before_split", "shows_leak": True}
+B = RANDOM | AUGMENTED
+C = {"protocol": "speaker_groups", "folds": 3, "dev_speakers": 1} | AUGMENTED
 
 
 def task_of(**changes):
@@ -43,7 +55,8 @@ def folds_of(roles):
     """One fold by hand: utterance -> role."""
     table = pd.DataFrame({"utterance": list(roles), "role": list(roles.values())})
     parts = table["utterance"].str.split("_", expand=True)
-    return table.assign(speaker=parts[0], emotion=parts[1], fold=0)
+    original = table["utterance"].map(original_of)
+    return table.assign(original=original, speaker=parts[0], emotion=parts[1], fold=0)
 
 
 def all_of(speakers, role):
@@ -68,6 +81,7 @@ HOLDOUT = {
         {"protocol": "speaker_groups", "folds": 3, "dev_speakers": 2},
         {"protocol": "leave_one_session_out", "folds": 3},
         {"protocol": "stratified_random", "strata": ["emotion"]},
+        RANDOM,
         HOLDOUT,
         {"protocol": "all_train"},
     ],
@@ -79,7 +93,8 @@ def test_folds_of_every_protocol_pass(changes):
     assert audit.failures == ()
     assert audit.verdict == "pass"
     assert audit.n_folds == task.n_folds == len(audit.folds)
-    assert (audit.n_utterances, audit.n_speakers) == (48, 6)
+    assert (audit.n_utterances, audit.n_originals, audit.n_speakers) == (48, 48, 6)
+    assert not audit.heard_copy_fraction
     audit.stop_if_failed()
 
 
@@ -102,6 +117,176 @@ def test_an_utterance_in_two_roles_fails_with_its_name():
     assert audit.verdict == "fail"
     assert audit.failures == ("fold 0: utterance s0_anger_0 is in train and test; expected one role, once",)
     assert audit.folds[0].shared["train/test"].n_utterances == 1
+    assert audit.heard_copy_fraction == pytest.approx(1 / 3)
+
+
+# --- copies
+
+
+def audit_of(changes, folds=None):
+    """The audit of a task with copies, of its own folds or of others."""
+    task = task_of(**changes)
+    folds = make_folds(manifest(), task, AUGMENTATION) if folds is None else folds
+    return audit_task(folds, manifest(), task, WHOLE)
+
+
+@pytest.mark.parametrize("changes", [B, C], ids=["B", "C"])
+def test_copies_of_training_utterances_pass(changes):
+    audit = audit_of(changes)
+    assert audit.failures == ()
+    assert not any("LEAKS" in line for line in audit.warnings)
+    assert audit.heard_copy_fraction == 0.0
+    assert (audit.n_utterances, audit.n_originals, audit.n_test_utterances) == (3 * 48, 48, 48)
+    assert audit.class_counts == {"anger": 72, "sadness": 72}
+    for fold in audit.folds:
+        assert [shared.n_copies for shared in fold.shared.values()] == [0, 0, 0]
+        assert fold.roles["train"].n_utterances % 3 == 0
+
+
+def test_copies_divided_like_utterances_fail():
+    folds = make_folds(manifest(), task_of(**A), AUGMENTATION)
+    audit = audit_of(A | {"shows_leak": False}, folds)
+    n_apart = sum(len(rows) > 1 for rows in folds.groupby(["fold", "original"])["role"].unique())
+    assert n_apart > 20
+    assert len(audit.failures) == 21
+    assert audit.failures[-1] == f"and {n_apart - 20} more: copies in two roles"
+    assert all(line.startswith("fold 0: copies of s") for line in audit.failures[:20])
+
+
+def test_copies_divided_like_utterances_pass_where_that_is_to_be_shown_with_a_warning_that_counts_them():
+    folds = make_folds(manifest(), task_of(**A), AUGMENTATION)
+    trained = set(folds.loc[folds["role"] == "train", ["fold", "original"]].itertuples(index=False, name=None))
+    tested = list(folds.loc[folds["role"] == "test", ["fold", "original"]].itertuples(index=False, name=None))
+    n_heard = sum(row in trained for row in tested)
+    assert 48 < n_heard < len(tested) == 144
+    audit = audit_of(A)
+    assert audit.verdict == "pass"
+    assert audit.warnings[0] == (
+        f"LEAKS, as the task is there to show: training hears copies of {n_heard} of 144 test utterances"
+    )
+    assert audit.heard_copy_fraction == round(n_heard / 144, 6)
+    assert sum(fold.shared["train/test"].n_copies for fold in audit.folds) == n_heard
+
+
+def test_copies_in_two_roles_are_named_with_one_of_each_role():
+    copies = {"s0_anger_0~noise": "train", "s0_anger_0~speed": "test", "s1_anger_0~noise": "train"}
+    folds = folds_of(CLEAN | copies)
+    audit = audit_of(A | {"shows_leak": False}, folds)
+    assert audit.failures == (
+        "fold 0: copies of s0_anger_0 are in train (s0_anger_0) and test (s0_anger_0~speed); expected one role",
+    )
+    assert audit.folds[0].shared["train/test"].n_copies == 1
+    assert audit.folds[0].shared["train/dev"].n_copies == 0
+    assert audit.heard_copy_fraction == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize("role", ["dev", "test"])
+@pytest.mark.parametrize("changes", [B, C], ids=["B", "C"])
+def test_a_copy_of_a_held_out_utterance_put_into_training_fails(changes, role):
+    folds = make_folds(manifest(), task_of(**changes), AUGMENTATION)
+    held_out = folds[(folds["fold"] == 1) & (folds["role"] == role)].head(1)
+    (name,) = held_out["utterance"]
+    smuggled = held_out.assign(utterance=copy_name(name, "noise"), role="train")
+    audit = audit_of(changes, pd.concat([folds, smuggled]))
+    assert audit.failures[0] == (
+        f"fold 1: copies of {name} are in train ({name}~noise) and {role} ({name}); expected one role"
+    )
+
+
+def test_copies_in_dev_or_test_of_a_task_that_augments_training_fail():
+    copies = {"s0_anger_0~noise": "train", "s2_anger_0~noise": "dev", "s3_anger_0~speed": "test"}
+    audit = audit_of(C, folds_of(CLEAN | copies))
+    assert audit.failures == (
+        "fold 0: copy s2_anger_0~noise is in dev; expected copies in train only",
+        "fold 0: copy s3_anger_0~speed is in test; expected copies in train only",
+    )
+
+
+def test_copies_of_a_task_without_fail():
+    audit = audit_of(HOLDOUT, folds_of(CLEAN | {"s0_anger_0~noise": "train"}))
+    assert audit.failures == (
+        "fold 0: copy s0_anger_0~noise is in train; expected no copies, as the task makes none",
+    )
+
+
+def test_a_task_that_shows_what_copies_leak_may_share_nothing_else():
+    utterances = manifest()
+    utterances.loc["s3_anger_0", "audio_sha256"] = utterances.loc["s1_anger_0", "audio_sha256"]
+    shown = {"s2_anger_0~noise": "train", "s1_anger_0~noise": "test"}
+    twice = folds_of({"s0_anger_0": "test"})
+    folds = pd.concat([folds_of(CLEAN | shown), twice])
+    audit = audit_task(folds, utterances, task_of(**A, claims_unseen_speakers=True), WHOLE)
+    assert [line.partition("; ")[0] for line in audit.failures] == [
+        "fold 0: utterance s0_anger_0 is in train and test",
+        "fold 0: s1_anger_0 (train) and s3_anger_0 (test) have the same audio",
+        "fold 0: speaker s2 is in train (s2_anger_0~noise) and dev (s2_anger_0)",
+        "fold 0: speaker s0 is in train (s0_anger_0) and test (s0_anger_0)",
+        "fold 0: speaker s1 is in train (s1_anger_0) and test (s1_anger_0~noise)",
+    ]
+
+
+def test_the_same_audio_of_copied_utterances_is_one_pair_of_two_roles():
+    utterances = manifest()
+    utterances.loc["s3_anger_0", "audio_sha256"] = utterances.loc["s1_anger_0", "audio_sha256"]
+    copies = {
+        copy_name(name, kind): "train" for name in ("s0_anger_0", "s1_anger_0") for kind in ("noise", "speed")
+    }
+    folds = folds_of({name: role for name, role in CLEAN.items() if name != "s1_anger_0"} | copies)
+    audit = audit_task(folds, utterances, task_of(**(HOLDOUT | AUGMENTED)), WHOLE)
+    assert audit.failures == (
+        "fold 0: s1_anger_0~noise (train) and s3_anger_0 (test) have the same audio; expected them in one role",
+    )
+    assert audit.folds[0].shared["train/test"].n_audio_pairs == 1
+
+
+def test_the_same_audio_twice_in_training_is_one_warning_whatever_its_copies():
+    utterances = manifest()
+    utterances.loc["s1_anger_0", "audio_sha256"] = utterances.loc["s0_anger_0", "audio_sha256"]
+    copies = {
+        copy_name(name, kind): "train" for name in ("s0_anger_0", "s1_anger_0") for kind in ("noise", "speed")
+    }
+    audit = audit_task(folds_of(CLEAN | copies), utterances, task_of(**(HOLDOUT | AUGMENTED)), WHOLE)
+    assert audit.failures == ()
+    assert audit.warnings == (
+        "s0_anger_0 and s1_anger_0 have the same audio, and the same role in 1 of 1 fold(s)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "original"), [("s3_anger_0~noise", "s0_anger_0"), ("s3_anger_0", "s0_anger_0"), ("s3", "s0_anger_0")]
+)
+def test_an_original_that_is_not_what_the_name_says_is_refused(name, original):
+    folds = pd.concat([folds_of(CLEAN), folds_of({"s0_anger_0~noise": "train"})])
+    folds.loc[folds["utterance"] == "s0_anger_0~noise", ["utterance", "original"]] = name, original
+    with pytest.raises(InputError) as error:
+        audit_of(B, folds)
+    assert str(error.value) == (
+        f"folds: original of {name!r} is 's0_anger_0', expected {name.removesuffix('~noise')!r}"
+    )
+
+
+@pytest.mark.parametrize("name", ["s0_anger_0", "s0_anger_0~noise"])
+@pytest.mark.parametrize(("column", "value"), [("speaker", "s5"), ("emotion", "sadness")])
+def test_another_speaker_or_class_than_the_manifest_s_fails(name, column, value):
+    folds = folds_of(CLEAN | {"s0_anger_0~noise": "train"})
+    true = folds.loc[folds["utterance"] == name, column].item()
+    folds.loc[folds["utterance"] == name, column] = value
+    assert audit_of(C, folds).failures == (
+        f"{column} of {name} is {value}, {true} in the manifest; expected the same",
+    )
+
+
+def test_an_utterance_of_no_class_of_the_task_fails():
+    utterances = manifest()
+    utterances.loc["s0_anger_0", "emotion"] = "fear"
+    audit = audit_task(folds_of(CLEAN), utterances, task_of(**HOLDOUT), WHOLE)
+    assert audit.failures == (
+        "emotion of s0_anger_0 is anger, no class of the task in the manifest; expected the same",
+    )
+    assert audit.class_counts == {"anger": 3, "sadness": 4}
+
+
+# --- audio, speakers and texts
 
 
 @pytest.mark.parametrize("claims_unseen_speakers", [True, False])

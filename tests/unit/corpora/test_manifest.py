@@ -95,6 +95,11 @@ def test_duplicates_empty_speakers_unknown_emotions_and_times_are_all_named_at_o
     assert "utterance 'before': start_s is -1" in message
 
 
+def test_the_mark_of_copies_in_a_name_is_refused(tmp_path: Path):
+    with pytest.raises(InputError, match=r"^utterance 'a~noise': has '~' in its name, expected none.*$"):
+        make_manifest(utterance_table([row("a"), row("a~noise")]), tmp_path, own_corpus())
+
+
 def test_a_corpus_without_utterances_is_an_error(tmp_path: Path):
     with pytest.raises(InputError, match="no utterance was found"):
         make_manifest(utterance_table([]), tmp_path, own_corpus())
