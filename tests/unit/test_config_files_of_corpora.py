@@ -9,6 +9,7 @@ from emofactors.config import EMOTIONS, CorpusConfig, TaskConfig
 from emofactors.corpora.manifest import OTHER_LABELS
 
 CONFIG = Path(__file__).parents[2] / "config"
+AUGMENTATIONS = {file.stem for file in (CONFIG / "augmentations").glob("*.yaml")}
 CORPORA = sorted((CONFIG / "corpora").glob("*.yaml"))
 TASKS = sorted((CONFIG / "tasks").glob("*.yaml"))
 
@@ -43,6 +44,7 @@ def test_a_corpus_is_valid(file: Path):
 def test_a_task_is_valid_and_asks_for_what_its_corpus_has(file: Path):
     task = TaskConfig(**load(file))
     corpus = CorpusConfig(**load(CONFIG / "corpora" / f"{task.corpus}.yaml"))
+    assert task.augmentation is None or task.augmentation in AUGMENTATIONS
     expected = corpus.expected
     if expected is None:
         return
@@ -50,3 +52,24 @@ def test_a_task_is_valid_and_asks_for_what_its_corpus_has(file: Path):
         assert {*task.classes, *task.merge} <= set(expected.emotions)
     if task.protocol == "leave_one_speaker_out":
         assert task.folds == expected.speakers
+
+
+@pytest.mark.parametrize(
+    "leaky", [file for file in TASKS if file.stem.endswith("_leaky")], ids=lambda file: file.stem
+)
+def test_a_leaking_task_has_a_sound_one_beside_it_that_differs_in_the_leak_alone(leaky: Path):
+    sound = leaky.with_stem(leaky.stem.replace("_leaky", "_augmented"))
+    leak = {"augmented": "before_split", "shows_leak": True}
+    assert load(leaky) == load(sound) | leak
+    assert TaskConfig(**load(sound)).augmented == "training"
+
+
+@pytest.mark.parametrize("corpus", ["emodb", "savee", "crema_d", "nemo", "synthetic"])
+def test_three_protocols_of_a_corpus_stand_side_by_side(corpus: str):
+    tasks = {file.stem: TaskConfig(**load(file)) for file in TASKS}
+    of_corpus = {name: task for name, task in tasks.items() if task.corpus == corpus and task.augmentation}
+    kinds = {(task.shows_leak, task.speaker_independent) for task in of_corpus.values()}
+    assert kinds == {(True, False), (False, False), (False, True)}
+    assert len({task.classes for task in of_corpus.values()}) == 1
+    for name, task in of_corpus.items():
+        assert name.endswith("_leaky" if task.shows_leak else "_augmented")
