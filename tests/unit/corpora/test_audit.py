@@ -252,6 +252,20 @@ def test_the_same_audio_twice_in_training_is_one_warning_whatever_its_copies():
     )
 
 
+def test_a_pair_whose_copies_are_in_every_role_is_counted_once():
+    utterances = manifest()
+    utterances.loc["s3_anger_0", "audio_sha256"] = utterances.loc["s1_anger_0", "audio_sha256"]
+    copies = {"s1_anger_0~noise": "test", "s3_anger_0~noise": "train"}
+    audit = audit_task(folds_of(CLEAN | copies), utterances, task_of(**A), WHOLE)
+    assert audit.failures == (
+        "fold 0: s1_anger_0~noise (test) and s3_anger_0~noise (train) have the same audio; expected them in one role",
+        "fold 0: s1_anger_0 (train) and s3_anger_0 (test) have the same audio; expected them in one role",
+    )
+    assert audit.folds[0].shared["train/test"].n_audio_pairs == 1
+    within = [line for line in audit.warnings if "the same audio" in line]
+    assert within == ["s1_anger_0 and s3_anger_0 have the same audio, and the same role in 1 of 1 fold(s)"]
+
+
 @pytest.mark.parametrize(
     ("name", "original"), [("s3_anger_0~noise", "s0_anger_0"), ("s3_anger_0", "s0_anger_0"), ("s3", "s0_anger_0")]
 )
