@@ -1,14 +1,16 @@
-"""The figures: confusion matrices, sweeps over a setting, and embeddings in two dimensions.
+"""The figures: confusion matrices, sweeps over a setting, embeddings, attention, losses, and cost.
 
 A figure is drawn from tables and arrays alone and is the same bytes whenever
 it is drawn from the same numbers: no state of pyplot, fonts that ship with
 matplotlib, no date.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -17,11 +19,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullLocator
 from sklearn.decomposition import PCA
 
-from emofactors.config import EMOTIONS, FigureConfig, TableConfig, TaskConfig
-from emofactors.evaluation.scores import read_confusion
+from emofactors.config import EMOTIONS, FigureConfig, IntervalSettings, PublishedScores, TableConfig, TaskConfig
+from emofactors.evaluation.metrics import unweighted_accuracy
+from emofactors.evaluation.scores import read_confusion, speaker_confusions
 from emofactors.files import write_bytes_atomically
+from emofactors.report.tables import published_of, score_interval
 
 #: Colour and marker of an emotion, the same in all figures; colours of Okabe and Ito, then of Tol.
 EMOTION_STYLE = {
@@ -41,7 +46,22 @@ EMOTION_STYLE = {
 #: Label, colour, marker and line of a metric.
 METRIC_STYLE = {"ua": ("UA", "#0072B2", "o", "-"), "wa": ("WA", "#D55E00", "s", "--")}
 
+#: Colour, marker and line of the variants of a figure, in its order; colours of Okabe and Ito.
+VARIANT_STYLE = (
+    ("#0072B2", "o", "-"),
+    ("#D55E00", "s", "--"),
+    ("#009E73", "^", "-."),
+    ("#CC79A7", "D", ":"),
+    ("#E69F00", "v", "-"),
+    ("#56B4E9", "P", "--"),
+    ("#000000", "X", "-."),
+)
+
 _DOTS_PER_INCH = 200
+#: Of a heading in bold.
+_LETTERS_PER_INCH = 9.5
+#: Of a label of two lines in a figure of cost, as a fraction of its panel.
+_LABEL_HEIGHT = 0.13
 
 
 @dataclass(frozen=True)
@@ -59,12 +79,28 @@ class Projection:
     explained: np.ndarray
 
 
+@dataclass(frozen=True)
+class Costed:
+    """A variant as a figure of cost shows it.
+
+    Attributes:
+        confusion: seed, speaker, truth, prediction, count.
+        flops: of one input.
+        parameters: trained parameters.
+    """
+
+    confusion: pd.DataFrame
+    flops: int
+    parameters: int
+
+
 def make_figure(
     figure: FigureConfig,
     *,
     tasks: Mapping[str, TaskConfig],
     sources: Sequence[str],
     table: TableConfig | None,
+    intervals: IntervalSettings | None = None,
     png: str,
     svg: str,
 ) -> None:
@@ -74,28 +110,71 @@ def make_figure(
         figure: what to draw.
         tasks: the tasks to draw it for, in the study's order.
         sources: what it is drawn from. ``confusion``: ``confusion.csv`` of each variant of each task,
-            variants changing fastest; ``embedding_pca``: ``embeddings.npz`` likewise; ``sweep``: the
-            table's tidy CSV alone.
+            variants changing fastest; ``embedding_pca``: ``embeddings.npz`` and ``attention``:
+            ``attention.npz`` likewise; ``sweep``: the table's tidy CSV alone; ``losses``: files
+            ``…/{task}/{system}/{variant}/fold{fold}/seed{seed}/history.csv`` of every run; ``cost``:
+            every ``confusion.csv`` as above, then in the same order a ``run.json`` of each.
         table: the table of a ``sweep``, else None.
+        intervals: number and seed of the resamples of ``cost``; None: the defaults.
         png: where the PNG goes, 200 dots an inch.
         svg: where the SVG goes.
 
     Raises:
-        ValueError: if the number of sources is not what the figure needs.
+        ValueError: if the number of sources is not what the figure needs, or what they hold does not fit it.
     """
     panels = [(task, variant) for task in tasks for variant in figure.variants]
-    if len(sources) != (len(panels) if figure.kind != "sweep" else 1):
+    n_sources = {"sweep": 1, "cost": 2 * len(panels), "losses": len(sources)}.get(figure.kind, len(panels))
+    if len(sources) != n_sources:
         raise ValueError(f"{len(sources)} sources for a {figure.kind} of {len(panels)} panels")
     with house_style():
-        if figure.kind == "confusion":
-            tables = [read_confusion(path) for path in sources]
-            drawn = confusion_figure(figure, tasks, dict(zip(panels, tables, strict=True)))
-        elif figure.kind == "embedding_pca":
-            runs = [dict(np.load(path, allow_pickle=False)) for path in sources]
-            drawn = embedding_figure(figure, tasks, dict(zip(panels, runs, strict=True)))
-        else:
-            drawn = sweep_figure(table, tasks, pd.read_csv(sources[0]))
+        match figure.kind:
+            case "confusion":
+                tables = [read_confusion(path) for path in sources]
+                drawn = confusion_figure(figure, tasks, dict(zip(panels, tables, strict=True)))
+            case "embedding_pca":
+                drawn = embedding_figure(figure, tasks, dict(zip(panels, map(_arrays, sources), strict=True)))
+            case "attention":
+                drawn = attention_figure(figure, tasks, dict(zip(panels, map(_arrays, sources), strict=True)))
+            case "losses":
+                drawn = losses_figure(figure, tasks, read_histories(sources))
+            case "cost":
+                costed = [
+                    _read_costed(*pair)
+                    for pair in zip(sources[: len(panels)], sources[len(panels) :], strict=True)
+                ]
+                drawn = cost_figure(
+                    figure, tasks, dict(zip(panels, costed, strict=True)), intervals or IntervalSettings()
+                )
+            case _:
+                drawn = sweep_figure(table, tasks, pd.read_csv(sources[0]))
         save_figure(drawn, png=png, svg=svg)
+
+
+def read_histories(paths: Sequence[str | Path]) -> dict[tuple[str, str], list[pd.DataFrame]]:
+    """Read the histories of runs.
+
+    Args:
+        paths: files ``…/{task}/{system}/{variant}/fold{fold}/seed{seed}/history.csv``.
+
+    Returns:
+        (task, variant) -> the histories of its folds and seeds.
+    """
+    histories: dict[tuple[str, str], list[pd.DataFrame]] = {}
+    for path in map(Path, paths):
+        task, _, variant, *_ = path.parts[-6:]
+        histories.setdefault((task, variant), []).append(pd.read_csv(path))
+    return histories
+
+
+def _arrays(path: str) -> dict[str, np.ndarray]:
+    """The arrays of an NPZ file, by name."""
+    return dict(np.load(path, allow_pickle=False))
+
+
+def _read_costed(confusion: str, run: str) -> Costed:
+    """A variant from its confusion counts and what one of its runs says of itself."""
+    about = json.loads(Path(run).read_text(encoding="utf-8"))
+    return Costed(confusion=read_confusion(confusion), flops=about["flops"], parameters=about["parameters"])
 
 
 @contextmanager
@@ -192,9 +271,8 @@ def confusion_figure(
     top = height
     for (name, task), side in zip(tasks.items(), sides, strict=True):
         bottom = top - above - side
-        drawn.text(
-            0.1 / width, (top - 0.1) / height, f"{name}: {task.protocol_words}", va="top", fontweight="bold"
-        )
+        heading = _broken(f"{name}: {task.protocol_words}", round(width * _LETTERS_PER_INCH))
+        drawn.text(0.1 / width, (top - 0.1) / height, heading, va="top", fontweight="bold")
         for place, (variant, label) in enumerate(figure.variants.items()):
             x = left + place * (side + gap)
             panel = drawn.add_axes((x / width, bottom / height, side / width, side / height))
@@ -260,21 +338,22 @@ def sweep_figure(table: TableConfig, tasks: Mapping[str, TaskConfig], scores: pd
         ValueError: if a task has no score of a row of the table.
     """
     values = [float(label) for label in table.rows.values()]
-    # Published numbers of another corpus or protocol never share a panel with ours.
-    elsewhere = table.published is not None and table.published.task not in tasks
-    n_panels = len(tasks) + elsewhere
+    # Published numbers of another corpus or protocol never share a panel with ours, nor with each other.
+    elsewhere = [published for published in table.published if published.task not in tasks]
+    n_panels = len(tasks) + len(elsewhere)
     drawn = Figure(figsize=(1.2 + 4.4 * n_panels, 4.4), layout="constrained")
     axes = drawn.subplots(1, n_panels, squeeze=False)[0]
     for panel, (name, task) in zip(axes, tasks.items(), strict=False):
         of_task = scores[scores["column"] == name]
         for metric in METRIC_STYLE:
             _draw_line(panel, metric, _along_axis(of_task, metric, list(table.rows)))
-        if table.published is not None and table.published.task == name:
-            _draw_published(panel, table)
+        published = published_of(table, name)
+        if published is not None:
+            _draw_published(panel, table, published)
         panel.set_title(f"{name}\n{_broken(task.protocol_words)}")
-    if elsewhere:
-        _draw_published(axes[-1], table)
-        axes[-1].set_title(f"published, not comparable in height:\n{_broken(table.published.label)}")
+    for panel, published in zip(axes[len(tasks) :], elsewhere, strict=True):
+        _draw_published(panel, table, published)
+        panel.set_title(f"published, not comparable in height:\n{_broken(published.label)}")
     for panel in axes:
         panel.set_xticks(range(len(values)), [f"{value:g}" for value in values])
         panel.set_xlim(-0.3, len(values) - 0.7)
@@ -305,13 +384,13 @@ def _draw_line(panel: Axes, metric: str, scores: pd.DataFrame) -> None:
     panel.plot(places, scores["value"], color=colour, marker=marker, linestyle=line, label=f"{label}, 95 % band")
 
 
-def _draw_published(panel: Axes, table: TableConfig) -> None:
+def _draw_published(panel: Axes, table: TableConfig, published: PublishedScores) -> None:
     """The published values of a sweep: hollow markers, no band."""
     for metric, (label, colour, marker, _) in METRIC_STYLE.items():
         known = [
-            (place, table.published.values[variant][metric])
+            (place, published.values[variant][metric])
             for place, variant in enumerate(table.rows)
-            if metric in table.published.values.get(variant, {})
+            if metric in published.values.get(variant, {})
         ]
         if known:
             panel.plot(
@@ -430,3 +509,232 @@ def _draw_legend(figure: Figure | SubFigure, emotions: Sequence[str]) -> None:
     figure.legend(
         handles=handles, loc="outside lower center", ncols=min(len(handles), 7), handletextpad=0.1, columnspacing=1
     )
+
+
+# --- attention -----------------------------------------------------------------------------------------------
+
+
+def attention_figure(
+    figure: FigureConfig,
+    tasks: Mapping[str, TaskConfig],
+    runs: Mapping[tuple[str, str], Mapping[str, np.ndarray]],
+) -> Figure:
+    """A row a variant (of each task), a column an utterance: attention over time, above what the network saw.
+
+    Attention is drawn as a multiple of what each frame would have were it spread evenly over the utterance.
+
+    Args:
+        figure: its variants are the rows.
+        tasks: the tasks, one below the other.
+        runs: (task, variant) -> utterance, emotion and prediction (N,), image (N, T, F) in [0, 1],
+            n_frames (N,) and attention (N, T), each row of which sums to 1.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: if the variants of a task were not run on the same utterances.
+    """
+    for task in tasks:
+        first, *others = ([str(u) for u in runs[task, variant]["utterance"]] for variant in figure.variants)
+        for other in others:
+            if other != first:
+                raise ValueError(f"{task}: attention of {', '.join(other)}, expected of {', '.join(first)}")
+    n_columns = max(len(run["utterance"]) for run in runs.values())
+    # All in inches: a panel keeps its size however many variants and utterances there are.
+    left, right, side, gap = 0.95, 0.15, 2.1, 0.2
+    line, titles, curve, between, image, below = 0.2, 0.75, 0.65, 0.1, 1.35, 0.6
+    width = left + n_columns * side + (n_columns - 1) * gap + right
+    headings = [
+        _broken(f"{name}: {task.protocol_words}", round(width * _LETTERS_PER_INCH)) for name, task in tasks.items()
+    ]
+    of_rows = len(figure.variants) * (titles + curve + between + image + below)
+    height = sum(0.25 + line * (1 + heading.count("\n")) + of_rows for heading in headings)
+    drawn = Figure(figsize=(width, height))
+    top = height
+    for task, heading in zip(tasks, headings, strict=True):
+        drawn.text(0.1 / width, (top - 0.1) / height, heading, va="top", fontweight="bold")
+        top -= 0.25 + line * (1 + heading.count("\n"))
+        for variant, label in figure.variants.items():
+            drawn.text(0.1 / width, (top - 0.02) / height, label, va="top")
+            top -= titles + curve + between + image
+            run = runs[task, variant]
+            multiples = [_times_even(*pair) for pair in zip(run["attention"], run["n_frames"], strict=True)]
+            highest = 1.1 * max(multiple.max() for multiple in multiples)
+            for column, multiple in enumerate(multiples):
+                x = (left + column * (side + gap)) / width
+                seen = drawn.add_axes((x, top / height, side / width, image / height))
+                above = drawn.add_axes((x, (top + image + between) / height, side / width, curve / height))
+                _draw_attention(above, seen, run["image"][column, : len(multiple)], multiple)
+                above.set_ylim(0, highest)
+                above.set_title(
+                    f"{run['utterance'][column]}\n{run['emotion'][column]} → {run['prediction'][column]}",
+                    fontsize=9,
+                    color="black" if run["emotion"][column] == run["prediction"][column] else "#B00020",
+                )
+                if column == 0:
+                    above.set_ylabel("attention\n/ even", fontsize=9)
+                    seen.set_ylabel("frequency bin", fontsize=9)
+                else:
+                    above.set_yticklabels([])
+                    seen.set_yticklabels([])
+            top -= below
+    return drawn
+
+
+def _times_even(attention: np.ndarray, n_frames: int) -> np.ndarray:
+    """Attention (T,) of an utterance's frames, as a multiple of attention spread evenly, shape (n_frames,)."""
+    return attention[:n_frames].astype(np.float64) * n_frames
+
+
+def _draw_attention(above: Axes, seen: Axes, image: np.ndarray, multiple: np.ndarray) -> None:
+    """One utterance: its image (T, F), frequency upwards, and above it its attention (T,)."""
+    n_frames, n_bins = image.shape
+    seen.imshow(image.T, origin="lower", aspect="auto", cmap="gray", vmin=0, vmax=1, interpolation="none")
+    seen.spines[:].set_visible(False)
+    seen.set_xlabel("frame", fontsize=9)
+    seen.set_yticks([0, n_bins - 1])
+    above.fill_between(np.arange(n_frames), multiple, color="#0072B2", alpha=0.25, lw=0)
+    above.plot(np.arange(n_frames), multiple, color="#0072B2", lw=1.2)
+    above.axhline(1, color="black", lw=0.8, ls=":")
+    above.set_xlim(-0.5, n_frames - 0.5)
+    above.set_xticks([])
+    for panel in (above, seen):
+        panel.tick_params(labelsize=8)
+
+
+# --- losses --------------------------------------------------------------------------------------------------
+
+
+def losses_figure(
+    figure: FigureConfig,
+    tasks: Mapping[str, TaskConfig],
+    histories: Mapping[tuple[str, str], Sequence[pd.DataFrame]],
+) -> Figure:
+    """A loss over the epochs, a panel a task, a line a variant: median over runs, band from lowest to highest.
+
+    Args:
+        figure: its variants are the lines, ``loss`` is what is drawn.
+        tasks: the tasks, one a panel.
+        histories: (task, variant) -> the histories of its runs, with a column ``epoch``.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: if no run of a variant has the loss.
+    """
+    drawn = Figure(figsize=(1.2 + 4.6 * len(tasks), 4.2), layout="constrained")
+    axes = drawn.subplots(1, len(tasks), squeeze=False)[0]
+    for panel, (name, task) in zip(axes, tasks.items(), strict=True):
+        for (variant, label), style in zip(figure.variants.items(), VARIANT_STYLE, strict=False):
+            course = losses_by_epoch(histories.get((name, variant), []), figure.loss)
+            if course.empty:
+                raise ValueError(f"no {figure.loss} in a history of {variant} on {name}, expected it in some")
+            colour, _, line = style
+            panel.fill_between(course.index, course.min(axis=1), course.max(axis=1), color=colour, alpha=0.2, lw=0)
+            panel.plot(course.index, course.median(axis=1), color=colour, linestyle=line, label=label)
+        panel.set_title(f"{name}\n{_broken(task.protocol_words)}")
+        panel.set_xlabel("epoch")
+        panel.set_ylim(bottom=0)
+        panel.grid(axis="y", color="0.9")
+    axes[0].set_ylabel(figure.loss.replace("_", " "))
+    handles, labels = axes[0].get_legend_handles_labels()
+    drawn.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 3))
+    return drawn
+
+
+def losses_by_epoch(histories: Sequence[pd.DataFrame], loss: str) -> pd.DataFrame:
+    """A loss of several runs, a row an epoch and a column a run; the last of an epoch's evaluations counts.
+
+    Args:
+        histories: a row an evaluation, with a column ``epoch``; those without the loss are left out.
+        loss: name of the column.
+
+    Returns:
+        Losses, shape (epochs, runs), indexed by epoch; NaN where a run had ended or did not have the loss.
+    """
+    runs = [history.groupby("epoch")[loss].last() for history in histories if loss in history]
+    return pd.concat(runs, axis=1).dropna(how="all").sort_index() if runs else pd.DataFrame()
+
+
+# --- cost ----------------------------------------------------------------------------------------------------
+
+
+def cost_figure(
+    figure: FigureConfig,
+    tasks: Mapping[str, TaskConfig],
+    costed: Mapping[tuple[str, str], Costed],
+    intervals: IntervalSettings,
+) -> Figure:
+    """UA over the FLOPs of one input, a panel a task, a marker a variant, its area by the number of parameters.
+
+    Args:
+        figure: its variants are the markers.
+        tasks: the tasks, one a panel.
+        costed: (task, variant) -> its confusion counts and cost.
+        intervals: number and seed of the resamples.
+
+    Returns:
+        The figure.
+    """
+    drawn = Figure(figsize=(0.8 + 5.4 * len(tasks), 4.4), layout="constrained")
+    axes = drawn.subplots(1, len(tasks), squeeze=False)[0]
+    most = max(of.parameters for of in costed.values())
+    for panel, (name, task) in zip(axes, tasks.items(), strict=True):
+        places = _apart([costed[name, variant].flops / 1e9 for variant in figure.variants])
+        labelled = []
+        for (variant, label), x, style in zip(figure.variants.items(), places, VARIANT_STYLE, strict=False):
+            of = costed[name, variant]
+            score = score_interval(speaker_confusions(of.confusion, task.classes), unweighted_accuracy, intervals)
+            y, low, high = (100 * value for value in (score.value, score.low, score.high))
+            colour, marker, _ = style
+            panel.plot([x, x], [low, high], color=colour, lw=1.5)
+            panel.scatter(
+                [x], [y], s=320 * of.parameters / most, color=colour, marker=marker, edgecolors="white", zorder=3
+            )
+            labelled.append((x, y, f"{label}\n{of.parameters / 1e6:.3g} M parameters", colour))
+        panel.set_xscale("log")
+        # Room at either end for the labels, and labels towards the middle.
+        panel.set_xlim(min(places) / 1.6, max(places) * 1.6)
+        panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panel.xaxis.set_major_formatter("{x:g}")
+        panel.xaxis.set_minor_locator(NullLocator())
+        panel.margins(y=0.12)
+        _draw_labels(panel, labelled)
+        panel.set_title(f"{name}\n{_broken(task.protocol_words)}")
+        panel.set_xlabel("GFLOPs of one input")
+        panel.grid(axis="y", color="0.9")
+    axes[0].set_ylabel("UA / %")
+    return drawn
+
+
+def _apart(costs: Sequence[float]) -> list[float]:
+    """Costs as they are drawn: equal ones a little apart, so that their intervals are both seen."""
+    places = []
+    for index, cost in enumerate(costs):
+        twins = [i for i, other in enumerate(costs) if np.isclose(other, cost, rtol=0.02)]
+        places.append(cost * 1.05 ** (twins.index(index) - (len(twins) - 1) / 2))
+    return places
+
+
+def _draw_labels(panel: Axes, labelled: Sequence[tuple[float, float, str, str]]) -> None:
+    """Labels (x, y, text, colour) beside their markers, towards the middle and clear of each other."""
+    left, right = np.log(panel.get_xlim())
+    low, high = panel.get_ylim()
+    for is_left in (True, False):
+        of_side = [mark for mark in labelled if (np.log(mark[0]) <= (left + right) / 2) == is_left]
+        height = -np.inf
+        # From the lowest upwards: a label stands beside its marker, or as much higher as the one below needs.
+        for x, y, text, colour in sorted(of_side, key=lambda mark: mark[1]):
+            height = max(y, height + _LABEL_HEIGHT * (high - low))
+            panel.annotate(
+                text,
+                (x, y),
+                xytext=(x * 1.18 if is_left else x / 1.18, height),
+                ha="left" if is_left else "right",
+                va="center",
+                color=colour,
+                fontsize=9.5,
+                arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.6, "shrinkB": 4},
+            )
