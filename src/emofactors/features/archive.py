@@ -25,40 +25,48 @@ class FeatureArchive:
     """Features of a corpus, read from disk only where they are looked at.
 
     Args:
-        folder: a folder an :class:`ArchiveWriter` wrote.
+        folders: folders an :class:`ArchiveWriter` wrote: of a corpus' utterances, of their copies.
 
     Attributes:
-        folder: that folder.
-        utterances: their names, in the order of the manifest.
+        folders: those folders.
+        utterances: their names: folder by folder, in the order they were written.
         n_bins: frequency bins of one frame, F.
 
     Raises:
-        InputError: if the index or a shard is missing, truncated, or does not fit the other.
+        InputError: if the index or a shard is missing, truncated, or does not fit the other; if
+            folders differ in their bins, or an utterance is in two of them.
+        ValueError: if there is no folder.
     """
 
-    folder: Path
+    folders: tuple[Path, ...]
     utterances: tuple[str, ...]
     n_bins: int
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = Path(folder)
-        index = _read_index(self.folder / "index.csv")
-        shards = {name: _open_shard(self.folder / name) for name in index["shard"].unique()}
-        for name, rows in index.groupby("shard", sort=False):
-            _check_shard(self.folder / name, shards[name], rows)
-        bins = {frames.shape[1] for frames in shards.values()}
-        if len(bins) != 1:
-            raise InputError(f"{self.folder}: shards have {sorted(bins)} bins, expected the same in each")
-        self.n_bins = bins.pop()
-        self.utterances = tuple(index["utterance"])
-        self._frames = {
-            row.utterance: shards[row.shard][row.offset : row.offset + row.n_frames] for row in index.itertuples()
-        }
+    def __init__(self, *folders: Path) -> None:
+        if not folders:
+            raise ValueError("no folder to read features from")
+        self.folders = tuple(Path(folder) for folder in folders)
+        read = [_read_features(folder) for folder in self.folders]
+        self.n_bins = _bins_of(read[0])
+        self._frames: dict[str, np.ndarray] = {}
+        for folder, features in zip(self.folders, read, strict=True):
+            if _bins_of(features) != self.n_bins:
+                raise InputError(
+                    f"{folder}: has {_bins_of(features)} bins, expected {self.n_bins} as in {self.folders[0]}"
+                )
+            for utterance in features:
+                if utterance in self._frames:
+                    raise InputError(
+                        f"{folder}: has utterance {utterance!r} of another folder, expected it in one"
+                    )
+            self._frames |= features
+        self.utterances = tuple(self._frames)
 
     def __getitem__(self, utterance: str) -> np.ndarray:
         """Features of one utterance, (T, F) float32: a read-only view of the file."""
         if utterance not in self._frames:
-            raise InputError(f"{self.folder}: has no utterance {utterance!r}, expected one of its index")
+            folders = ", ".join(map(str, self.folders))
+            raise InputError(f"{folders}: has no utterance {utterance!r}, expected one of its index")
         return self._frames[utterance]
 
     def n_frames(self, utterance: str) -> int:
@@ -140,6 +148,23 @@ class ArchiveWriter:
         """The header of a .npy file; numpy leaves room in it, so it keeps its length when frames are added."""
         header = {"descr": "<f4", "fortran_order": False, "shape": (self._n_frames, self.n_bins)}
         np.lib.format.write_array_header_1_0(self._shard, header)
+
+
+def _read_features(folder: Path) -> dict[str, np.ndarray]:
+    """Utterance -> its frames (T, F), of one folder, in the order they were written."""
+    index = _read_index(folder / "index.csv")
+    shards = {name: _open_shard(folder / name) for name in index["shard"].unique()}
+    for name, rows in index.groupby("shard", sort=False):
+        _check_shard(folder / name, shards[name], rows)
+    bins = {frames.shape[1] for frames in shards.values()}
+    if len(bins) != 1:
+        raise InputError(f"{folder}: shards have {sorted(bins)} bins, expected the same in each")
+    return {row.utterance: shards[row.shard][row.offset : row.offset + row.n_frames] for row in index.itertuples()}
+
+
+def _bins_of(features: dict[str, np.ndarray]) -> int:
+    """Frequency bins of one frame, F; an archive is never empty."""
+    return next(iter(features.values())).shape[1]
 
 
 def _read_index(path: Path) -> pd.DataFrame:

@@ -124,3 +124,35 @@ def test_a_folder_that_is_no_archive_is_refused(tmp_path, features):
         FeatureArchive(write(tmp_path / "empty", []))
     with pytest.raises(InputError, match="has no utterance 'nobody'"):
         FeatureArchive(write(tmp_path / "archive", features.items()))["nobody"]
+
+
+def test_several_folders_are_one_archive(tmp_path, features):
+    copies = {f"{utterance}~noise": -spectrogram for utterance, spectrogram in features.items()}
+    folders = (
+        write(tmp_path / "originals", features.items(), shard_bytes=400),
+        write(tmp_path / "copies", copies.items(), shard_bytes=400),
+    )
+    archive = FeatureArchive(*folders)
+    assert archive.folders == folders
+    assert archive.utterances == (*features, *copies)
+    assert archive.n_bins == N_BINS
+    for utterance, spectrogram in (features | copies).items():
+        assert archive.n_frames(utterance) == len(spectrogram)
+        np.testing.assert_array_equal(archive[utterance], spectrogram)
+
+
+def test_folders_that_do_not_fit_each_other_are_refused(tmp_path, features):
+    originals = write(tmp_path / "originals", features.items())
+    with ArchiveWriter(tmp_path / "wide", N_BINS + 1) as archive:
+        archive.add("wide", np.zeros((3, N_BINS + 1), np.float32))
+    with pytest.raises(InputError, match=rf"wide: has {N_BINS + 1} bins, expected {N_BINS} as in .*originals"):
+        FeatureArchive(originals, tmp_path / "wide")
+    again = write(tmp_path / "again", [("other", features["03"]), ("03", features["03"])])
+    with pytest.raises(InputError, match="again: has utterance '03' of another folder"):
+        FeatureArchive(originals, again)
+    with pytest.raises(InputError, match="originals: has utterance '03a01Fa' of another folder"):
+        FeatureArchive(originals, originals)
+    with pytest.raises(InputError, match=r"nothing/index\.csv: is missing"):
+        FeatureArchive(originals, tmp_path / "nothing")
+    with pytest.raises(ValueError, match="no folder"):
+        FeatureArchive()
