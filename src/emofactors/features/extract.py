@@ -1,4 +1,4 @@
-"""Features of a whole corpus: decode, resample, transform, store."""
+"""Features of a whole corpus, or of its augmented copies: decode, resample, augment, transform, store."""
 
 import logging
 import time
@@ -13,11 +13,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from emofactors.config import FeatureSettings
+from emofactors.config import AugmentationSettings, FeatureSettings
 from emofactors.corpora.audio import read_waveform
+from emofactors.corpora.copies import copy_name
 from emofactors.errors import InputError
 from emofactors.features.archive import ArchiveWriter
 from emofactors.features.audio import resampled
+from emofactors.features.augment import augmented
+from emofactors.features.image import image, n_frames_of
 from emofactors.features.spectrogram import log_spectrograms, shortest_waveform
 
 logger = logging.getLogger(__name__)
@@ -44,8 +47,25 @@ class _Utterance:
     duration_s: float
 
 
-def extract(manifest: pd.DataFrame, root: Path, settings: FeatureSettings, folder: Path, threads: int) -> None:
-    """Write the features of every utterance of a corpus.
+@dataclass(frozen=True)
+class _Take:
+    """What is transformed: an utterance or one of its copies, samples (n_samples,) at the features' rate."""
+
+    name: str
+    path: Path
+    samples: np.ndarray
+
+
+def extract(
+    manifest: pd.DataFrame,
+    root: Path,
+    settings: FeatureSettings,
+    folder: Path,
+    threads: int,
+    *,
+    augmentation: AugmentationSettings | None = None,
+) -> None:
+    """Write the features of every utterance of a corpus, or of the copies of every utterance.
 
     Groups of utterances are worked on in threads: decoding, resampling and
     transforms run outside of the interpreter's lock. Groups follow from the
@@ -55,9 +75,12 @@ def extract(manifest: pd.DataFrame, root: Path, settings: FeatureSettings, folde
     Args:
         manifest: the utterances: columns utterance, path, start_s, end_s, duration_s.
         root: folder the paths are relative to.
-        settings: what the features are.
+        settings: what the features are. Images are padded to the longest utterance of the manifest,
+            those of copies too, so that a second is as wide in both.
         folder: where the archive shall be; it appears when it is whole.
         threads: groups worked on at the same time.
+        augmentation: None: the utterances themselves. Otherwise their copies alone, named by
+            ``copy_name``, in the manifest's order, those of an utterance in the order of ``copies``.
 
     Raises:
         InputError: if an utterance is missing, cannot be decoded, is shorter than a window's half,
@@ -67,6 +90,8 @@ def extract(manifest: pd.DataFrame, root: Path, settings: FeatureSettings, folde
         _Utterance(row.utterance, Path(root) / row.path, _time(row.start_s), _time(row.end_s), row.duration_s)
         for row in manifest.itertuples()
     ]
+    longest = max((n_frames_of(utterance.duration_s, settings) for utterance in utterances), default=0)
+    what = "utterances" if augmentation is None else f"utterances' copies ({', '.join(augmentation.copies)})"
     threads_of_torch = torch.get_num_threads()
     done, began = 0, time.monotonic()
     said = began
@@ -77,18 +102,20 @@ def extract(manifest: pd.DataFrame, root: Path, settings: FeatureSettings, folde
             ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool,
         ):
             groups = list(_groups(utterances))
-            made = _in_order(pool, lambda group: _features(group, settings), groups, ahead=2 * threads)
+            made = _in_order(
+                pool, lambda group: _features(group, settings, augmentation, longest), groups, ahead=2 * threads
+            )
             for group, features in zip(groups, made, strict=True):
-                for utterance, spectrogram in zip(group, features, strict=True):
-                    archive.add(utterance.name, spectrogram)
+                for name, frames in features.items():
+                    archive.add(name, frames)
                 done += len(group)
                 if time.monotonic() - said > PROGRESS_S:
                     said = time.monotonic()
-                    logger.info("features of %d of %d utterances", done, len(utterances))
+                    logger.info("features of %d of %d %s", done, len(utterances), what)
     finally:
         torch.set_num_threads(threads_of_torch)
     hours = sum(utterance.duration_s for utterance in utterances) / 3600
-    logger.info("features of %d utterances, %.2f h, in %.1f s", done, hours, time.monotonic() - began)
+    logger.info("features of %d %s, %.2f h, in %.1f s", done, what, hours, time.monotonic() - began)
 
 
 def _time(time_s: float) -> float | None:
@@ -121,24 +148,43 @@ def _in_order(
         yield waiting.popleft().result()
 
 
-def _features(group: list[_Utterance], settings: FeatureSettings) -> list[np.ndarray]:
-    """Features of some utterances, each (T, F)."""
-    spectrograms = log_spectrograms([_samples(utterance, settings) for utterance in group], settings)
-    for utterance, spectrogram in zip(group, spectrograms, strict=True):
-        if not np.isfinite(spectrogram).all():
+def _features(
+    group: list[_Utterance], settings: FeatureSettings, augmentation: AugmentationSettings | None, longest: int
+) -> dict[str, np.ndarray]:
+    """Features of some utterances or of their copies: name -> (T, F)."""
+    takes = [take for utterance in group for take in _takes(utterance, settings, augmentation)]
+    spectrograms = log_spectrograms([take.samples for take in takes], settings)
+    features = {}
+    for take, spectrogram in zip(takes, spectrograms, strict=True):
+        features[take.name] = image(spectrogram, settings, longest=longest)
+        if not np.isfinite(features[take.name]).all():
             raise InputError(
-                f"{utterance.path}: features of utterance {utterance.name!r} are not finite; expected finite audio"
+                f"{take.path}: features of utterance {take.name!r} are not finite; expected finite audio"
             )
-    return spectrograms
+    return features
 
 
-def _samples(utterance: _Utterance, settings: FeatureSettings) -> np.ndarray:
-    """Samples of one utterance at the features' rate."""
+def _takes(
+    utterance: _Utterance, settings: FeatureSettings, augmentation: AugmentationSettings | None
+) -> list[_Take]:
+    """An utterance itself, or its copies; its audio is read once for all of them."""
     waveform = read_waveform(utterance.path, utterance.start_s, utterance.end_s)
     samples = resampled(waveform, settings.sample_rate_hz).samples
-    if len(samples) < shortest_waveform(settings):
-        raise InputError(
-            f"{utterance.path}: utterance {utterance.name!r} has {len(samples)} samples at "
-            f"{settings.sample_rate_hz} Hz, expected at least {shortest_waveform(settings)}"
-        )
-    return samples
+    if augmentation is None:
+        takes = [_Take(utterance.name, utterance.path, samples)]
+    else:
+        takes = [
+            _Take(
+                copy_name(utterance.name, kind),
+                utterance.path,
+                augmented(samples, utterance.name, kind, augmentation),
+            )
+            for kind in augmentation.copies
+        ]
+    for take in takes:
+        if len(take.samples) < shortest_waveform(settings):
+            raise InputError(
+                f"{take.path}: utterance {take.name!r} has {len(take.samples)} samples at "
+                f"{settings.sample_rate_hz} Hz, expected at least {shortest_waveform(settings)}"
+            )
+    return takes

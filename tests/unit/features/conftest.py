@@ -1,4 +1,4 @@
-"""The two published kinds of features, as their files say, and signals like speech."""
+"""The published kinds of features and of copies, as their files say, and signals like speech."""
 
 from pathlib import Path
 
@@ -6,15 +6,18 @@ import numpy as np
 import pytest
 import yaml
 
-from emofactors.config import FeatureSettings
+from emofactors.config import AugmentationSettings, FeatureSettings
 
-FEATURES = Path(__file__).parents[3] / "config" / "features"
+CONFIG = Path(__file__).parents[3] / "config"
+
+
+def documented(file):
+    content = yaml.safe_load((CONFIG / file).read_text(encoding="utf-8"))
+    return {key: value for key, (value, _) in (content["published"] | content["assumed"]).items()}
 
 
 def settings_of(name):
-    content = yaml.safe_load((FEATURES / f"{name}.yaml").read_text(encoding="utf-8"))
-    documented = content["published"] | content["assumed"]
-    return FeatureSettings(**{key: value for key, (value, _) in documented.items()})
+    return FeatureSettings(**documented(f"features/{name}.yaml"))
 
 
 @pytest.fixture
@@ -25,6 +28,21 @@ def log_mel():
 @pytest.fixture
 def log_stft():
     return settings_of("log_stft_513")
+
+
+@pytest.fixture
+def log_mel_image():
+    return settings_of("log_mel_128x128")
+
+
+@pytest.fixture
+def log_mel_grey():
+    return settings_of("log_mel_128xt")
+
+
+@pytest.fixture
+def augmentation():
+    return AugmentationSettings(**documented("augmentations/noise_shift_speed.yaml"))
 
 
 @pytest.fixture

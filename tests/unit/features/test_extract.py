@@ -7,10 +7,15 @@ import pytest
 import soundfile
 import torch
 
+from emofactors.corpora.audio import read_waveform
+from emofactors.corpora.copies import copy_name
 from emofactors.errors import InputError
 from emofactors.features import extract as extract_module
 from emofactors.features.archive import FeatureArchive
+from emofactors.features.audio import resampled
+from emofactors.features.augment import augmented
 from emofactors.features.extract import extract
+from emofactors.features.spectrogram import log_spectrograms
 
 
 def manifest_of(rows):
@@ -61,19 +66,81 @@ def test_any_rate_and_channels_become_the_features_librosa_makes(corpus, log_mel
         assert np.median(difference) < 1e-4
 
 
-@pytest.mark.parametrize("kind", ["log_mel", "log_stft"])
-def test_threads_do_not_change_a_byte(request, kind, corpus, monkeypatch):
+@pytest.mark.parametrize("copies", [False, True])
+@pytest.mark.parametrize("kind", ["log_mel", "log_stft", "log_mel_image"])
+def test_threads_do_not_change_a_byte(request, kind, copies, corpus, monkeypatch):
     monkeypatch.setattr(extract_module, "GROUP_S", 1.5)
     root, manifest = corpus
     settings = request.getfixturevalue(kind)
+    augmentation = request.getfixturevalue("augmentation") if copies else None
     threads_of_torch = torch.get_num_threads()
     for threads in (1, 2, 5):
-        extract(manifest, root, settings, root / f"features{threads}", threads)
+        extract(manifest, root, settings, root / f"features{threads}", threads, augmentation=augmentation)
     assert torch.get_num_threads() == threads_of_torch
     one = bytes_of(root / "features1")
     assert set(one) == {"index.csv", "shard000.npy"}
     assert bytes_of(root / "features2") == one
     assert bytes_of(root / "features5") == one
+
+
+def test_copies_have_the_features_of_augmented_audio(corpus, log_mel, augmentation):
+    root, manifest = corpus
+    extract(manifest, root, log_mel, root / "copies", threads=2, augmentation=augmentation)
+    archive = FeatureArchive(root / "copies")
+    kinds = ("noise", "shift", "speed")
+    assert archive.utterances == tuple(copy_name(u, kind) for u in manifest["utterance"] for kind in kinds)
+    for row in manifest.itertuples():
+        samples = resampled(read_waveform(root / row.path), 16_000).samples
+        for kind in kinds:
+            (expected,) = log_spectrograms([augmented(samples, row.utterance, kind, augmentation)], log_mel)
+            np.testing.assert_allclose(archive[copy_name(row.utterance, kind)], expected, atol=1e-3)
+
+
+def test_kinds_are_chosen_and_ordered_by_the_settings(corpus, log_mel, augmentation):
+    root, manifest = corpus
+    chosen = augmentation.model_copy(update={"copies": ("speed", "noise")})
+    extract(manifest[:3], root, log_mel, root / "copies", threads=1, augmentation=chosen)
+    names = ["u00~speed", "u00~noise", "u01~speed", "u01~noise", "u02~speed", "u02~noise"]
+    assert FeatureArchive(root / "copies").utterances == tuple(names)
+
+
+def test_a_recording_is_read_once_for_all_its_copies(corpus, log_mel, augmentation, monkeypatch):
+    root, manifest = corpus
+    read, paths = extract_module.read_waveform, []
+
+    def counted(path, *segment):
+        paths.append(path)
+        return read(path, *segment)
+
+    monkeypatch.setattr(extract_module, "read_waveform", counted)
+    extract(manifest, root, log_mel, root / "copies", threads=1, augmentation=augmentation)
+    assert paths == [root / path for path in manifest["path"]]
+
+
+def test_images_have_one_size_and_grey_values(corpus, log_mel_image, augmentation):
+    root, manifest = corpus
+    extract(manifest, root, log_mel_image, root / "originals", threads=2)
+    extract(manifest, root, log_mel_image, root / "copies", threads=2, augmentation=augmentation)
+    archive = FeatureArchive(root / "originals", root / "copies")
+    assert len(archive.utterances) == 40
+    for utterance in archive.utterances:
+        assert archive[utterance].shape == (128, 128)
+        assert archive[utterance].min() == 0
+        assert archive[utterance].max() == 1
+
+
+def test_originals_and_copies_are_padded_to_the_longest_original(corpus, log_mel_image, augmentation):
+    root, manifest = corpus
+    settings = log_mel_image.model_copy(update={"image_frames": None})
+    slowed = augmentation.model_copy(update={"copies": ("shift", "speed"), "speed": (0.9, 0.9)})
+    extract(manifest, root, settings, root / "originals", threads=1)
+    extract(manifest, root, settings, root / "copies", threads=1, augmentation=slowed)
+    archive = FeatureArchive(root / "originals", root / "copies")
+    longest = 1 + round(manifest["duration_s"].max() * 16_000) // 80
+    frames = {utterance: archive.n_frames(utterance) for utterance in archive.utterances}
+    assert frames.pop("u09~speed") == pytest.approx(longest / 0.9, abs=1)
+    assert len(frames) == 29
+    assert set(frames.values()) == {longest}
 
 
 @pytest.mark.parametrize("sample_rate_hz", [16_000, 44_100])
@@ -144,6 +211,17 @@ def test_bad_audio_is_named(corpus, log_mel, samples, message):
     assert not (root / "features").exists()
 
 
+def test_a_copy_that_is_too_short_is_named(tmp_path, log_mel, augmentation):
+    soundfile.write(tmp_path / "short.wav", 0.1 * np.ones(325), 16_000)
+    manifest = manifest_of([("short", "short.wav", np.nan, np.nan, 325 / 16_000)])
+    fast = augmentation.model_copy(update={"speed": (1.1, 1.1)})
+    extract(manifest, tmp_path, log_mel, tmp_path / "features", threads=1)
+    message = r"short\.wav: utterance 'short~speed' has 295 samples at 16000 Hz, expected at least 321"
+    with pytest.raises(InputError, match=message):
+        extract(manifest, tmp_path, log_mel, tmp_path / "copies", threads=1, augmentation=fast)
+    assert not (tmp_path / "copies").exists()
+
+
 def test_digital_silence_is_the_floor(tmp_path, log_mel):
     soundfile.write(tmp_path / "silent.wav", np.zeros(16_000), 16_000)
     manifest = manifest_of([("silent", "silent.wav", np.nan, np.nan, 1.0)])
@@ -159,3 +237,10 @@ def test_progress_is_said(corpus, log_mel, monkeypatch, caplog):
         extract(manifest, root, log_mel, root / "features", threads=1)
     assert "features of 10 of 10 utterances" in caplog.text
     assert "features of 10 utterances, 0.01 h" in caplog.text
+
+
+def test_progress_says_that_copies_are_made(corpus, log_mel, augmentation, caplog):
+    root, manifest = corpus
+    with caplog.at_level(logging.INFO):
+        extract(manifest, root, log_mel, root / "copies", threads=1, augmentation=augmentation)
+    assert "features of 10 utterances' copies (noise, shift, speed), 0.01 h" in caplog.text
