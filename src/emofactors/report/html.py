@@ -8,7 +8,8 @@ import json
 import statistics
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,17 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from emofactors.config import Documented, SystemConfig, TableConfig, TaskConfig
+from emofactors.config import Documented, PublishedScores, SystemConfig, TableConfig, TaskConfig
 from emofactors.evaluation.intervals import smallest_p_value
+from emofactors.report.layout import protocol_letters, published_sources
+from emofactors.report.tables import METRICS, PUBLISHED, gap_column, published_of
 from emofactors.study import Study
 
 #: A corrected p-value up to which a difference counts as shown.
 _SIGNIFICANT = 0.05
+
+#: Logits that change by up to this fraction of the largest (of 1, if that is less) change by rounding alone.
+_ROUNDING = 1e-4
 
 
 @dataclass(frozen=True)
@@ -73,8 +79,13 @@ class Cost:
         n_runs: trainings, one a fold and seed.
         parameters: trained parameters; the median, should a task's folds differ.
         flops: of one input of median length; likewise.
+        flops_frames: frames of that input; likewise.
+        utterances_per_s: median of the training utterances a second; None if every training was resumed,
+            and none was timed as a whole.
+        inference_utterances_per_s: median of the utterances a second that are recognised; likewise, or if
+            none was timed.
+        wall_s: median seconds of a training; likewise.
         steps: median number of updates.
-        wall_s: median seconds of a training; None if every one was resumed, and none was timed as a whole.
     """
 
     task: str
@@ -83,8 +94,11 @@ class Cost:
     n_runs: int
     parameters: int
     flops: int
-    steps: int
+    flops_frames: int
+    utterances_per_s: float | None
+    inference_utterances_per_s: float | None
     wall_s: float | None
+    steps: int
 
 
 def make_page(
@@ -96,6 +110,7 @@ def make_page(
     audits: Mapping[str, Mapping[str, Any]],
     notes: Mapping[str, Mapping[str, Any]],
     runs: Sequence[Mapping[str, Any]],
+    inspections: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """The page of a study as HTML text.
 
@@ -107,6 +122,9 @@ def make_page(
         audits: task -> content of its audit.
         notes: corpus -> notes of its manifest.
         runs: what every run says of itself, see :func:`read_run`.
+        inspections: what became of runs whose test utterances were heard with their frames in random
+            order, read likewise: n_utterances, largest_logit, largest_logit_change, changed_predictions,
+            ua and ua_shuffled (percent, or None).
 
     Returns:
         One HTML document that needs no other file.
@@ -123,13 +141,18 @@ def make_page(
     )
     return environment.get_template("template.html").render(
         study=study,
+        protocol_findings=protocol_findings(study, scores),
         findings=findings(study, scores, notes),
+        shuffle_findings=[shuffle_finding(study, inspection) for inspection in inspections],
+        inspections=inspections,
+        sources={name: published_sources(table) for name, table in study.tables.items()},
         fragments={name: Markup(fragments[name]) for name in study.tables},
         figures={name: _data_uri(figures[name]) for name in study.figures},
         audits={name: audits[name] for name in study.tasks},
         notes={name: notes[name] for name in study.corpora},
         systems=[system_settings(name, system) for name, system in study.systems.items()],
-        features=[feature_settings(name, documented) for name, documented in study.feature_notes.items()],
+        features=[documented_settings(*named) for named in study.feature_notes.items()],
+        augmentations=[documented_settings(*named) for named in study.augmentation_notes.items()],
         n_runs=len(runs),
         costs=costs(runs),
         provenance=provenance(runs),
@@ -140,10 +163,10 @@ def make_page(
 
 
 def read_run(path: str | Path) -> dict[str, Any]:
-    """What a run says of itself, and which run it is.
+    """What a run says of itself, or is said of it, and which run it is.
 
     Args:
-        path: file ``…/{task}/{system}/{variant}/fold{fold}/seed{seed}/run.json``.
+        path: file ``…/{task}/{system}/{variant}/fold{fold}/seed{seed}/*.json``.
 
     Returns:
         Content of the file, and ``task``, ``system`` and ``variant``.
@@ -173,7 +196,7 @@ def read_texts(paths: Iterable[str | Path]) -> dict[str, str]:
 def findings(
     study: Study, scores: Mapping[str, pd.DataFrame], notes: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, list[str]]:
-    """The headline findings, as sentences made from the tables' numbers.
+    """The headline findings of each task, as sentences made from the tables' numbers.
 
     Args:
         study: what was asked for.
@@ -181,12 +204,14 @@ def findings(
         notes: corpus -> notes of its manifest.
 
     Returns:
-        Task -> its sentences.
+        Task -> its sentences; protocols side by side have :func:`protocol_findings`.
     """
     sentences = {}
     for name, task in study.tasks.items():
         sentences[name] = []
         for table_name, table in study.tables.items():
+            if name not in study.table_tasks[table_name] or table.kind == "protocols":
+                continue
             of_task = scores[table_name][scores[table_name]["column"] == name]
             if table.axis:
                 sentences[name] += _course(table, of_task)
@@ -244,13 +269,14 @@ def _course(table: TableConfig, scores: pd.DataFrame) -> list[str]:
         if len(rows):
             listed = "; ".join(f"{row['row']}: {row['value']:+z.1f} points" for _, row in rows.iterrows())
             sentences.append(f"Differences {which} at 5 % (Holm): {listed}{_no_power(scores)}.")
-    published = _published_ua(table)
-    if published:
-        high, low = max(published, key=published.get), min(published, key=published.get)
-        sentences.append(
-            f"Published for {table.published.label}: highest at {table.rows[high]:g} ({published[high]:.1f} %), "
-            f"lowest at {table.rows[low]:g} ({published[low]:.1f} %)."
-        )
+    for published in table.published:
+        values = _published_values(table, published, "ua")
+        if values:
+            high, low = max(values, key=values.get), min(values, key=values.get)
+            sentences.append(
+                f"Published for {published.label}: highest at {table.rows[high]:g} ({values[high]:.1f} %), "
+                f"lowest at {table.rows[low]:g} ({values[low]:.1f} %)."
+            )
     return sentences
 
 
@@ -287,18 +313,20 @@ def _no_power(scores: pd.DataFrame) -> str:
 
 
 def _published_difference(table: TableConfig, row: pd.Series) -> str:
-    """The same comparison in the paper, under the paper's own label."""
-    published = _published_ua(table)
-    if row["variant"] not in published or row["minus"] not in published:
-        return ""
-    difference = published[row["variant"]] - published[row["minus"]]
-    return f" Published for {table.published.label}: {difference:+z.1f} points."
+    """The same comparison in each paper, under the paper's own label."""
+    words = ""
+    for published in table.published:
+        values = _published_values(table, published, "ua")
+        if row["variant"] in values and row["minus"] in values:
+            difference = values[row["variant"]] - values[row["minus"]]
+            words += f" Published for {published.label}: {difference:+z.1f} points."
+    return words
 
 
-def _published_ua(table: TableConfig) -> dict[str, float]:
-    """Variant of the table -> UA in the paper, in percent."""
-    values = table.published.values if table.published is not None else {}
-    return {variant: values[variant]["ua"] for variant in table.rows if "ua" in values.get(variant, {})}
+def _published_values(table: TableConfig, published: PublishedScores, metric: str) -> dict[str, float]:
+    """Variant of the table -> its published score, in percent."""
+    values = published.values
+    return {variant: values[variant][metric] for variant in table.rows if metric in values.get(variant, {})}
 
 
 def _reservations(study: Study, task: TaskConfig, note: Mapping[str, Any]) -> list[str]:
@@ -309,12 +337,140 @@ def _reservations(study: Study, task: TaskConfig, note: Mapping[str, Any]) -> li
             "The task is speaker-dependent: test speakers may be heard in training, so no number of it says "
             "how well a new speaker would be understood."
         )
+    if task.shows_leak:
+        sentences.append(
+            "The task leaks on purpose: copies of test utterances are in training, so its numbers say what that "
+            "is worth, and not how well emotions are recognised."
+        )
     if note["whole"] is False:
         sentences.append(
             f"{note['title']} is not as published here ({note['utterances']} utterances, published are "
             f"{note['published_utterances']}): no number of it stands beside one of the whole corpus."
         )
     return sentences
+
+
+def protocol_findings(study: Study, scores: Mapping[str, pd.DataFrame]) -> dict[str, list[str]]:
+    """What is left of a score from protocol to protocol, as sentences made from the tables' numbers.
+
+    Args:
+        study: what was asked for.
+        scores: table -> its tidy form, in percent.
+
+    Returns:
+        Table of kind ``protocols`` -> its sentences.
+    """
+    return {
+        name: [
+            sentence
+            for variant in table.rows
+            for sentence in _protocol_course(study, table, study.table_tasks[name], scores[name], variant)
+        ]
+        for name, table in study.tables.items()
+        if table.kind == "protocols"
+    }
+
+
+def _protocol_course(
+    study: Study, table: TableConfig, tasks: Sequence[str], scores: pd.DataFrame, variant: str
+) -> list[str]:
+    """What one variant scores under each protocol, what it loses on the way, and what is published."""
+    letters = protocol_letters(tasks)
+    numbers = {(row["column"], row["metric"]): row for _, row in scores[scores["variant"] == variant].iterrows()}
+    leaks = {task: " (leaks)" if study.tasks[task].shows_leak else "" for task in tasks}
+    under = [f"{letters[task]}{leaks[task]} {_with_interval(numbers[task, 'wa'])}" for task in tasks]
+    sentences = [f"“{table.rows[variant]}”, WA by protocol: {'; '.join(under)}."]
+    if len(tasks) > 1:
+        steps = [
+            f"{_points(numbers[gap_column(one, other), 'wa_gap'])} {_step(study.tasks[one], study.tasks[other])}"
+            for one, other in pairwise(tasks)
+        ]
+        whole = [_points(numbers[gap_column(tasks[0], tasks[-1]), f"{metric}_gap"]) for metric in ("wa", "ua")]
+        sentences.append(
+            f"“{table.rows[variant]}”, points of WA: {'; '.join(steps)}. From {letters[tasks[0]]} to "
+            f"{letters[tasks[-1]]}: {whole[0]}; of UA: {whole[1]}."
+        )
+    departs = "; but ours is not the published system" if _departures(study.systems[table.system]) else ""
+    return sentences + [
+        f"“{table.rows[variant]}”, published for {words}{departs}."
+        for task in tasks
+        for words in _published_protocol(table, tasks, task, numbers)
+    ]
+
+
+def _published_protocol(
+    table: TableConfig, tasks: Sequence[str], task: str, numbers: Mapping[tuple[str, str], pd.Series]
+) -> list[str]:
+    """What is published of one variant and protocol: beside ours, and what it has more than our last protocol."""
+    letters = protocol_letters(tasks)
+    found = []
+    for metric in METRICS:
+        ours, gap = numbers[task, metric], numbers.get((gap_column(PUBLISHED, tasks[-1]), f"{metric}_gap"))
+        if not pd.isna(ours["published"]):
+            where = _place(ours["published"], ours)
+            words = f"{published_of(table, task).label}: {metric.upper()} {ours['published']:.2f} %"
+            words += f", {where} our interval under {letters[task]}" if where else ""
+            words += "" if gap is None else f"; minus ours under {letters[tasks[-1]]}: {_signed(gap)}"
+            found.append(words)
+    return found
+
+
+def _step(one: TaskConfig, other: TaskConfig) -> str:
+    """Where two protocols differ, as the reason of what is lost from the one to the other."""
+    reasons = []
+    if one.shows_leak and not other.shows_leak:
+        reasons.append("copies stay on one side of the split")
+    if other.speaker_independent and not one.speaker_independent:
+        reasons.append("the test speakers are unseen in training")
+    return f"when {' and '.join(reasons)}" if reasons else f"when the protocol is “{other.protocol_words}”"
+
+
+def _points(gap: pd.Series) -> str:
+    """A gap as points that are lost or gained, with its interval."""
+    sign, word = (1, "lost") if gap["value"] >= 0 else (-1, "gained")
+    points = f"{sign * gap['value']:z.1f} {word}"
+    if pd.isna(gap["ci_low"]):
+        return points
+    low, high = sorted((sign * gap["ci_low"], sign * gap["ci_high"]))
+    return f"{points} [{low:z.1f}, {high:z.1f}]{' (the interval holds 0)' if low <= 0 <= high else ''}"
+
+
+def _signed(gap: pd.Series) -> str:
+    """A gap in points with its sign, and its interval if it has one."""
+    interval = "" if pd.isna(gap["ci_low"]) else f" [{gap['ci_low']:+z.1f}, {gap['ci_high']:+z.1f}]"
+    return f"{gap['value']:+z.1f} points{interval}"
+
+
+def shuffle_finding(study: Study, inspection: Mapping[str, Any]) -> str:
+    """Whether a run hears in which order the frames come, as a sentence made from its numbers.
+
+    Args:
+        study: what was asked for.
+        inspection: one run, heard as it is and with its frames in random order; see :func:`make_page`.
+
+    Returns:
+        The sentence.
+    """
+    n, changed = inspection["n_utterances"], inspection["changed_predictions"]
+    change, largest = inspection["largest_logit_change"], inspection["largest_logit"]
+    name = f"“{inspection['variant']}” ({inspection['task']})"
+    moves = f"the logits of {name} by at most {change:.2g}; the largest is {largest:.1f}"
+    if change > _ROUNDING * max(1.0, largest) or changed:
+        scores = [inspection["ua"], inspection["ua_shuffled"]]
+        ua = "" if None in scores else f", and UA goes from {scores[0]:.1f} to {scores[1]:.1f} %"
+        return (
+            f"Shuffling the frames of {n} test images moves {moves}. {changed} of {n} predictions change{ua}: "
+            "it hears in which order the frames come."
+        )
+    needs = study.systems[inspection["system"]].needs.get(inspection["variant"])
+    teacher = needs and needs.teacher
+    transfer = (
+        f", so “{teacher}” can have transferred no sense of position to it, only better weights" if teacher else ""
+    )
+    return (
+        f"Shuffling the frames of {n} test images moves {moves}. No prediction changes: it does not hear in which "
+        f"order the frames come{transfer}."
+    )
 
 
 def _with_interval(row: pd.Series) -> str:
@@ -340,11 +496,16 @@ def system_settings(name: str, system: SystemConfig) -> Settings:
     """The settings of a system, and how this study departs from what is published."""
     published = [s.key for s in system.settings if s.kind == "published"]
     departures = _departures(system)
-    others = [f"{key} = {_words(value)}" for key, value in system.overrides.items() if key not in published]
+    others = [
+        f"{key} = {_words(value)}{_of_variant(variant)}"
+        for variant, key, value, _ in _overridden(system)
+        if key not in published
+    ]
     departure = ""
     if departures:
+        changed = {key for _, key, value, instead in _overridden(system) if key in published and value != instead}
         departure = (
-            f"This is not the published system: the study changes {len(departures)} of its {len(published)} "
+            f"This is not the published system: the study changes {len(changed)} of its {len(published)} "
             f"published settings ({', '.join(departures)}). Its scores do not say whether the published numbers "
             "can be reproduced. "
         )
@@ -355,16 +516,13 @@ def system_settings(name: str, system: SystemConfig) -> Settings:
         source=system.source,
         published=_setting_rows(system.settings, "published", system.overrides),
         assumed=_setting_rows(system.settings, "assumed", system.overrides),
-        variants={
-            variant: ", ".join(f"{key} = {_words(value)}" for key, value in changed.items()) or "nothing"
-            for variant, changed in system.variants.items()
-        },
+        variants={variant: _variant_words(system, variant) for variant in system.variants},
         departure=departure.strip(),
     )
 
 
-def feature_settings(name: str, settings: Sequence[Documented]) -> Settings:
-    """The settings of features, with their pedigree; no study changes them."""
+def documented_settings(name: str, settings: Sequence[Documented]) -> Settings:
+    """The settings of features or of an augmentation, with their pedigree; no study changes them."""
     return Settings(
         name=name,
         source="",
@@ -375,14 +533,38 @@ def feature_settings(name: str, settings: Sequence[Documented]) -> Settings:
     )
 
 
+def _overridden(system: SystemConfig) -> list[tuple[str, str, Any, Any]]:
+    """What the study sets: in which variant alone (empty: in all), the key, the value, and what it replaces."""
+    documented = {s.key: s.value for s in system.settings}
+    return [("", key, value, documented[key]) for key, value in system.overrides.items()] + [
+        (variant, key, value, (documented | system.variants[variant] | system.overrides)[key])
+        for variant, changes in system.variant_overrides.items()
+        for key, value in changes.items()
+    ]
+
+
 def _departures(system: SystemConfig) -> list[str]:
     """What the study changes of a system's published settings."""
-    published = {s.key: s.value for s in system.settings if s.kind == "published"}
+    published = {s.key for s in system.settings if s.kind == "published"}
     return [
-        f"{key} is {_words(value)} instead of {_words(published[key])}"
-        for key, value in system.overrides.items()
-        if key in published and value != published[key]
+        f"{key} is {_words(value)} instead of {_words(instead)}{_of_variant(variant)}"
+        for variant, key, value, instead in _overridden(system)
+        if key in published and value != instead
     ]
+
+
+def _of_variant(variant: str) -> str:
+    """The variant a change is confined to, in brackets; empty where it is of all."""
+    return f" ({variant})" if variant else ""
+
+
+def _variant_words(system: SystemConfig, variant: str) -> str:
+    """What a variant changes, what the study changes in it alone, and the runs it needs."""
+    words = [f"{key} = {_words(value)}" for key, value in system.variants[variant].items()] or ["nothing"]
+    words += [f"here {key} = {_words(value)}" for key, value in system.variant_overrides.get(variant, {}).items()]
+    if variant in system.needs:
+        words.append(f"needs {', '.join(system.needs[variant].variants)}")
+    return ", ".join(words)
 
 
 def _setting_rows(
@@ -433,12 +615,23 @@ def costs(runs: Sequence[Mapping[str, Any]]) -> list[Cost]:
             n_runs=len(group),
             parameters=statistics.median_low(run["parameters"] for run in group),
             flops=statistics.median_low(run["flops"] for run in group),
+            flops_frames=statistics.median_low(run["flops_frames"] for run in group),
             steps=statistics.median_low(run["steps"] for run in group),
-            # A resumed training knows the time of its last process only.
-            wall_s=_median_or_none([run["wall_s"] for run in group if not run["resumed_at_step"]]),
+            **{
+                # A resumed training knows the time of its last process only.
+                key: _median_or_none([run[key] for run in group if not run["resumed_at_step"]])
+                for key in ("utterances_per_s", "inference_utterances_per_s", "wall_s")
+            },
         )
         for (task, system, variant), group in groups.items()
     ]
+
+
+def costs_csv(costs: Sequence[Cost]) -> str:
+    """Costs as CSV text, a row a cost and a column an attribute; empty where there is no such number."""
+    columns = [field.name for field in fields(Cost)]
+    table = pd.DataFrame([asdict(cost) for cost in costs], columns=columns)
+    return table.to_csv(index=False, lineterminator="\n")
 
 
 def provenance(runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
@@ -453,8 +646,9 @@ def provenance(runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
     return found
 
 
-def _median_or_none(values: Sequence[float]) -> float | None:
-    return statistics.median(values) if values else None
+def _median_or_none(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
 
 
 def _data_uri(svg: str) -> str:

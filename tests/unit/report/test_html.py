@@ -6,18 +6,31 @@ import pandas as pd
 import pytest
 
 from emofactors.config import (
+    AugmentationSettings,
     ComputeSettings,
     CorpusConfig,
     Documented,
     FigureConfig,
     IntervalSettings,
+    Needs,
     PublishedScores,
     SystemConfig,
     TableConfig,
     TaskConfig,
 )
-from emofactors.report.html import costs, findings, make_page, provenance, read_run, read_scores, system_settings
-from emofactors.study import Study
+from emofactors.report.html import (
+    costs,
+    costs_csv,
+    findings,
+    make_page,
+    protocol_findings,
+    provenance,
+    read_run,
+    read_scores,
+    shuffle_finding,
+    system_settings,
+)
+from emofactors.study import Study, Training
 
 HOSTILE = "<script>alert('&')</script>"
 LABEL = "Elsewhere (Paper 2019)"
@@ -43,10 +56,12 @@ AUDIT = {
     "protocol": TASK.protocol_words,
     "speaker_independent": True,
     "n_utterances": 400,
+    "n_originals": 400,
     "n_test_utterances": 390,
     "n_speakers": 10,
     "n_folds": 5,
     "class_counts": {"anger": 100, "sadness": 100, "fear": 100, "neutral": 100},
+    "heard_copy_fraction": 0.0,
     "heard_speaker_fraction": 0.0,
     "heard_text_fraction": 0.75,
     "corpus": NOTE,
@@ -58,9 +73,12 @@ RUN = {
     "variant": "plain",
     "parameters": 1234,
     "flops": 5_000_000,
+    "flops_frames": 300,
     "steps": 300,
     "resumed_at_step": 0,
     "wall_s": 10.0,
+    "utterances_per_s": 50.0,
+    "inference_utterances_per_s": 400.0,
     "device": "cpu",
     "precision": "float32",
     "threads": 1,
@@ -80,7 +98,7 @@ def study_of(title: str = "A study", overrides: dict | None = None, task: TaskCo
         system="net",
         rows={"plain": "softmax", "center": "softmax + center"},
         differences=({"variant": "center", "minus": "plain"},),
-        published=PUBLISHED,
+        published=(PUBLISHED,),
     )
     sweep = TableConfig(
         title="swept",
@@ -88,7 +106,7 @@ def study_of(title: str = "A study", overrides: dict | None = None, task: TaskCo
         system="net",
         axis="lambda",
         rows={"plain": 0, "center": 0.3},
-        published=PUBLISHED,
+        published=(PUBLISHED,),
     )
     settings = (
         Documented(key="units", value=128, kind="published", why="talk"),
@@ -104,6 +122,8 @@ def study_of(title: str = "A study", overrides: dict | None = None, task: TaskCo
         intervals=IntervalSettings(),
         corpora={"a": CorpusConfig(reader="emodb", folder="a", title="Corpus A")},
         tasks={"a4": task},
+        augmentations={},
+        augmentation_notes={},
         features={},
         feature_notes={"log_mel_8": (Documented(key="n_mels", value=8, kind="assumed", why="small"),)},
         systems={
@@ -115,12 +135,15 @@ def study_of(title: str = "A study", overrides: dict | None = None, task: TaskCo
             )
         },
         tables={"compared": table, "swept": sweep},
+        table_tasks={"compared": ("a4",), "swept": ("a4",)},
         figures={
             "confused": FigureConfig(
                 kind="confusion", title="Confused", caption="which", system="net", variants={"plain": "softmax"}
             ),
             "course": FigureConfig(kind="sweep", title="Course", caption="where", table="swept"),
         },
+        figure_tasks={"confused": ("a4",), "course": ("a4",)},
+        trainings=tuple(Training(task="a4", system="net", variant=variant) for variant in ("plain", "center")),
     )
 
 
@@ -341,12 +364,37 @@ def test_an_unchanged_system_departs_from_nothing(overrides):
 
 
 def test_costs_are_medians_and_leave_out_resumed_times():
-    runs = [RUN | {"wall_s": s} for s in (10.0, 30.0)] + [RUN | {"wall_s": 1.0, "resumed_at_step": 100}]
+    runs = [RUN | {"wall_s": s, "utterances_per_s": 10 * s} for s in (10.0, 30.0)]
+    runs += [RUN | {"wall_s": 1.0, "utterances_per_s": 999.0, "resumed_at_step": 100}]
     resumed = RUN | {"variant": "center", "resumed_at_step": 100}
     plain, center = costs([*runs, resumed])
-    assert (plain.variant, plain.n_runs, plain.parameters, plain.wall_s) == ("plain", 3, 1234, 20.0)
-    assert center.wall_s is None
+    assert (plain.variant, plain.n_runs, plain.parameters, plain.flops_frames) == ("plain", 3, 1234, 300)
+    assert (plain.wall_s, plain.utterances_per_s, plain.inference_utterances_per_s) == (20.0, 200.0, 400.0)
+    assert (center.wall_s, center.utterances_per_s, center.inference_utterances_per_s) == (None, None, None)
     assert "–" in page_of(study_of(), runs=[resumed])
+
+
+def test_inference_that_was_not_timed_has_no_speed():
+    untimed = RUN | {"inference_utterances_per_s": None}
+    assert costs([untimed, RUN])[0].inference_utterances_per_s == 400.0
+    assert costs([untimed])[0].inference_utterances_per_s is None
+
+
+def test_costs_are_a_csv_too():
+    resumed = RUN | {"variant": "center", "resumed_at_step": 100}
+    assert costs_csv(costs([RUN, resumed])).splitlines() == [
+        "task,system,variant,n_runs,parameters,flops,flops_frames,utterances_per_s,inference_utterances_per_s,wall_s,steps",
+        "a4,net,plain,1,1234,5000000,300,50.0,400.0,10.0,300",
+        "a4,net,center,1,1234,5000000,300,,,,300",
+    ]
+    assert costs_csv([]).startswith("task,system,variant,")
+
+
+def test_the_page_says_that_times_differ_from_run_to_run():
+    page = page_of(study_of())
+    assert "differ from run to run" in page
+    for cell in ("0.0050", "300", "50.0", "400.0", "10.0"):
+        assert f'<td class="number">{cell}</td>' in page
 
 
 def test_provenance_counts_what_differs():
@@ -366,3 +414,214 @@ def test_a_run_knows_which_it_is(tmp_path):
 def test_labels_that_are_numbers_stay_as_printed(tmp_path):
     (tmp_path / "swept.csv").write_text("row,metric,value\n0,ua,60\n0.30,ua,66\n")
     assert list(read_scores([tmp_path / "swept.csv"])["swept"]["row"]) == ["0", "0.30"]
+
+
+# --- protocols side by side, the order of frames, needs and augmentations ---------------------------------------
+
+LEAKY = TaskConfig(
+    corpus="a",
+    classes=TASK.classes,
+    protocol="stratified_folds",
+    folds=5,
+    strata=("emotion",),
+    augmentation="noisy",
+    augmented="before_split",
+    shows_leak=True,
+)
+RANDOM = LEAKY.model_copy(update={"augmented": "training", "shows_leak": False})
+SIDE_BY_SIDE = TableConfig(
+    kind="protocols",
+    title="side by side",
+    caption="c",
+    system="net",
+    rows={"plain": "teacher", "center": "student"},
+    published=(
+        PublishedScores(label=LABEL, task="a4_leaky", where="weights", values={"plain": {"wa": 98.95}}),
+        PublishedScores(label="Farther", task="b4_leaky", where="weights", values={"plain": {"wa": 97.0}}),
+    ),
+)
+INSPECTION = {
+    "task": "a4",
+    "system": "net",
+    "variant": "center",
+    "n_utterances": 107,
+    "largest_logit": 8.1,
+    "largest_logit_change": 0.000003,
+    "changed_predictions": 0,
+    "ua": 61.2,
+    "ua_shuffled": 61.2,
+}
+
+
+def protocol_study(overrides: dict | None = None) -> Study:
+    """A study with three protocols of one corpus in a table of their own; its other tables have the last alone."""
+    study = study_of(overrides=overrides)
+    system = study.systems["net"].model_copy(update={"needs": {"center": Needs(teacher="plain", initial="plain")}})
+    noisy = AugmentationSettings(
+        copies=("noise",), noise_snr_db=(10, 30), shift=(-0.1, 0.1), speed=(0.9, 1.1), seed=0
+    )
+    return study.model_copy(
+        update={
+            "systems": {"net": system},
+            "tasks": {"a4_leaky": LEAKY, "a4_random": RANDOM, "a4": TASK},
+            "augmentations": {"noisy": noisy},
+            "augmentation_notes": {
+                "noisy": (Documented(key="noise_snr_db", value=(10, 30), kind="assumed", why="audible"),)
+            },
+            "tables": study.tables | {"sided": SIDE_BY_SIDE},
+            "table_tasks": study.table_tasks | {"sided": ("a4_leaky", "a4_random", "a4")},
+        }
+    )
+
+
+def protocol_scores(levels=(96.0, 74.0, 58.0), ci: float = 4.0) -> dict[str, pd.DataFrame]:
+    """Tidy tables, and that of the protocols; UA is 1 point below WA, but 2 under the last."""
+    tasks = ("a4_leaky", "a4_random", "a4")
+    rest = {"n_runs": 10, "n_utterances": 390, "n_speakers": 10, "p_value": None, "p_holm": None}
+    rows = []
+    for variant, label in SIDE_BY_SIDE.rows.items():
+        of_variant = rest | {"row": label, "variant": variant}
+        values = {(task, "wa"): level for task, level in zip(tasks, levels, strict=True)}
+        values |= {(task, "ua"): level - (2 if task == "a4" else 1) for (task, _), level in values.items()}
+        for (task, metric), value in values.items():
+            published = 98.95 if (variant, task, metric) == ("plain", "a4_leaky", "wa") else float("nan")
+            rows.append(of_variant | {"column": task, "metric": metric, "value": value, "published": published})
+        for one, other in (tasks[:2], tasks[1:], tasks[::2]):
+            for metric in ("ua", "wa"):
+                value = values[one, metric] - values[other, metric]
+                gap = {"column": f"{one} minus {other}", "metric": f"{metric}_gap", "minus": other, "value": value}
+                rows.append(of_variant | gap)
+    headline = {"column": "published minus a4", "variant": "plain", "metric": "wa_gap", "row": "teacher"}
+    rows.append(rest | headline | {"minus": "a4", "value": 98.95 - levels[2], "published": 98.95})
+    sided = pd.DataFrame(rows).assign(
+        ci_low=lambda table: table["value"] - ci, ci_high=lambda table: table["value"] + ci
+    )
+    return scores_of() | {"sided": sided}
+
+
+def protocol_words(study: Study | None = None, **changes) -> list[str]:
+    return protocol_findings(study or protocol_study(), protocol_scores(**changes))["sided"]
+
+
+def test_protocol_findings_say_what_is_lost_from_step_to_step_and_why():
+    words = protocol_words()
+    assert words[0] == (
+        "“teacher”, WA by protocol: A (leaks) 96.0 % [92.0, 100.0]; B 74.0 % [70.0, 78.0]; C 58.0 % [54.0, 62.0]."
+    )
+    assert words[1] == (
+        "“teacher”, points of WA: 22.0 lost [18.0, 26.0] when copies stay on one side of the split; 16.0 lost "
+        "[12.0, 20.0] when the test speakers are unseen in training. From A to C: 38.0 lost [34.0, 42.0]; "
+        "of UA: 39.0 lost [35.0, 43.0]."
+    )
+    assert words[2] == (
+        f"“teacher”, published for {LABEL}: WA 98.95 %, inside our interval under A; "
+        "minus ours under C: +41.0 points [+37.0, +45.0]."
+    )
+    assert [sentence.split(",")[0] for sentence in words[3:]] == ["“student”"] * 2
+    assert not any("Farther" in sentence for sentence in words)
+
+
+def test_protocol_findings_follow_the_numbers():
+    words = protocol_words(levels=(74.0, 76.0, 58.0))
+    assert "2.0 gained [-2.0, 6.0] (the interval holds 0) when copies stay" in words[1]
+    assert "published for Elsewhere (Paper 2019): WA 98.95 %, above our interval under A" in words[2]
+    bare = protocol_words(ci=float("nan"))
+    assert "22.0 lost when copies" in bare[1]
+    assert bare[2].endswith("WA 98.95 %; minus ours under C: +41.0 points.")
+
+
+def test_a_changed_system_is_not_held_against_what_is_published():
+    words = protocol_words(protocol_study(overrides={"units": 32}))
+    assert words[2].endswith("; but ours is not the published system.")
+
+
+def test_findings_of_a_task_are_of_the_tables_made_for_it():
+    study = protocol_study()
+    sentences = findings(study, protocol_scores(), {"a": NOTE})
+    assert sentences["a4"] == findings(study_of(), scores_of(), {"a": NOTE})["a4"]
+    assert [len(sentences[task]) for task in ("a4_leaky", "a4_random")] == [2, 1]
+    assert "The task leaks on purpose" in sentences["a4_leaky"][1]
+
+
+def test_a_page_with_protocols_copies_and_augmentations_says_them_all():
+    copied = AUDIT | {"n_utterances": 1600, "heard_copy_fraction": 0.98}
+    page = page_of(
+        protocol_study(),
+        fragments=dict.fromkeys(("compared", "swept", "sided"), "<p>table</p>"),
+        scores=protocol_scores(),
+        audits={"a4_leaky": copied, "a4_random": AUDIT, "a4": AUDIT},
+        inspections=[INSPECTION],
+    )
+    text = " ".join(page.split())
+    assert "Corpus A: protocols side by side" in text
+    assert "A is a4_leaky, B is a4_random, C is a4" in text
+    assert text.index("protocols side by side") < text.index("UA is highest for")
+    assert "1200 of these utterances are copies of 400" in text
+    assert text.count("of these utterances are copies") == 1
+    assert "98\u00a0%" in page
+    assert "Augmentation noisy" in text
+    assert "noise_snr_db" in text
+    assert "needs plain" in text
+    assert "Published values: Elsewhere (Paper 2019); Farther; weights." in text
+    assert '<td class="number">0.0000030</td>' in text
+    loads = Loads()
+    loads.feed(page)
+    assert all(b - a <= 1 for a, b in zip(loads.headings, loads.headings[1:], strict=False))
+
+
+def test_a_study_without_protocols_and_copies_has_none_of_it_on_its_page():
+    page = page_of(study_of())
+    for words in ("protocols side by side", "order of the frames", "are copies of", "Augmentation", "needs "):
+        assert words not in page
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, "does not hear"),
+        ({"largest_logit_change": 0.0008}, "does not hear"),  # the largest logit is 8.1
+        ({"largest_logit_change": 0.0009}, "it hears"),
+        ({"largest_logit": 0.2, "largest_logit_change": 0.0001}, "does not hear"),
+        ({"largest_logit": 0.2, "largest_logit_change": 0.00011}, "it hears"),
+        ({"changed_predictions": 1}, "it hears"),
+    ],
+)
+def test_a_system_hears_order_if_more_than_rounding_changes(changes, verdict):
+    assert verdict in shuffle_finding(protocol_study(), INSPECTION | changes)
+
+
+def test_what_order_means_is_said_from_the_numbers():
+    study = protocol_study()
+    assert shuffle_finding(study, INSPECTION) == (
+        "Shuffling the frames of 107 test images moves the logits of “center” (a4) by at most 3e-06; the largest is 8.1. "
+        "No prediction changes: it does not hear in which order the frames come, so “plain” can have transferred no "
+        "sense of position to it, only better weights."
+    )
+    assert shuffle_finding(study, INSPECTION | {"variant": "plain"}).endswith("in which order the frames come.")
+    heard = {"changed_predictions": 43, "largest_logit_change": 3.21, "ua_shuffled": 40.1}
+    assert "43 of 107 predictions change, and UA goes from 61.2 to 40.1 %: it hears" in shuffle_finding(
+        study, INSPECTION | heard
+    )
+    assert "43 of 107 predictions change: it hears" in shuffle_finding(study, INSPECTION | heard | {"ua": None})
+
+
+def test_what_a_study_changes_in_one_variant_is_a_departure_too():
+    system = (
+        study_of()
+        .systems["net"]
+        .model_copy(
+            update={
+                "overrides": {"units": 64},
+                "variant_overrides": {"center": {"units": 32, "patience": 5}, "plain": {"units": 64}},
+                "needs": {"center": Needs(teacher="plain")},
+            }
+        )
+    )
+    settings = system_settings("net", system)
+    assert "the study changes 1 of its 2 published settings" in settings.departure
+    assert "units is 64 instead of 128, units is 32 instead of 64 (center))" in settings.departure
+    assert "the study changes patience = 5 (center)." in settings.departure
+    assert settings.variants == {
+        "plain": "lambda = 0, here units = 64",
+        "center": "nothing, here units = 32, here patience = 5, needs plain",
+    }
