@@ -1,12 +1,13 @@
 """rule make_page: the whole study on one page that stands alone."""
 
 from emofactors.files import read_json_files, write_text_atomically
-from emofactors.report.html import make_page, read_run, read_scores, read_texts
+from emofactors.report.html import costs, costs_csv, make_page, read_run, read_scores, read_texts
 from emofactors.runlog import log_to
 from emofactors.study import Study
 
 log_to(snakemake.log[0])
 study = Study(**snakemake.params.study)
+runs = [read_run(path) for path in snakemake.input.runs]
 
 page = make_page(
     study,
@@ -15,7 +16,9 @@ page = make_page(
     figures=read_texts(snakemake.input.figures),
     audits=read_json_files(snakemake.input.audits),
     notes=read_json_files(snakemake.input.notes),
-    runs=[read_run(path) for path in snakemake.input.runs],
+    runs=runs,
+    inspections=[read_run(path) for path in snakemake.input.shuffles],
 )
 
 write_text_atomically(snakemake.output.page, page)
+write_text_atomically(snakemake.output.costs, costs_csv(costs(runs)))
