@@ -1,0 +1,167 @@
+"""A vision transformer without positional embedding, whose class token alone is read."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class PatchEmbedding(nn.Module):
+    """An image cut into patches, each a token.
+
+    Source: Kim & Lee 2024, vertically long patches (all bins of one frame); public code.
+
+    Args:
+        channels: channels of the image, C.
+        height: bins of a patch.
+        width: frames of a patch.
+        dim: size of a token, D.
+    """
+
+    def __init__(self, channels: int, *, height: int, width: int, dim: int) -> None:
+        super().__init__()
+        self.height, self.width = height, width
+        n_pixels = channels * height * width
+        self.embed = nn.Sequential(nn.LayerNorm(n_pixels), nn.Linear(n_pixels, dim), nn.LayerNorm(dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Of images (B, C, T, F): tokens (B, N, D), those that start at one frame beside each other."""
+        x = x.unflatten(3, (-1, self.height)).unflatten(2, (-1, self.width))  # (B, C, T/w, w, F/h, h)
+        return self.embed(x.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2))
+
+
+class SelfAttention(nn.Module):
+    """Tokens gather from all tokens, in several heads.
+
+    Source: Vaswani et al. 2017; Dosovitskiy et al. 2021.
+
+    Args:
+        dim: size of a token, D.
+        heads: number of heads, H.
+        dim_head: size of a query, key or value of one head.
+    """
+
+    def __init__(self, dim: int, *, heads: int, dim_head: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(dim, heads * dim_head, bias=False)
+        self.key_value = nn.Linear(dim, 2 * heads * dim_head, bias=False)
+        self.out = nn.Linear(heads * dim_head, dim)
+
+    def forward(self, x: Tensor, n_out: int, mask: Tensor | None = None) -> Tensor:
+        """What the first tokens gather.
+
+        Args:
+            x: tokens, (B, N, D).
+            n_out: tokens that gather, from the first on.
+            mask: the tokens that are gathered from, (B, 1, 1, N), bool; None: all.
+
+        Returns:
+            (B, n_out, D).
+        """
+        query, key, value = self._queries(x, n_out), *self._keys_and_values(x)
+        # On processors torch's fused kernel is the faster one in float32, and by far the slower in bfloat16.
+        if query.dtype == torch.bfloat16 and query.device.type == "cpu":
+            gathered = _attention_weights(query, key, mask) @ value  # (B, H, n_out, dim_head)
+        else:
+            gathered = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        return self.out(gathered.transpose(1, 2).flatten(2))
+
+    def weights_of_first(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """How much the first token gathers from each: (B, H, N), rows of which sum to 1."""
+        query, (key, _) = self._queries(x, 1), self._keys_and_values(x)
+        return _attention_weights(query, key, mask)[:, :, 0].float()
+
+    def _queries(self, x: Tensor, n_out: int) -> Tensor:
+        """(B, H, n_out, dim_head)."""
+        return self.query(x[:, :n_out]).unflatten(2, (self.heads, -1)).transpose(1, 2)
+
+    def _keys_and_values(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Two of (B, H, N, dim_head)."""
+        return self.key_value(x).unflatten(2, (2, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind()
+
+
+def _attention_weights(query: Tensor, key: Tensor, mask: Tensor | None) -> Tensor:
+    """Of queries (B, H, M, dim_head) and keys (B, H, N, dim_head): (B, H, M, N), 0 where masked."""
+    score = (query * query.shape[3] ** -0.5) @ key.transpose(2, 3)  # the queries are fewer numbers than the scores
+    if mask is not None:
+        score = score.masked_fill(~mask, -torch.inf)
+    return score.softmax(dim=3)
+
+
+class TransformerLayer(nn.Module):
+    """Self-attention and a feed-forward network, each after a layer norm and added to what came in.
+
+    Source: Dosovitskiy et al. 2021.
+
+    Args:
+        dim: size of a token, D.
+        heads: number of heads.
+        dim_head: size of a query, key or value of one head.
+        mlp_dim: units of the feed-forward network.
+    """
+
+    def __init__(self, dim: int, *, heads: int, dim_head: int, mlp_dim: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(dim)
+        self.attention = SelfAttention(dim, heads=heads, dim_head=dim_head)
+        self.feed_forward = nn.Sequential(
+            nn.LayerNorm(dim), nn.Linear(dim, mlp_dim), nn.GELU(), nn.Linear(mlp_dim, dim)
+        )
+
+    def forward(self, x: Tensor, n_out: int, mask: Tensor | None = None) -> Tensor:
+        """Of tokens (B, N, D): the first ``n_out`` after the layer, (B, n_out, D); ``mask`` as in attention."""
+        x = x[:, :n_out] + self.attention(self.norm(x), n_out, mask)
+        return x + self.feed_forward(x)
+
+
+class ClassTokenTransformer(nn.Module):
+    """Layers over the tokens and one more, the class token, which becomes the embedding.
+
+    Tokens carry no position: shuffled, they give the same embedding.
+
+    Source: Dosovitskiy et al. 2021, class token; Kim & Lee 2024, no positional embedding (public code).
+
+    Args:
+        depth: number of layers, at least 1.
+        dim: size of a token, D.
+        heads: number of heads.
+        dim_head: size of a query, key or value of one head.
+        mlp_dim: units of the feed-forward networks.
+    """
+
+    def __init__(self, *, depth: int, dim: int, heads: int, dim_head: int, mlp_dim: int) -> None:
+        super().__init__()
+        self.class_token = nn.Parameter(torch.randn(dim))
+        self.layers = nn.ModuleList(
+            TransformerLayer(dim, heads=heads, dim_head=dim_head, mlp_dim=mlp_dim) for _ in range(depth)
+        )
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, tokens: Tensor, valid: Tensor | None = None) -> Tensor:
+        """Of tokens (B, N, D), valid (B, N) or all: the embedding (B, D)."""
+        x, mask = self._before_last_layer(tokens, valid)
+        x = self.layers[-1](x, 1, mask)  # of the last layer only the class token is read
+        return self.norm(x[:, 0])
+
+    def class_attention(self, tokens: Tensor, valid: Tensor | None = None) -> Tensor:
+        """How the class token's attention in the last layer spreads over the other tokens.
+
+        Args:
+            tokens: (B, N, D).
+            valid: the tokens that belong to each image, (B, N), bool; None: all.
+
+        Returns:
+            Mean over the heads, without the class token itself, (B, N); rows sum to 1.
+        """
+        x, mask = self._before_last_layer(tokens, valid)
+        last = self.layers[-1]
+        weights = last.attention.weights_of_first(last.norm(x), mask).mean(dim=1)[:, 1:]  # (B, N)
+        return weights / weights.sum(dim=1, keepdim=True)
+
+    def _before_last_layer(self, tokens: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Class token and tokens (B, 1 + N, D) as the last layer meets them, and the mask of its attention."""
+        x = torch.cat([self.class_token.expand(len(tokens), 1, -1), tokens], dim=1)
+        mask = None if valid is None else F.pad(valid, (1, 0), value=True)[:, None, None]  # (B, 1, 1, 1 + N)
+        for layer in self.layers[:-1]:
+            x = layer(x, x.shape[1], mask)
+        return x, mask

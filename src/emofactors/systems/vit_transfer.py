@@ -1,0 +1,174 @@
+"""Vision transformers with vertically long patches, a teacher and its student (Kim & Lee, IEEE Access 2024)."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from emofactors.errors import InputError
+from emofactors.nn.feature_matching import feature_matching
+from emofactors.nn.image_stem import ImageStem, image_coordinates
+from emofactors.nn.vit import ClassTokenTransformer, PatchEmbedding
+from emofactors.systems.base import Batch, Output, TrainingData
+
+#: What a training is for, in the order of the paper.
+STAGES = ("teacher", "matched", "student")
+
+
+class VitTransfer(nn.Module):
+    """One network of the three stages: teacher, student matched to it, student.
+
+    The teacher learns the classes; the student is first matched to the
+    teacher's embeddings alone, then learns the classes and stays near them.
+    Without stem and coordinates, and with patches that hold all bins, a network
+    knows nothing of the order of the frames.
+
+    Source: Kim & Lee 2024, network and three stages; settings in ``config/systems/vit_transfer.yaml``.
+
+    Args:
+        data: bins of a frame, frames of the utterances, and training utterances of each class.
+        stage: ``teacher``: cross-entropy; ``matched``: feature matching; ``student``: both.
+        patch: bins and frames of a patch.
+        stem: whether convolutions come before the patches.
+        stem_channels: channels out of each; the last is 1.
+        coordinates: whether the place of each pixel is two more channels of the image.
+        teacher_depth: layers of the transformer in stage ``teacher`` ...
+        student_depth: ... and in the other two.
+        dim: size of a token and of the embedding, D.
+        heads: number of attention heads.
+        dim_head: size of a query, key or value of one head.
+        mlp_dim: units of the feed-forward networks.
+        alpha: weight of feature matching in stage ``student``, at least 0.
+
+    Raises:
+        InputError: if a setting is impossible, or patches do not divide the image.
+    """
+
+    def __init__(
+        self,
+        data: TrainingData,
+        *,
+        stage: str,
+        patch: Sequence[int],
+        stem: bool,
+        stem_channels: Sequence[int],
+        coordinates: bool,
+        teacher_depth: int,
+        student_depth: int,
+        dim: int,
+        heads: int,
+        dim_head: int,
+        mlp_dim: int,
+        alpha: float,
+    ) -> None:
+        super().__init__()
+        if stage not in STAGES:
+            raise InputError(f"vit_transfer: stage is {stage!r}, expected one of {', '.join(STAGES)}")
+        if alpha < 0:
+            raise InputError(f"vit_transfer: alpha is {alpha}, expected at least 0")
+        sizes = {
+            "teacher_depth": teacher_depth,
+            "student_depth": student_depth,
+            "dim": dim,
+            "heads": heads,
+            "dim_head": dim_head,
+            "mlp_dim": mlp_dim,
+        }
+        for key, size in sizes.items():
+            if size < 1:
+                raise InputError(f"vit_transfer: {key} is {size}, expected at least 1")
+        if not stem_channels or min(stem_channels) < 1 or stem_channels[-1] != 1:
+            raise InputError(f"vit_transfer: stem_channels is {list(stem_channels)}, expected to end in 1")
+        height, width = _checked_patch(patch, data)
+        self.stage = stage
+        self.alpha = alpha
+        self.least_frames = width
+
+        self.stem = ImageStem(stem_channels) if stem else None
+        self.coordinates = coordinates
+        self.embed = PatchEmbedding(3 if coordinates else 1, height=height, width=width, dim=dim)
+        depth = teacher_depth if stage == "teacher" else student_depth
+        self.transformer = ClassTokenTransformer(
+            depth=depth, dim=dim, heads=heads, dim_head=dim_head, mlp_dim=mlp_dim
+        )
+        self.classify = nn.Linear(dim, data.n_classes)
+
+    def forward(self, batch: Batch) -> Output:
+        """Embedding (B, D) and logits (B, C) of a batch."""
+        valid = _valid_frames(batch)
+        embedding = self.transformer(self._tokens(batch, valid), valid)
+        with torch.autocast(embedding.device.type, enabled=False):
+            embedding = embedding.float()
+            return Output(embedding=embedding, logits=self.classify(embedding))
+
+    def class_attention(self, batch: Batch) -> Tensor:
+        """Where the class token looks in the last layer.
+
+        Returns:
+            Its attention to each frame, mean over the heads and sum over the bins' patches, (B, T); rows sum
+            to 1, and frames beyond an utterance's end have none.
+        """
+        valid = _valid_frames(batch)
+        attention = self.transformer.class_attention(self._tokens(batch, valid), valid)  # (B, N)
+        of_columns = attention.unflatten(1, (-1, batch.features.shape[2] // self.embed.height)).sum(dim=2)
+        return of_columns.repeat_interleave(self.embed.width, dim=1) / self.embed.width
+
+    def losses(self, output: Output, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy, feature matching or both, by the stage.
+
+        Raises:
+            InputError: if the stage compares with a teacher, but the batch has no teacher's embeddings.
+        """
+        if self.stage == "matched":
+            return {"feature_matching": self._feature_matching(output, batch)}
+        losses = {"cross_entropy": F.cross_entropy(output.logits, batch.emotion)}
+        if self.stage == "student" and self.alpha > 0:
+            losses["feature_matching"] = self.alpha * self._feature_matching(output, batch)
+        return losses
+
+    def after_step(self, output: Output, batch: Batch) -> None:
+        """Nothing: all that the method changes, it changes by gradient."""
+
+    def _tokens(self, batch: Batch, valid: Tensor | None) -> Tensor:
+        """A batch as tokens (B, N, D); the image's frames come before its bins, as in the batch."""
+        x = batch.features[:, None]  # (B, 1, T, F)
+        if self.stem is not None:
+            x = self.stem(x, valid)
+        if self.coordinates:
+            x = torch.cat([x, image_coordinates(x, valid)], dim=1)  # (B, 3, T, F)
+        return self.embed(x)
+
+    def _feature_matching(self, output: Output, batch: Batch) -> Tensor:
+        if batch.teacher_embedding is None:
+            raise InputError(
+                f"vit_transfer: stage {self.stage!r} with alpha {self.alpha} has no teacher's embeddings; "
+                "expected a variant with 'needs: {teacher: ...}'"
+            )
+        return feature_matching(output.embedding, batch.teacher_embedding)
+
+
+def _checked_patch(patch: Sequence[int], data: TrainingData) -> tuple[int, int]:
+    """Bins and frames of a patch, if it divides the training rows' images."""
+    if len(patch) != 2 or min(patch) < 1:
+        raise InputError(f"vit_transfer: patch is {list(patch)}, expected [bins, frames], at least 1 each")
+    height, width = patch
+    if data.n_bins % height:
+        raise InputError(
+            f"vit_transfer: patch is {list(patch)}, expected bins that divide the {data.n_bins} of a frame"
+        )
+    # Patches of several frames would end beyond an utterance's end.
+    if width > 1 and (data.n_frames is None or data.n_frames % width):
+        length = "lengths differ" if data.n_frames is None else f"each has {data.n_frames}"
+        raise InputError(
+            f"vit_transfer: patch is {list(patch)}, expected frames that divide those of an utterance ({length})"
+        )
+    return height, width
+
+
+def _valid_frames(batch: Batch) -> Tensor | None:
+    """The frames that belong to each utterance, (B, T), bool; None where all do, so that nothing is masked."""
+    n_frames = batch.features.shape[1]
+    if bool((batch.n_frames == n_frames).all()):
+        return None
+    return torch.arange(n_frames, device=batch.n_frames.device) < batch.n_frames[:, None]

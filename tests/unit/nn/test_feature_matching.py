@@ -1,0 +1,15 @@
+import torch
+
+from emofactors.nn.feature_matching import feature_matching
+
+
+def test_it_is_the_formula_written_plainly():
+    generator = torch.Generator().manual_seed(0)
+    student, teacher = torch.randn(2, 3, generator=generator), torch.randn(2, 3, generator=generator)
+    expected = sum(abs(float(student[i, j]) - float(teacher[i, j])) for i in range(2) for j in range(3)) / 6
+    torch.testing.assert_close(feature_matching(student, teacher), torch.tensor(expected))
+
+
+def test_a_student_in_lower_precision_is_compared_in_float32():
+    loss = feature_matching(torch.ones(2, 3, dtype=torch.bfloat16), torch.full((2, 3), 1.001))
+    torch.testing.assert_close(loss, torch.tensor(0.001), rtol=1e-3, atol=0)

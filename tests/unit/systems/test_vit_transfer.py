@@ -1,0 +1,225 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from emofactors.errors import InputError
+from emofactors.study import load_study
+from emofactors.systems import build_system
+from emofactors.systems.base import Batch, TrainingData
+
+CONFIG = Path(__file__).parents[3] / "config"
+DATA = TrainingData(n_bins=128, class_counts=(7,) * 7, n_frames=128)
+SMALL = {
+    **{"stage": "student", "patch": [12, 1], "stem": False, "stem_channels": [4, 8, 1], "coordinates": False},
+    **{"teacher_depth": 3, "student_depth": 2, "dim": 16, "heads": 2, "dim_head": 8, "mlp_dim": 16, "alpha": 1.0},
+}
+TEACHER = SMALL | {"stage": "teacher", "stem": True, "coordinates": True}
+
+
+def study_of_all_variants(tmp_path):
+    """A study that wants every variant of the system, at the settings of its file."""
+    variants = yaml.safe_load((CONFIG / "systems" / "vit_transfer.yaml").read_text())["variants"]
+    for kind in ("corpora", "tasks", "features", "systems", "tables"):
+        (tmp_path / kind).symlink_to(CONFIG / kind)
+    figure = {"kind": "confusion", "title": "t", "caption": "c", "system": "vit_transfer"}
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "all.yaml").write_text(yaml.safe_dump(figure | {"variants": {v: v for v in variants}}))
+    request = {"study": "s", "title": "t", "tasks": ["emodb7_speakers"], "seeds": [0], "tables": []}
+    return load_study(request | {"figures": ["all"]}, tmp_path)
+
+
+def build(arguments, *, n_bins=12, n_frames=None, seed=0):
+    torch.manual_seed(seed)
+    return build_system("vit_transfer", arguments, TrainingData(n_bins, (3, 4, 5), n_frames))
+
+
+def make_batch(n_frames, n_bins=12, teacher=True):
+    generator = torch.Generator().manual_seed(3)
+    features = torch.rand(len(n_frames), max(n_frames), n_bins, generator=generator)
+    for row, length in enumerate(n_frames):
+        features[row, length:] = 0
+    emotion = torch.arange(len(n_frames)) % 3
+    targets = torch.randn(len(n_frames), 16, generator=generator) if teacher else None
+    return Batch(features, torch.tensor(n_frames), emotion, targets)
+
+
+def shuffled(batch):
+    order = torch.randperm(batch.features.shape[1], generator=torch.Generator().manual_seed(1))
+    return replace(batch, features=batch.features[:, order])
+
+
+def test_every_variant_of_the_file_is_built(tmp_path):
+    study = study_of_all_variants(tmp_path)
+    system = study.systems["vit_transfer"]
+    assert len(system.variants) == 16
+    for variant in system.variants:
+        features = study.features[system.run(variant).features]
+        data = TrainingData(features.n_bins, (3, 4, 5), features.image_frames)
+        build_system("vit_transfer", system.arguments(variant), data)
+
+
+def test_a_variant_that_compares_with_a_teacher_has_one(tmp_path):
+    system = study_of_all_variants(tmp_path).systems["vit_transfer"]
+    for variant in system.variants:
+        arguments, needs = system.arguments(variant), system.needs.get(variant)
+        compares = arguments["stage"] == "matched" or (arguments["stage"] == "student" and arguments["alpha"] > 0)
+        assert compares == (needs is not None and needs.teacher is not None)
+
+
+def test_stages_are_as_long_as_the_scratch_they_are_compared_with(tmp_path):
+    system = study_of_all_variants(tmp_path).systems["vit_transfer"]
+    epochs = {variant: system.run(variant).max_epochs for variant in system.variants}
+    assert epochs["matched"] + epochs["student"] == epochs["student_scratch"] == 100
+
+
+@pytest.mark.parametrize(("variant", "parameters"), [("teacher", 2_912_200), ("student", 1_417_991)])
+def test_parameters_are_the_published_number(tmp_path, variant, parameters):
+    arguments = study_of_all_variants(tmp_path).systems["vit_transfer"].arguments(variant)
+    system = build_system("vit_transfer", arguments, DATA)
+    assert sum(p.numel() for p in system.parameters()) == parameters
+
+
+def test_the_published_number_is_the_same_for_any_number_of_frames(tmp_path):
+    arguments = study_of_all_variants(tmp_path).systems["vit_transfer"].arguments("teacher_128xt")
+    system = build_system("vit_transfer", arguments, TrainingData(128, (7,) * 7))
+    assert sum(p.numel() for p in system.parameters()) == 2_912_200
+    assert "coordinates" not in " ".join(system.state_dict())
+
+
+@pytest.mark.parametrize("arguments", [SMALL, TEACHER], ids=["student", "teacher"])
+def test_an_utterance_gives_the_same_alone_and_beside_longer_ones(arguments):
+    system = build(arguments).eval()
+    batch = make_batch([5, 9, 7])
+    together, attention = system(batch), system.class_attention(batch)
+    for row, length in enumerate(batch.n_frames.tolist()):
+        rows = slice(row, row + 1)
+        alone = Batch(batch.features[rows, :length], batch.n_frames[rows], batch.emotion[rows])
+        torch.testing.assert_close(together.logits[rows], system(alone).logits)
+        torch.testing.assert_close(together.embedding[rows], system(alone).embedding)
+        torch.testing.assert_close(attention[rows, :length], system.class_attention(alone))
+        assert (attention[row, length:] == 0).all()
+
+
+def test_nothing_is_masked_where_all_have_one_length(monkeypatch):
+    system, seen = build(TEACHER), []
+    monkeypatch.setattr(system.stem, "forward", lambda x, valid: seen.append(valid) or x)
+    system(make_batch([6, 6]))
+    system(make_batch([6, 5]))
+    assert seen[0] is None
+    assert seen[1].tolist() == [[True] * 6, [True] * 5 + [False]]
+
+
+@pytest.mark.parametrize(
+    ("stem", "coordinates", "knows_order"),
+    [(False, False, False), (True, False, True), (False, True, True), (True, True, True)],
+)
+@pytest.mark.parametrize("stage", ["teacher", "student"])
+def test_only_stem_and_coordinates_know_the_order_of_the_frames(stage, stem, coordinates, knows_order):
+    system = build(SMALL | {"stage": stage, "stem": stem, "coordinates": coordinates}).eval()
+    batch = make_batch([16, 16])
+    change = (system(batch).logits - system(shuffled(batch)).logits).abs().max().item()
+    assert change > 1e-3 if knows_order else change < 1e-5
+
+
+def test_teacher_learns_the_classes_alone():
+    system, batch = build(TEACHER), make_batch([8, 8])
+    assert list(system.losses(system(batch), batch)) == ["cross_entropy"]
+
+
+def test_matched_student_learns_embeddings_alone_and_no_classes():
+    system, batch = build(SMALL | {"stage": "matched"}), make_batch([8, 8])
+    output = system(batch)
+    losses = system.losses(output, batch)
+    assert list(losses) == ["feature_matching"]
+    expected = (output.embedding - batch.teacher_embedding).abs().mean()
+    torch.testing.assert_close(losses["feature_matching"], expected)
+    losses["feature_matching"].backward()
+    without = [name for name, p in system.named_parameters() if p.grad is None or not p.grad.any()]
+    assert without == ["classify.weight", "classify.bias"]
+
+
+def test_student_learns_both_with_alpha_on_the_second():
+    system, batch = build(SMALL | {"alpha": 0.25}), make_batch([8, 8])
+    output = system(batch)
+    losses = system.losses(output, batch)
+    assert list(losses) == ["cross_entropy", "feature_matching"]
+    plain = -output.logits.log_softmax(dim=1)[torch.arange(2), batch.emotion].mean()
+    torch.testing.assert_close(losses["cross_entropy"], plain)
+    expected = 0.25 * (output.embedding - batch.teacher_embedding).abs().mean()
+    torch.testing.assert_close(losses["feature_matching"], expected)
+
+
+def test_without_alpha_a_student_needs_no_teacher():
+    system, batch = build(SMALL | {"alpha": 0.0}), make_batch([8, 8], teacher=False)
+    assert list(system.losses(system(batch), batch)) == ["cross_entropy"]
+
+
+@pytest.mark.parametrize("stage", ["matched", "student"])
+def test_a_missing_teacher_is_said_in_one_line(stage):
+    system, batch = build(SMALL | {"stage": stage}), make_batch([8, 8], teacher=False)
+    with pytest.raises(InputError, match=f"stage '{stage}' .* has no teacher's embeddings; expected .*needs"):
+        system.losses(system(batch), batch)
+
+
+def test_student_of_all_stages_is_one_network():
+    matched, student = build(SMALL | {"stage": "matched"}), build(SMALL, seed=1)
+    student.load_state_dict(matched.state_dict())
+    assert torch.equal(student(make_batch([8])).embedding, matched(make_batch([8])).embedding)
+
+
+@pytest.mark.parametrize("patch", [[12, 1], [1, 12], [4, 3], [3, 1]])
+def test_class_attention_is_a_share_of_each_frame(patch):
+    system = build(SMALL | {"patch": patch}, n_frames=12).eval()
+    attention = system.class_attention(make_batch([12, 12]))
+    assert attention.shape == (2, 12)
+    torch.testing.assert_close(attention.sum(dim=1), torch.ones(2))
+    assert (attention >= 0).all()
+    of_columns = attention.unflatten(1, (-1, patch[1]))
+    torch.testing.assert_close(of_columns, of_columns[:, :, :1].expand_as(of_columns))
+
+
+def test_class_attention_follows_the_frames():
+    system, batch = build(SMALL).eval(), make_batch([12])
+    order = torch.randperm(12, generator=torch.Generator().manual_seed(2))
+    moved = system.class_attention(replace(batch, features=batch.features[:, order]))
+    torch.testing.assert_close(moved, system.class_attention(batch)[:, order])
+    assert moved.std() > 1e-4
+
+
+def test_the_classes_are_told_in_float32_whatever_the_precision():
+    system, batch = build(TEACHER), make_batch([8, 8])
+    with torch.autocast("cpu", torch.bfloat16):
+        output = system(batch)
+    assert output.logits.dtype == output.embedding.dtype == torch.float32
+    torch.testing.assert_close(output.logits, system(batch).logits, rtol=0, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"stage": "pupil"}, "stage is 'pupil', expected one of teacher, matched, student"),
+        ({"alpha": -0.5}, "alpha is -0.5, expected at least 0"),
+        ({"student_depth": 0}, "student_depth is 0, expected at least 1"),
+        ({"stem_channels": [4, 2]}, r"stem_channels is \[4, 2\], expected to end in 1"),
+        ({"stem_channels": []}, r"stem_channels is \[\], expected"),
+        ({"patch": [5, 1]}, r"patch is \[5, 1\], expected bins that divide the 12 of a frame"),
+        ({"patch": [12]}, r"patch is \[12\], expected \[bins, frames\]"),
+        ({"patch": [12, 5]}, r"patch is \[12, 5\], expected frames that divide .* \(each has 12\)"),
+    ],
+)
+def test_an_impossible_setting_is_refused_in_one_line(changes, said):
+    with pytest.raises(InputError, match=f"^vit_transfer: {said}"):
+        build(SMALL | changes, n_frames=12)
+
+
+def test_wide_patches_are_refused_where_utterances_differ_in_length():
+    with pytest.raises(InputError, match="lengths differ"):
+        build(SMALL | {"patch": [6, 2]})
+
+
+def test_least_frames_are_those_of_a_patch():
+    assert build(SMALL).least_frames == 1
+    assert build(SMALL | {"patch": [4, 3]}, n_frames=12).least_frames == 3
