@@ -114,11 +114,11 @@ def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
     """
     where = "study (config/config.yaml, --configfile or --config)"
     request = _checked(StudyRequest, dict(config), where)
+    tasks = {name: _load(TaskConfig, config_dir, "tasks", name) for name in request.tasks}
     table_tasks = _tasks_of(request.tables, request.tasks, f"{where}: tables")
     figure_tasks = _tasks_of(request.figures, request.tasks, f"{where}: figures")
     tables = {name: _load(TableConfig, config_dir, "tables", name) for name in table_tasks}
     figures = {name: _load(FigureConfig, config_dir, "figures", name) for name in figure_tasks}
-    tasks = {name: _load(TaskConfig, config_dir, "tasks", name) for name in request.tasks}
     _check_tables(tables, table_tasks, tasks, where)
     _check_sweeps(config_dir, figures, figure_tasks, tables, table_tasks)
     corpora = {}

@@ -41,8 +41,12 @@ def refusal(config, config_dir=CONFIG):
 
 def test_the_default_study_is_sound():
     study = load_study(default_study(), CONFIG)
-    assert list(study.tables) == ["center_loss", "center_lambda", "center_alpha"]
+    assert list(study.tables)[:4] == ["center_loss", "center_lambda", "center_alpha", "vit_protocols"]
     assert len(study.systems["cnn_bigru"].variants) == 11
+    # Every system is there, on tasks of its own.
+    assert set(study.systems) == {file.stem for file in (CONFIG / "systems").glob("*.yaml")}
+    assert {t.task for t in study.trainings if t.system == "cnn_bigru"} == {"synthetic4_groups3"}
+    assert study.tasks[study.table_tasks["vit_protocols"][0]].shows_leak
 
 
 @pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.stem)
@@ -278,9 +282,8 @@ def test_lengths_in_samples_follow_from_milliseconds():
 
 
 def test_every_corpus_that_is_not_there_is_named_with_its_folder(tmp_path):
-    study = load_study(
-        default_study() | {"tasks": ["emodb7_speakers", "savee4_speakers"], "corpora_root": str(tmp_path)}, CONFIG
-    )
+    tasks = {"tasks": ["emodb7_speakers", "savee4_speakers"], "tables": ["center_loss"], "figures": []}
+    study = load_study(default_study() | tasks | {"corpora_root": str(tmp_path)}, CONFIG)
     with pytest.raises(InputError) as refused:
         check_corpora(study)
     first, second = str(refused.value).splitlines()
