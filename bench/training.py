@@ -1,12 +1,15 @@
 """Speed of a training against the same network in plain PyTorch, as ratios of one run.
 
-The plain side is what one writes first: float32, a Dataset and a DataLoader that pads random batches,
-convolutions in torch's default layout. Ours is ``training.fit``. Both train the published network on the
-same utterances: random frames, with the lengths of short acted speech (1.2 to 9 s). Both start from the same
-weights, and on one batch their losses must agree. The two take turns, so that a slow moment of a shared
-machine meets both; the median of the ratios is printed.
+The plain side is what one writes first: float32, torch's default layout, a Dataset and a DataLoader. Ours is
+``training.fit``. Both train the published networks on the same random utterances, from the same weights, and
+on one batch their losses must agree. The two take turns, so that a slow moment of a shared machine meets
+both; the median of the ratios is printed.
 
-    python bench/training.py [--utterances 192] [--repeats 3] [--features log_mel_128]
+cnn_bigru: utterances with the lengths of short acted speech (1.2 to 9 s), which the plain side pads in random
+batches. vit_transfer: images of 128x128; the stages that compare with a teacher run it in every step on the
+plain side, while ours reads what the teacher's own training has written, once.
+
+    python bench/training.py [--only vit_transfer] [--threads 1] [--repeats 3] [--features log_mel_128]
 """
 
 import argparse
@@ -19,9 +22,11 @@ from pathlib import Path
 import numpy as np
 import torch
 import yaml
+from plain_vit import PlainVit
+from plain_vit import same_weights as same_vit_weights
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from emofactors.study import load_study
 from emofactors.systems import build_system
@@ -135,21 +140,70 @@ def same_weights(system, network):
     network.load_state_dict(state)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--utterances", type=int, default=192)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--features", choices=["log_mel_128", "log_stft_513"], default="log_mel_128")
-    options = parser.parse_args()
-    logging.disable(logging.INFO)
-    threads = torch.get_num_threads()
-    keep_freed_memory()  # as `rule train` does; here the plain side has it, too
-    seed_everything(0, threads)
+def plain_vit_losses(network, image, emotion, *, teacher=None, alpha=1.0, entropy=True):
+    y, logits = network(image)
+    loss = nn.functional.cross_entropy(logits, emotion) if entropy else 0.0
+    if teacher is not None:
+        with torch.no_grad():
+            target, _ = teacher(image)
+        loss = loss + alpha * nn.functional.l1_loss(y, target)
+    return loss
 
-    study = load_study(yaml.safe_load((CONFIG / "studies" / "emodb.yaml").read_text()), CONFIG)
+
+def plain_vit_epoch(network, loader, **terms):
+    """One epoch as one writes it; returns utterances a second."""
+    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-4)
+    network.train()
+    start = time.perf_counter()
+    for image, emotion in loader:
+        loss = plain_vit_losses(network, image, emotion, **terms)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        loss.item()
+    return len(loader.dataset) / (time.perf_counter() - start)
+
+
+def study_of(system, folder):
+    """A study of all variants of a system, at the settings of its file."""
+    for kind in ("corpora", "tasks", "features", "systems"):
+        (folder / kind).symlink_to(CONFIG / kind)
+    (folder / "figures").mkdir()
+    variants = yaml.safe_load((CONFIG / "systems" / f"{system}.yaml").read_text())["variants"]
+    figure = {"kind": "confusion", "title": system, "caption": "", "system": system}
+    figure["variants"] = {variant: variant for variant in variants}
+    (folder / "figures" / "all.yaml").write_text(yaml.safe_dump(figure))
+    request = {"study": "bench", "title": system, "tasks": ["emodb7_speakers"], "seeds": [0], "tables": []}
+    return load_study(request | {"figures": ["all"]}, folder)
+
+
+def check_losses(ours, theirs):
+    """The same loss on one batch, or no comparison."""
+    if abs(ours - theirs) > 1e-4 * abs(theirs):
+        raise SystemExit(f"losses differ: ours {ours:.6f}, plain {theirs:.6f}; no comparison of speed")
+    print(f"loss of one batch: ours {ours:.6f}, plain {theirs:.6f}")
+
+
+def compare(sides, targets, *, repeats, warm_up):
+    """Let the sides take turns and print utterances a second, and the median of the ratios to plain."""
+    speeds = {side: [] for side in sides}
+    for repeat in range(warm_up + repeats):
+        measured = {side: epoch() for side, epoch in sides.items()}
+        if repeat >= warm_up:
+            for side, speed in measured.items():
+                speeds[side].append(speed)
+    print(f"{'':18}{'utterances/s':>14}{'times plain':>14}{'target':>9}")
+    for side, target in (("plain", None), *targets.items()):
+        ratio = statistics.median(s / p for s, p in zip(speeds[side], speeds["plain"], strict=True))
+        goal = "" if target is None else f"{target:.1f}"
+        print(f"{side:18}{statistics.median(speeds[side]):14.1f}{ratio:14.2f}{goal:>9}")
+    print(flush=True)
+
+
+def bench_cnn_bigru(config, features, options):
+    """An epoch of the published settings."""
     variant = {"log_mel_128": "mel_center", "log_stft_513": "stft_center"}[options.features]
-    config = study.systems["cnn_bigru"]
-    n_bins = study.features[options.features].n_bins
+    n_bins = features[options.features].n_bins
     generator = np.random.default_rng(0)
     n_frames = np.clip(100 * generator.lognormal(np.log(2.6), 0.35, options.utterances), 120, 900).astype(np.int64)
     emotion = generator.integers(0, N_CLASSES, options.utterances)
@@ -171,32 +225,97 @@ def main():
     same_weights(system, network)
     weights, centers = system.class_weights.clone(), torch.zeros(N_CLASSES, 64)
 
+    print(f"cnn_bigru on {options.features}: {options.utterances} utterances, batch 32, {options.threads} threads")
     batch = train.batch(np.arange(8), 1)
     ours = sum(system.losses(system(batch), batch).values()).item()
     theirs = plain_losses(network, centers, weights, batch.features, batch.n_frames, batch.emotion)[0].item()
-    if abs(ours - theirs) > 1e-4 * abs(theirs):
-        raise SystemExit(f"losses differ: ours {ours:.6f}, plain {theirs:.6f}; no comparison of speed")
+    check_losses(ours, theirs)
+    sides = {
+        "plain": lambda: plain_epoch(network, centers, weights, loader),
+        "float32": lambda: our_epoch(system, train, dev, run, "float32"),
+        "bfloat16": lambda: our_epoch(system, train, dev, run, "bfloat16"),
+    }
+    compare(sides, {"float32": 1.5, "bfloat16": 2.5}, repeats=options.repeats, warm_up=1)
 
-    print(f"cnn_bigru on {options.features}: {options.utterances} utterances, batch 32, {threads} threads")
-    print(f"loss of one batch: ours {ours:.6f}, plain {theirs:.6f}")
-    speeds = {"plain": [], "float32": [], "bfloat16": []}
-    for repeat in range(options.repeats + 1):  # the first warms up
-        measured = {
-            "plain": plain_epoch(network, centers, weights, loader),
-            "float32": our_epoch(system, train, dev, run, "float32"),
-            "bfloat16": our_epoch(system, train, dev, run, "bfloat16"),
-        }
-        if repeat > 0:
-            for side, speed in measured.items():
-                speeds[side].append(speed)
 
-    print(f"{'':18}{'utterances/s':>14}{'times plain':>14}{'target':>9}")
-    for side, target in (("plain", None), ("float32", 1.5), ("bfloat16", 2.5)):
-        ratio = statistics.median(s / p for s, p in zip(speeds[side], speeds["plain"], strict=True))
-        goal = "" if target is None else f"{target:.1f}"
-        print(f"{side:18}{statistics.median(speeds[side]):14.1f}{ratio:14.2f}{goal:>9}")
+def bench_vit_transfer(config, features, options):
+    """An epoch of each stage at the published sizes."""
+    size = (features["log_mel_128x128"].image_frames, features["log_mel_128x128"].n_bins)
+    alone, taught = {"float32": 1.0, "bfloat16": 1.2}, {"float32": 3.0, "bfloat16": 3.0}
+    # Until the process has all the memory its epochs need, the system's handing it out is measured.
+    teacher = bench_stage(
+        config, "teacher", 64, size, {"float32": 1.0, "bfloat16": 1.8}, options=options, warm_up=3
+    )
+    bench_stage(config, "student_scratch", 192, size, alone, options=options)
+    bench_stage(config, "matched", 128, size, taught, options=options, teacher=teacher)
+    bench_stage(config, "student", 128, size, taught, options=options, teacher=teacher)
+
+
+def bench_stage(config, variant, n_images, size, targets, *, options, teacher=None, warm_up=1):
+    """An epoch of one variant of vit_transfer; returns the plain network."""
+    n_frames, n_bins = size
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(n_images, n_frames, n_bins, generator=generator)
+    emotion = torch.randint(0, N_CLASSES, (n_images,), generator=generator)
+    plain_images = images.transpose(1, 2)[:, None].contiguous()
+    loader = DataLoader(TensorDataset(plain_images, emotion), batch_size=32, shuffle=True)
+
+    arguments = config.arguments(variant)
+    counts = torch.bincount(emotion, minlength=N_CLASSES).tolist()
+    system = build_system("vit_transfer", arguments, TrainingData(n_bins, tuple(counts), n_frames))
+    network = PlainVit(
+        N_CLASSES,
+        n_bins,
+        teacher=variant == "teacher",
+        depth=arguments["teacher_depth" if variant == "teacher" else "student_depth"],
+        **{key: arguments[key] for key in ("dim", "heads", "dim_head", "mlp_dim", "stem_channels")},
+    )
+    same_vit_weights(system, network)
+    terms = {"teacher": teacher, "entropy": variant != "matched"}
+
+    taught_by = None
+    if teacher is not None:
+        with torch.no_grad():
+            taught_by = torch.cat([teacher(part)[0] for part in plain_images.split(32)])
+    names = tuple(str(i) for i in range(n_images))
+    offset, lengths = np.arange(n_images) * n_frames, np.full(n_images, n_frames)
+    train = RoleData(names, names, emotion.numpy(), images.flatten(0, 1), offset, lengths, taught_by)
+    dev = RoleData((), (), emotion.numpy()[:0], images[0], offset[:0], lengths[:0])
+    run = config.run(variant).model_copy(update={"max_epochs": 1})
+
+    print(f"vit_transfer, {variant}: {n_images} images, batch 32, {options.threads} threads")
+    batch = train.batch(np.arange(8), 1)
+    ours = sum(system.losses(system(batch), batch).values()).item()
+    check_losses(ours, plain_vit_losses(network, plain_images[:8], emotion[:8], **terms).item())
+    sides = {
+        "plain": lambda: plain_vit_epoch(network, loader, **terms),
+        "float32": lambda: our_epoch(system, train, dev, run, "float32"),
+        "bfloat16": lambda: our_epoch(system, train, dev, run, "bfloat16"),
+    }
+    compare(sides, targets, repeats=options.repeats, warm_up=warm_up)
+    return network
+
+
+PARTS = {"cnn_bigru": bench_cnn_bigru, "vit_transfer": bench_vit_transfer}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", choices=list(PARTS), help="one system instead of all")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--utterances", type=int, default=192, help="of cnn_bigru")
+    parser.add_argument("--features", choices=["log_mel_128", "log_stft_513"], default="log_mel_128")
+    options = parser.parse_args()
+    logging.disable(logging.INFO)
+    keep_freed_memory()  # as `rule train` does; here the plain side has it, too
+    seed_everything(0, options.threads)
+    for part in [options.only] if options.only else PARTS:
+        with tempfile.TemporaryDirectory() as folder:
+            study = study_of(part, Path(folder))
+        PARTS[part](study.systems[part], study.features, options)
     if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        print("this processor has no bfloat16: its target does not apply")
+        print("this processor has no bfloat16: its targets do not apply")
 
 
 if __name__ == "__main__":
