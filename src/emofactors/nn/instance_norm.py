@@ -11,18 +11,33 @@ def instance_norm(x: Tensor, valid: Tensor | None = None, eps: float = 1e-5) -> 
     Source: Ulyanov et al. 2016.
 
     Args:
-        x: (B, C, T, F).
-        valid: the frames that belong to each image, (B, T), bool; None: all.
+        x: images, (B, C, T, F).
+        valid: the frames that belong to each image, (B, T), bool, from the first on; None: all.
         eps: added to the variance.
 
     Returns:
         (B, C, T, F), in the precision of ``x``; zero where a frame is not valid.
     """
+    if x.device.type == "cpu":
+        return _image_by_image(x, valid, eps)
+    return _all_at_once(x, valid, eps)
+
+
+def _image_by_image(x: Tensor, valid: Tensor | None, eps: float) -> Tensor:
+    """Of one image batch norm is instance norm, and it alone has fast kernels for channels-last images."""
     if valid is None:
-        if x.device.type == "cpu":
-            # Of one image, batch norm is instance norm; it alone has fast kernels for channels-last images.
-            return torch.cat([F.batch_norm(image, None, None, training=True, eps=eps) for image in x.split(1)])
-        return F.group_norm(x, x.shape[1], eps=eps)
+        return torch.cat([F.batch_norm(image, None, None, training=True, eps=eps) for image in x.split(1)])
+    normed = []
+    for image, length in zip(x.split(1), valid.sum(dim=1).tolist(), strict=True):
+        inside = F.batch_norm(image[:, :, :length], None, None, training=True, eps=eps)
+        normed.append(F.pad(inside, (0, 0, 0, x.shape[2] - length)))
+    return torch.cat(normed)
+
+
+def _all_at_once(x: Tensor, valid: Tensor | None, eps: float) -> Tensor:
+    """The same with few operations, as a GPU wants it."""
+    if valid is None:
+        return F.group_norm(x, x.shape[1], eps=eps)  # with a group for each channel
     inside = valid[:, None, :, None].float()  # (B, 1, T, 1)
     n_values = inside.sum(dim=2, keepdim=True) * x.shape[3]  # (B, 1, 1, 1)
     mean = (x.float() * inside).sum(dim=(2, 3), keepdim=True) / n_values  # (B, C, 1, 1)
