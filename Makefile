@@ -12,7 +12,7 @@ INSTALLED := .venv/.installed
 
 demo: $(INSTALLED)
 	.venv/bin/snakemake --cores $(CORES)
-	@echo; cat results/report/tables/center_loss.md
+	@echo; cat results/report/tables/center_loss.md results/report/tables/vit_protocols.md
 	@echo; echo "The whole report: $(CURDIR)/results/report/index.html"
 
 test: lint
