@@ -213,7 +213,8 @@ def test_a_changed_setting_remakes_what_it_touches(finished, copy_of):
 
     file.write_text(text, encoding="utf-8")
     jobs = project.jobs(*STUDY, "--config", "intervals={resamples: 300}")
-    assert jobs["make_table"] == 1
+    assert jobs["make_table"] == len(TABLES)
+    assert jobs["make_figure"] == 2, "that of costs has intervals, that of a sweep is drawn from its table"
     assert not jobs.keys() & {"make_manifest", "extract_features", "train", "score_variant"}
 
 

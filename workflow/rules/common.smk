@@ -307,6 +307,12 @@ def figure_settings(wildcards):
     return STUDY.figures[wildcards.figure].model_dump(mode="json")
 
 
+def intervals_of_figure(wildcards):
+    """Settings of the intervals a figure makes itself; others have none, or those of their table."""
+    kind = STUDY.figures[wildcards.figure].kind
+    return STUDY.intervals.model_dump(mode="json") if kind == "cost" else None
+
+
 def sweep_settings(wildcards):
     """Settings of the table a sweep is drawn from."""
     figure = STUDY.figures[wildcards.figure]

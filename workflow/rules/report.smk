@@ -52,7 +52,7 @@ rule make_figure:
         figure=figure_settings,
         tasks=tasks_of_figure,
         table=sweep_settings,
-        intervals=STUDY.intervals.model_dump(mode="json"),
+        intervals=intervals_of_figure,
         code=code_of("make_figure"),
     script:
         "../scripts/make_figure.py"

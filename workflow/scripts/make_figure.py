@@ -8,13 +8,14 @@ log_to(snakemake.log[0])
 figure = FigureConfig(**snakemake.params.figure)
 tasks = {name: TaskConfig(**task) for name, task in snakemake.params.tasks.items()}
 table = snakemake.params.table and TableConfig(**snakemake.params.table)
+intervals = snakemake.params.intervals and IntervalSettings(**snakemake.params.intervals)
 
 make_figure(
     figure,
     tasks=tasks,
     sources=snakemake.input.sources,
     table=table,
-    intervals=IntervalSettings(**snakemake.params.intervals),
+    intervals=intervals,
     png=snakemake.output.png,
     svg=snakemake.output.svg,
 )
