@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from sklearn.decomposition import PCA
 
 from emofactors.config import EMOTIONS, FigureConfig, IntervalSettings, PublishedScores, TableConfig, TaskConfig
@@ -637,6 +637,7 @@ def losses_figure(
         panel.set_title(f"{name}\n{_broken(task.protocol_words)}")
         panel.set_xlabel("epoch")
         panel.set_ylim(bottom=0)
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.grid(axis="y", color="0.9")
     axes[0].set_ylabel(figure.loss.replace("_", " "))
     handles, labels = axes[0].get_legend_handles_labels()
