@@ -151,19 +151,15 @@ def needed_runs(wildcards):
     needs = STUDY.systems[wildcards.system].needs.get(wildcards.variant)
     if needs is None:
         return {}
-    run = "results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}"
-    found = {}
-    if needs.teacher is not None:
-        found["teacher"] = (
-            run.format(**{**dict(wildcards.items()), "variant": needs.teacher})
-            + "/embeddings.npz"
-        )
-    if needs.initial is not None:
-        found["initial"] = (
-            run.format(**{**dict(wildcards.items()), "variant": needs.initial})
-            + "/model.safetensors"
-        )
-    return found
+    files = {
+        "teacher": "results/training/{task}/{system}/{needed}/fold{fold}/seed{seed}/embeddings.npz",
+        "initial": "results/training/{task}/{system}/{needed}/fold{fold}/seed{seed}/model.safetensors",
+    }
+    return {
+        role: file.format(needed=getattr(needs, role), **dict(wildcards.items()))
+        for role, file in files.items()
+        if getattr(needs, role) is not None
+    }
 
 
 def run_settings(wildcards):
