@@ -320,7 +320,10 @@ def _remarks(table: TableConfig) -> list[str]:
             "utterances cannot be swapped."
         )
         if table.published:
-            remarks.append("Published values are taken as they stand: the interval of their gap is of ours alone.")
+            remarks.append(
+                "A gap from a published value, which there is for its own corpus and protocol only, takes it as it "
+                "stands: the interval is of ours alone."
+            )
     return remarks
 
 
