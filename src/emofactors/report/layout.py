@@ -321,8 +321,8 @@ def _remarks(table: TableConfig) -> list[str]:
         )
         if table.published:
             remarks.append(
-                "A gap from a published value, which there is for its own corpus and protocol only, takes it as it "
-                "stands: the interval is of ours alone."
+                "A gap from a published value, which there is for its own corpus and protocol only, takes it as "
+                "it stands: the interval is of ours alone."
             )
     return remarks
 
