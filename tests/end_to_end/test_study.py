@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 STUDY = ("--configfile", "config/studies/smoke.yaml")
+OF_DAYS = ("--configfile", "config/studies/smoke_days.yaml")
 VIT_TASKS = ("tones2_random2_leaky", "tones2_groups2_augmented")
 #: Trainings by task, system and variant; the leaking task has no figure of the teacher's cost.
 CNN = [("tones2_groups2", "cnn_bigru", v) for v in ("mel_softmax", "mel_center")]
@@ -373,7 +374,7 @@ FOLDS = {"corpora/folds/tones2_days.csv"}
 def test_bad_input_is_named_and_nothing_is_trained(fresh_smoke, spoil, said, made):
     project = fresh_smoke()
     spoil(project.folder / "data" / "tones")
-    run = project.snakemake(*STUDY, "--config", "tasks=[tones2_days]")
+    run = project.snakemake(*OF_DAYS)
 
     assert_says(run, said)
     # Features may have been under way beside the folds.
@@ -385,7 +386,7 @@ def test_a_broken_claim_is_named_and_its_audit_kept_among_the_logs(fresh_smoke):
     project = fresh_smoke()
     let_one_speaker_come_back(project.folder / "data" / "tones")
     target = "results/corpora/audits/tones2_days.json"
-    run = project.snakemake(target, *STUDY, "--config", "tasks=[tones2_days]")
+    run = project.snakemake(target, *OF_DAYS)
 
     assert_says(
         run, ["fold 0: speaker ben is in train (ben_anger_0) and test (ben_sadness_2); expected one role, "]
