@@ -16,12 +16,15 @@ class Batch:
         n_frames: frames of each utterance, (B,), int64.
         emotion: class index of each utterance, (B,), int64.
         teacher_embedding: what the variant's teacher made of each utterance, (B, D); None without one.
+        speaker: index of each utterance's speaker among the training speakers, (B,), int64; -1 for a speaker
+            who is not among them; None where nobody asked.
     """
 
     features: Tensor
     n_frames: Tensor
     emotion: Tensor
     teacher_embedding: Tensor | None = None
+    speaker: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,15 @@ class TrainingData:
         n_bins: frequency bins of a frame, F.
         class_counts: training utterances of each class of the task, C entries.
         n_frames: frames of every utterance where all have as many, T; else None.
+        n_speakers: training speakers, S.
+        n_updates: updates of the whole training, if it is not ended early.
     """
 
     n_bins: int
     class_counts: tuple[int, ...]
     n_frames: int | None = None
+    n_speakers: int = 0
+    n_updates: int = 0
 
     @property
     def n_classes(self) -> int:
