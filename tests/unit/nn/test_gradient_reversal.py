@@ -1,0 +1,46 @@
+import math
+
+import pytest
+import torch
+
+from emofactors.nn.gradient_reversal import reversal_ramp, reverse_gradient
+
+
+@pytest.fixture
+def x():
+    return torch.randn(3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
+
+
+def plain_gradient(x):
+    """Of the sum of sines, by hand."""
+    return x.detach().cos()
+
+
+def test_values_stay_bit_by_bit(x):
+    assert torch.equal(reverse_gradient(x, 0.7), x)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.25, 3.0, torch.tensor(0.5)])
+def test_gradient_is_minus_weight_times_the_plain_one(x, weight):
+    reverse_gradient(x, weight).sin().sum().backward()
+    torch.testing.assert_close(x.grad, -weight * plain_gradient(x))
+
+
+def test_what_comes_after_the_reversal_learns_unreversed(x):
+    factor = torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
+    (factor * reverse_gradient(x, 5.0)).sum().backward()
+    torch.testing.assert_close(factor.grad, x.detach().sum())
+
+
+def test_reversed_twice_the_weights_multiply(x):
+    reverse_gradient(reverse_gradient(x, 2.0), 3.0).sin().sum().backward()
+    torch.testing.assert_close(x.grad, 6.0 * plain_gradient(x))
+
+
+def test_ramp_is_the_published_formula():
+    progress = [0.0, 0.05, 0.3, 1.0]
+    expected = [2 / (1 + math.exp(-10 * p)) - 1 for p in progress]
+    ramp = reversal_ramp(torch.tensor(progress, dtype=torch.float64))
+    assert ramp.tolist() == pytest.approx(expected, rel=1e-12)
+    assert ramp[0] == 0
+    assert ramp[-1] == pytest.approx(0.9999092)
