@@ -1,0 +1,324 @@
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from emofactors.errors import InputError
+from emofactors.study import load_study
+from emofactors.systems import build_system
+from emofactors.systems.base import Batch, Output, TrainingData
+
+CONFIG = Path(__file__).parents[3] / "config"
+DATA = TrainingData(n_bins=6, class_counts=(40, 10, 20), n_speakers=4, n_updates=200)
+SMALL = {
+    **{"conv_channels": 5, "conv_kernel_size": 3, "conv_dilations": [1, 2], "lstm_units": 4, "embedding_dim": 7},
+    **{"emotion_hidden": 5, "speaker_hidden": 6, "grl_weight": 0.7, "entropy_weight": 0.4},
+}
+VARIANTS = {
+    "none": SMALL | {"grl_weight": 0.0, "entropy_weight": 0.0},
+    "grl": SMALL | {"entropy_weight": 0.0},
+    "entropy": SMALL | {"grl_weight": 0.0},
+    "both": SMALL,
+}
+STEP = 30  # of 200: p = 0.15
+RAMP = 2 / (1 + math.exp(-10 * 0.15)) - 1
+#: The ramp is float32.
+CLOSE = {"rtol": 1e-6, "atol": 1e-12}
+
+
+def study_of_all_variants(tmp_path):
+    """A study that wants every variant of the system, at the settings of its file."""
+    variants = yaml.safe_load((CONFIG / "systems" / "speaker_adversarial.yaml").read_text())["variants"]
+    for kind in ("corpora", "tasks", "features", "systems", "tables"):
+        (tmp_path / kind).symlink_to(CONFIG / kind)
+    figure = {"kind": "confusion", "title": "t", "caption": "c", "system": "speaker_adversarial"}
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "all.yaml").write_text(yaml.safe_dump(figure | {"variants": {v: v for v in variants}}))
+    request = {"study": "s", "title": "t", "tasks": ["emodb7_speakers"], "seeds": [0], "tables": []}
+    return load_study(request | {"figures": ["all"]}, tmp_path)
+
+
+def build(variant, data=DATA):
+    torch.manual_seed(0)
+    return build_system("speaker_adversarial", VARIANTS[variant], data)
+
+
+def make_batch(*n_frames):
+    generator = torch.Generator().manual_seed(3)
+    features = torch.randn(len(n_frames), max(n_frames), 6, generator=generator)
+    for row, length in enumerate(n_frames):
+        features[row, length:] = 0
+    index = torch.arange(len(n_frames))
+    return Batch(features, torch.tensor(n_frames), emotion=index % 3, speaker=index % 4)
+
+
+@pytest.fixture
+def batch():
+    return make_batch(9, 20, 14, 20, 1)
+
+
+def heard(variant, batch, step=STEP):
+    """A system in double precision that was updated so often, and an output whose embedding is a leaf."""
+    system = build(variant).double()
+    system.step += step
+    generator = torch.Generator().manual_seed(4)
+    embedding = torch.randn(len(batch.emotion), 7, dtype=torch.float64, generator=generator).requires_grad_()
+    return system, Output(embedding=embedding, logits=system.emotion_head(embedding))
+
+
+def gradients(loss, embedding, head):
+    """What a loss gives to the embedding and to the parameters of a head; zeros where it gives nothing."""
+    wanted = [embedding, *head.parameters()]
+    of_embedding, *of_head = torch.autograd.grad(loss, wanted, retain_graph=True, materialize_grads=True)
+    return of_embedding, of_head
+
+
+def plain_head(system, embedding):
+    """Logits of the speaker head, written plainly."""
+    first, _, second = system.speaker_head
+    hidden = (embedding @ first.weight.T + first.bias).clamp(min=0)
+    return hidden @ second.weight.T + second.bias
+
+
+def plain_speaker_loss(system, embedding, speaker):
+    posterior = plain_head(system, embedding).softmax(dim=1)
+    return -sum(posterior[i, s].log() for i, s in enumerate(speaker.tolist())) / len(speaker)
+
+
+def plain_entropy(system, embedding):
+    posterior = plain_head(system, embedding).softmax(dim=1)
+    return -sum((p * p.log()).sum() for p in posterior) / len(posterior) / math.log(4)
+
+
+def test_every_variant_of_the_file_is_built(tmp_path):
+    study = study_of_all_variants(tmp_path)
+    system = study.systems["speaker_adversarial"]
+    assert len(system.variants) == 7
+    for variant in system.variants:
+        n_bins = study.features[system.run(variant).features].n_bins
+        data = TrainingData(n_bins, (3, 4, 5), n_speakers=8, n_updates=100)
+        built = build_system("speaker_adversarial", system.arguments(variant), data)
+        assert (n_bins, built.embed.out_features) == (40, 128)
+
+
+def test_the_variants_of_the_file_differ_by_the_two_weights_alone(tmp_path):
+    system = study_of_all_variants(tmp_path).systems["speaker_adversarial"]
+    weights = {}
+    for variant in system.variants:
+        settings = system.variant(variant)
+        weights[variant] = (settings.pop("grl_weight") > 0, settings.pop("entropy_weight") > 0)
+        assert settings == {k: v for k, v in system.variant("both").items() if not k.endswith("_weight")}
+    named = {"none": (False, False), "grl": (True, False), "entropy": (False, True), "both": (True, True)}
+    assert weights == named | dict.fromkeys(("both_0.1", "both_1", "both_3"), (True, True))
+
+
+def test_with_one_seed_every_variant_starts_from_the_same_encoder():
+    none = build("none").state_dict()
+    assert len(none) > 20
+    for variant in ("grl", "entropy", "both"):
+        state = build(variant).state_dict()
+        assert {name for name in state if name not in none} == {
+            f"speaker_head.{layer}.{kind}" for layer in (0, 2) for kind in ("weight", "bias")
+        }
+        assert all(torch.equal(state[name], tensor) for name, tensor in none.items())
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_an_utterance_gives_the_same_alone_and_beside_longer_ones(variant, batch):
+    system = build(variant)
+    system.train()(make_batch(12, 30, 25))  # running statistics of some data
+    system.eval()
+    together = system(batch)
+    for row, length in enumerate(batch.n_frames):
+        alone = system(Batch(batch.features[row : row + 1, :length], length[None], batch.emotion[row : row + 1]))
+        torch.testing.assert_close(alone.embedding[0], together.embedding[row])
+        torch.testing.assert_close(alone.logits[0], together.logits[row])
+
+
+def test_in_training_an_embedding_does_not_depend_on_the_padding(batch):
+    system = build("both")
+    more = replace(batch, features=torch.nn.functional.pad(batch.features, (0, 0, 0, 11), value=5.0))
+    torch.testing.assert_close(system(more).embedding, system(batch).embedding)
+
+
+def test_embedding_is_of_mean_and_deviation_of_what_the_lstm_says(batch):
+    system = build("both").eval()
+    output = system(batch)
+    valid = torch.arange(20) < batch.n_frames[:, None]
+    x = system.time_delay(batch.features, valid)[0, :9]
+    said, _ = system.bilstm(x[None])
+    pooled = torch.cat([said[0].mean(dim=0), said[0].std(dim=0, correction=0)])
+    torch.testing.assert_close(output.embedding[0], system.embed(pooled))
+    torch.testing.assert_close(output.logits[0], system.emotion_head(system.embed(pooled)))
+
+
+def test_cross_entropy_is_weighted_by_the_inverse_frequency_of_the_class(batch):
+    system, output = heard("none", batch)
+    weights = np.array([1 / 40, 1 / 10, 1 / 20])[batch.emotion.numpy()]
+    log_posterior = output.logits.log_softmax(dim=1).detach().numpy()
+    terms = -log_posterior[np.arange(5), batch.emotion.numpy()]
+    expected = (weights * terms).sum() / weights.sum()
+    assert system.losses(output, batch)["cross_entropy"].item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_class_without_training_utterances_spoils_no_weight(batch):
+    system = build("none", replace(DATA, class_counts=(40, 0, 20, 0)))
+    without = replace(batch, emotion=torch.tensor([0, 2, 2, 0, 0]))
+    assert torch.isfinite(system.class_weights).all()
+    assert torch.isfinite(system.losses(system(without), without)["cross_entropy"])
+
+
+@pytest.mark.parametrize(
+    ("variant", "names"),
+    [
+        ("none", {"cross_entropy"}),
+        ("grl", {"cross_entropy", "speaker"}),
+        ("entropy", {"cross_entropy", "speaker", "entropy"}),
+        ("both", {"cross_entropy", "speaker", "entropy"}),
+    ],
+)
+def test_a_variant_has_the_losses_of_its_weights(variant, names, batch):
+    system = build(variant)
+    assert set(system.losses(system(batch), batch)) == names
+
+
+def test_without_weights_nobody_learns_the_speakers(batch):
+    system = build("none", replace(DATA, n_speakers=0, n_updates=0))
+    assert system.speaker_head is None
+    batch = replace(batch, speaker=None)
+    sum(system.losses(system(batch), batch).values()).backward()
+    assert all(parameter.grad is not None for parameter in system.parameters())
+
+
+@pytest.mark.parametrize("variant", ["grl", "entropy", "both"])
+def test_speaker_loss_is_the_heads_cross_entropy_without_a_weight(variant, batch):
+    system, output = heard(variant, batch)
+    expected = plain_speaker_loss(system, output.embedding, batch.speaker)
+    torch.testing.assert_close(system.losses(output, batch)["speaker"], expected)
+
+
+@pytest.mark.parametrize(("variant", "weight"), [("grl", 0.7), ("both", 0.7), ("entropy", 0.0)])
+def test_speaker_loss_trains_its_head_as_it_is_and_the_encoder_reversed(variant, weight, batch):
+    system, output = heard(variant, batch)
+    ours = gradients(system.losses(output, batch)["speaker"], output.embedding, system.speaker_head)
+    plain = plain_speaker_loss(system, output.embedding, batch.speaker)
+    of_embedding, of_head = gradients(plain, output.embedding, system.speaker_head)
+    torch.testing.assert_close(ours[0], -weight * RAMP * of_embedding, **CLOSE)
+    torch.testing.assert_close(ours[1], of_head)
+    assert all(gradient.abs().max() > 0 for gradient in (of_embedding, *of_head))
+
+
+@pytest.mark.parametrize("variant", ["entropy", "both"])
+def test_entropy_is_raised_by_the_encoder_and_never_trains_the_head(variant, batch):
+    system, output = heard(variant, batch)
+    loss = system.losses(output, batch)["entropy"]
+    entropy = plain_entropy(system, output.embedding)
+    torch.testing.assert_close(loss, -0.4 * RAMP * entropy, **CLOSE)
+    ours = gradients(loss, output.embedding, system.speaker_head)
+    of_embedding, of_head = gradients(entropy, output.embedding, system.speaker_head)
+    torch.testing.assert_close(ours[0], -0.4 * RAMP * of_embedding, **CLOSE)
+    assert all(gradient.abs().max() > 0 for gradient in (of_embedding, *of_head))
+    assert all((gradient == 0).all() for gradient in ours[1])
+
+
+def test_of_the_whole_loss_the_head_learns_once_and_the_encoder_hears_all_terms(batch):
+    system, output = heard("both", batch)
+    total = sum(system.losses(output, batch).values())
+    emotion = torch.nn.functional.cross_entropy(output.logits, batch.emotion, weight=system.class_weights)
+    speaker = plain_speaker_loss(system, output.embedding, batch.speaker)
+    entropy = plain_entropy(system, output.embedding)
+    ours = gradients(total, output.embedding, system.speaker_head)
+    of_encoder = emotion - 0.7 * RAMP * speaker - 0.4 * RAMP * entropy
+    torch.testing.assert_close(ours[0], gradients(of_encoder, output.embedding, system.speaker_head)[0], **CLOSE)
+    torch.testing.assert_close(ours[1], gradients(speaker, output.embedding, system.speaker_head)[1])
+
+
+def test_what_reaches_the_embedding_reaches_the_encoder(batch):
+    system = build("both")
+    system.step += STEP
+    output = system(batch)
+    losses = system.losses(output, batch)
+    encoder = [*system.time_delay.parameters(), *system.bilstm.parameters(), *system.embed.parameters()]
+    plain = {
+        "speaker": -0.7 * RAMP * plain_speaker_loss(system, output.embedding, batch.speaker),
+        "entropy": -0.4 * RAMP * plain_entropy(system, output.embedding),
+    }
+    for name, loss in plain.items():
+        ours = torch.autograd.grad(losses[name], encoder, retain_graph=True)
+        expected = torch.autograd.grad(loss, encoder, retain_graph=True)
+        for gradient, other in zip(ours, expected, strict=True):
+            torch.testing.assert_close(gradient, other, rtol=1e-4, atol=1e-7)
+            assert other.abs().max() > 0
+
+
+@pytest.mark.parametrize(("updates", "progress"), [(0, 0.0), (1, 0.005), (200, 1.0), (300, 1.0)])
+def test_ramp_follows_the_updates_to_the_end_of_the_training(updates, progress, batch):
+    system = build("both")
+    output = system(batch)
+    for _ in range(updates):
+        system.after_step(output, batch)
+    ramp = 2 / (1 + math.exp(-10 * progress)) - 1
+    expected = -0.4 * ramp * plain_entropy(system, output.embedding)
+    torch.testing.assert_close(system.losses(output, batch)["entropy"], expected)
+
+
+def test_updates_so_far_are_state():
+    system = build("both")
+    system.after_step(None, None)
+    other = build("both")
+    other.load_state_dict(system.state_dict())
+    assert other.step == 1
+
+
+def test_a_speaker_who_is_not_in_training_is_left_out_of_the_speaker_loss(batch):
+    system, output = heard("both", batch)
+    losses = system.losses(output, replace(batch, speaker=torch.tensor([-1, 1, 2, -1, 0])))
+    known = [1, 2, 4]
+    expected = plain_speaker_loss(system, output.embedding[known], torch.tensor([1, 2, 0]))
+    torch.testing.assert_close(losses["speaker"], expected)
+
+
+def test_a_batch_without_speakers_is_refused_by_an_adversary(batch):
+    system = build("grl")
+    with pytest.raises(InputError, match="a batch has no speakers, expected that of each utterance"):
+        system.losses(system(batch), replace(batch, speaker=None))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n_speakers": 1}, "training has 1 speaker, expected at least 2 to be told apart"),
+        ({"n_speakers": 0}, "training has 0 speakers, expected at least 2 to be told apart"),
+        ({"n_updates": 0}, "training has 0 updates, expected at least 1"),
+    ],
+)
+@pytest.mark.parametrize("variant", ["grl", "entropy", "both"])
+def test_training_rows_that_give_an_adversary_nothing_are_refused(variant, change, message):
+    with pytest.raises(InputError, match=f"speaker_adversarial: {message}"):
+        build(variant, replace(DATA, **change))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("grl_weight", -0.1, "at least 0"),
+        ("entropy_weight", -1, "at least 0"),
+        ("conv_channels", 0, "at least 1"),
+        ("lstm_units", 0, "at least 1"),
+        ("embedding_dim", 0, "at least 1"),
+        ("emotion_hidden", 0, "at least 1"),
+        ("speaker_hidden", 0, "at least 1"),
+        ("conv_kernel_size", 4, "odd and at least 1"),
+        ("conv_kernel_size", -1, "odd and at least 1"),
+        ("conv_dilations", [1, 0], "at least 1 each"),
+        ("conv_dilations", [], "at least 1 each"),
+    ],
+)
+def test_an_impossible_setting_is_refused(key, value, expected):
+    with pytest.raises(InputError) as error:
+        build_system("speaker_adversarial", SMALL | {key: value}, DATA)
+    assert str(error.value) == f"speaker_adversarial: {key} is {value}, expected {expected}"
