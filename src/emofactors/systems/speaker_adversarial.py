@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from emofactors.errors import InputError
+from emofactors.nn.bilstm import ValidBilstm
 from emofactors.nn.gradient_reversal import reversal_ramp, reverse_gradient
 from emofactors.nn.pooling import mean_and_deviation
 from emofactors.nn.posterior_entropy import posterior_entropy
@@ -89,7 +89,7 @@ class SpeakerAdversarial(nn.Module):
         self.time_delay = TimeDelayStack(
             data.n_bins, conv_channels, kernel_size=conv_kernel_size, dilations=conv_dilations
         )
-        self.bilstm = nn.LSTM(conv_channels, lstm_units, batch_first=True, bidirectional=True)
+        self.bilstm = ValidBilstm(conv_channels, lstm_units)
         self.embed = nn.Linear(4 * lstm_units, embedding_dim)  # of both directions mean and deviation
         self.emotion_head = _head(embedding_dim, emotion_hidden, data.n_classes)
         self.speaker_head = None
@@ -109,9 +109,7 @@ class SpeakerAdversarial(nn.Module):
         valid = torch.arange(n_frames, device=batch.n_frames.device) < batch.n_frames[:, None]  # (B, T)
         x = self.time_delay(batch.features, valid)
         with torch.autocast(x.device.type, enabled=False):  # a recurrence sums up rounding errors
-            packed = pack_padded_sequence(x.float(), batch.n_frames.cpu(), batch_first=True, enforce_sorted=False)
-            packed, _ = self.bilstm(packed)
-            x, _ = pad_packed_sequence(packed, batch_first=True, total_length=n_frames)  # (B, T, 2 * units)
+            x = self.bilstm(x.float(), batch.n_frames)  # (B, T, 2 * units)
             embedding = self.embed(mean_and_deviation(x, valid))
             return Output(embedding=embedding, logits=self.emotion_head(embedding))
 

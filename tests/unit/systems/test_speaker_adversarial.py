@@ -149,9 +149,9 @@ def test_embedding_is_of_mean_and_deviation_of_what_the_lstm_says(batch):
     system = build("both").eval()
     output = system(batch)
     valid = torch.arange(20) < batch.n_frames[:, None]
-    x = system.time_delay(batch.features, valid)[0, :9]
-    said, _ = system.bilstm(x[None])
-    pooled = torch.cat([said[0].mean(dim=0), said[0].std(dim=0, correction=0)])
+    x = system.time_delay(batch.features, valid)[:1, :9]
+    said = system.bilstm(x, torch.tensor([9]))[0]
+    pooled = torch.cat([said.mean(dim=0), said.std(dim=0, correction=0)])
     torch.testing.assert_close(output.embedding[0], system.embed(pooled))
     torch.testing.assert_close(output.logits[0], system.emotion_head(system.embed(pooled)))
 
