@@ -6,6 +6,7 @@ change there re-runs no job. Neither imports torch or numpy: both are parsed by
 every job of the workflow.
 """
 
+from math import ceil
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -424,6 +425,10 @@ class RunSettings(Section):
         if self.select == "last" and self.patience is not None:
             raise ValueError("'patience' goes with 'select: dev_ua' only")
         return self
+
+    def n_updates(self, n_utterances: int) -> int:
+        """Updates of a whole training on so many training rows."""
+        return self.max_steps or self.max_epochs * ceil(n_utterances / self.batch_size)
 
 
 class ComputeSettings(Section):

@@ -20,7 +20,7 @@ device = choose_device(compute.device)
 fold = read_fold(Path(snakemake.input.folds), int(snakemake.wildcards.fold))
 roles = load_roles(fold, FeatureArchive(*map(Path, snakemake.input.features)), params.classes, run, device)
 system = build_system(
-    snakemake.wildcards.system, params.arguments, describe_training_data(roles["train"], params.classes)
+    snakemake.wildcards.system, params.arguments, describe_training_data(roles["train"], params.classes, run)
 ).to(device)
 start_from(system, snakemake.input.model)
 system.eval()

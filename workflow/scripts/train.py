@@ -25,7 +25,7 @@ fold = read_fold(Path(snakemake.input.folds), int(snakemake.wildcards.fold))
 archive = FeatureArchive(*map(Path, snakemake.input.features))
 roles = load_roles(fold, archive, params.classes, run, device, teacher=snakemake.input.get("teacher"))
 system = build_system(
-    snakemake.wildcards.system, params.arguments, describe_training_data(roles["train"], params.classes)
+    snakemake.wildcards.system, params.arguments, describe_training_data(roles["train"], params.classes, run)
 ).to(device)
 start_from(system, snakemake.input.get("initial"))
 key = run_key(

@@ -26,6 +26,8 @@ class RoleData:
         offset: first frame of each, (N,), int64.
         n_frames: frames of each, (N,), int64.
         teacher_embedding: what the variant's teacher made of each, (N, D), float32; None without one.
+        speaker: index of each one's speaker among the training speakers, (N,), int64; -1 for a speaker that is
+            not in training, None where it is not known.
     """
 
     utterances: tuple[str, ...]
@@ -35,6 +37,7 @@ class RoleData:
     offset: np.ndarray
     n_frames: np.ndarray
     teacher_embedding: Tensor | None = None
+    speaker: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.utterances)
@@ -61,6 +64,7 @@ class RoleData:
             n_frames=torch.from_numpy(n_frames).to(device),
             emotion=torch.from_numpy(self.emotion[chosen]).to(device),
             teacher_embedding=None if self.teacher_embedding is None else self.teacher_embedding[chosen],
+            speaker=None if self.speaker is None else torch.from_numpy(self.speaker[chosen]).to(device),
         )
 
     def digest(self) -> str:
@@ -69,6 +73,8 @@ class RoleData:
         arrays = [self.emotion, self.offset, self.n_frames, self.frames.cpu().numpy()]
         if self.teacher_embedding is not None:
             arrays.append(self.teacher_embedding.cpu().numpy())
+        if self.speaker is not None:
+            arrays.append(self.speaker)
         for array in arrays:
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
@@ -80,6 +86,7 @@ def load_role(
     archive: FeatureArchive,
     standardisation: Standardisation | None,
     *,
+    training_speakers: Sequence[str],
     max_frames: int | None,
     device: torch.device,
     teacher: Mapping[str, np.ndarray] | None = None,
@@ -91,6 +98,7 @@ def load_role(
         classes: classes of the task, in order.
         archive: features of the corpus.
         standardisation: fitted on the training rows; None: features stay as they are.
+        training_speakers: speakers of the training rows, each once, in order.
         max_frames: a longer utterance keeps this many frames at its center; None: all.
         device: where the frames shall lie.
         teacher: utterance -> what the variant's teacher made of it, (D,); None without a teacher.
@@ -99,6 +107,7 @@ def load_role(
         The role's data, in the order of ``rows``.
     """
     index = {name: i for i, name in enumerate(classes)}
+    speaker_index = {name: i for i, name in enumerate(training_speakers)}
     spectrograms = [_center(archive[utterance], max_frames) for utterance in rows["utterance"]]
     n_frames = np.array([len(s) for s in spectrograms], dtype=np.int64)
     offset = np.concatenate([[0], np.cumsum(n_frames)]).astype(np.int64)
@@ -118,6 +127,7 @@ def load_role(
         offset=offset[:-1],
         n_frames=n_frames,
         teacher_embedding=targets,
+        speaker=np.array([speaker_index.get(s, -1) for s in rows["speaker"]], dtype=np.int64),
     )
 
 

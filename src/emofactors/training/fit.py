@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +121,7 @@ def fit(
     """
     # Without weight decay AdamW is Adam, bit by bit.
     optimiser = torch.optim.AdamW(system.parameters(), lr=run.learning_rate, weight_decay=run.weight_decay)
-    max_steps = run.max_steps or run.max_epochs * ceil(len(train) / run.batch_size)
+    max_steps = run.n_updates(len(train))
     progress, best = Progress(), _copy_of(system.state_dict())
     state = checkpoint.load()
     if state is not None:

@@ -52,9 +52,9 @@ def load_roles(
     Raises:
         InputError: if the archive or the teacher lacks an utterance.
     """
-    standardisation = None
-    if run.standardise:
-        standardisation = fit_standardisation(archive, list(fold.of_role("train")["utterance"]))
+    training = fold.of_role("train")
+    training_speakers = sorted(training["speaker"].unique())
+    standardisation = fit_standardisation(archive, list(training["utterance"])) if run.standardise else None
     targets = None if teacher is None else _read_embeddings(teacher, fold)
     return {
         role: load_role(
@@ -62,6 +62,7 @@ def load_roles(
             classes,
             archive,
             standardisation,
+            training_speakers=training_speakers,
             max_frames=run.max_frames,
             device=device,
             teacher=targets,
@@ -103,7 +104,7 @@ def start_from(system: System, initial: str | Path | None) -> None:
         ) from error
 
 
-def describe_training_data(train: RoleData, classes: Sequence[str]) -> TrainingData:
+def describe_training_data(train: RoleData, classes: Sequence[str], run: RunSettings) -> TrainingData:
     """What a system may know of its training rows when it is built."""
     counts = np.bincount(train.emotion, minlength=len(classes))
     lengths = set(train.n_frames.tolist())
@@ -111,6 +112,8 @@ def describe_training_data(train: RoleData, classes: Sequence[str]) -> TrainingD
         n_bins=train.frames.shape[1],
         class_counts=tuple(int(n) for n in counts),
         n_frames=lengths.pop() if len(lengths) == 1 else None,
+        n_speakers=len(set(train.speakers)),
+        n_updates=run.n_updates(len(train)),
     )
 
 
@@ -169,6 +172,12 @@ def forward_flops(system: System, batch: Batch) -> int:
     """
     system = copy.deepcopy(system).cpu()
     moved = {name: None if value is None else value.cpu() for name, value in vars(batch).items()}
-    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+    formulas = {torch.ops.aten.mkldnn_rnn_layer: _recurrent_flops}
+    with FlopCounterMode(display=False, custom_mapping=formulas) as counter, sdpa_kernel(SDPBackend.MATH):
         system(Batch(**moved))
     return counter.get_total_flops()
+
+
+def _recurrent_flops(x: Sequence[int], w_input: Sequence[int], w_state: Sequence[int], *_: Any, **__: Any) -> int:
+    """FLOPs of oneDNN's LSTM, one operation torch has no formula for: of shapes (T, B, n) and (4 U, n)."""
+    return 2 * x[0] * x[1] * (w_input[0] * w_input[1] + w_state[0] * w_state[1])

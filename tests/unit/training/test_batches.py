@@ -62,8 +62,10 @@ def test_role_is_standardised_by_training_rows_and_long_utterances_keep_their_ce
     archive = archive_with(tmp_path / "a", {"u1": 10, "u2": 30, "u3": 21})
     standardisation = fit_standardisation(archive, ["u1", "u3"])
     rows = pd.DataFrame({"utterance": ["u2", "u3"], "speaker": ["x", "y"], "emotion": ["b", "a"]})
-    role = load_role(rows, ["a", "b"], archive, standardisation, max_frames=20, device=torch.device("cpu"))
+    settings = {"training_speakers": ["w", "y"], "max_frames": 20, "device": torch.device("cpu")}
+    role = load_role(rows, ["a", "b"], archive, standardisation, **settings)
     assert role.emotion.tolist() == [1, 0]
+    assert role.speaker.tolist() == [-1, 1]
     assert role.n_frames.tolist() == [20, 20]
     np.testing.assert_allclose(role.frames[:20], standardisation.apply(archive["u2"][5:25]))
     np.testing.assert_allclose(role.frames[20:], standardisation.apply(archive["u3"][0:20]))

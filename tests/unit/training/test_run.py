@@ -81,6 +81,13 @@ def test_each_utterance_meets_its_own_teacher_embedding(tmp_path, fold, archive,
     assert roles["test"].teacher_embedding.tolist() == [[0, 1, 2]]
 
 
+def test_speakers_are_counted_among_those_of_training(fold, archive, run):
+    roles = load_roles(fold, archive, CLASSES, run, torch.device("cpu"))
+    assert roles["train"].speaker.tolist() == [0, 0, 1]
+    assert roles["test"].speaker.tolist() == [-1], "nobody has heard the test speaker"
+    assert roles["train"].batch(np.array([2, 0]), least_frames=1).speaker.tolist() == [1, 0]
+
+
 def test_a_teacher_of_another_fold_is_refused(tmp_path, fold, archive, run):
     teacher = write_embeddings(tmp_path / "embeddings.npz", ["b", "c"])
     with pytest.raises(InputError, match=r"embeddings.npz: has no embedding of 'a' and 1 more; expected one"):
@@ -114,9 +121,11 @@ def test_without_a_run_before_it_the_weights_stay(fresh_system):
 
 
 @pytest.mark.parametrize(("lengths", "expected"), [([7, 7, 7], 7), ([7, 8, 7], None)])
-def test_a_system_learns_the_common_number_of_frames(train, lengths, expected):
+def test_a_system_learns_the_common_number_of_frames(train, lengths, expected, run):
     role = replace(train, utterances=train.utterances[:3], emotion=train.emotion[:3], n_frames=np.array(lengths))
-    data = describe_training_data(role, CLASSES)
+    data = describe_training_data(role, CLASSES, run)
+    assert data.n_updates == run.max_steps
+    assert data.n_speakers == len(set(role.speakers))
     assert data.n_frames == expected
     assert sum(data.class_counts) == 3
 
@@ -131,6 +140,7 @@ class Layer(nn.Module):
         self.kind = kind
         self.convolution = nn.Conv2d(1, 5, 3, padding=1)
         self.gru = nn.GRU(16, 8, batch_first=True, bidirectional=True)
+        self.lstm = nn.LSTM(16, 8, batch_first=True)
 
     def forward(self, batch):
         x = batch.features  # (B, T, F)
@@ -139,6 +149,8 @@ class Layer(nn.Module):
                 x = self.convolution(x[:, None])
             case "recurrence":
                 x, _ = self.gru(x)
+            case "long recurrence":
+                x, _ = self.lstm(x)
             case "attention":
                 x = F.scaled_dot_product_attention(x[:, None], x[:, None], x[:, None])
         return Output(embedding=x, logits=x)
@@ -151,6 +163,8 @@ class Layer(nn.Module):
         ("convolution", 2 * 9 * 5 * (20 * 16)),
         # Three gates of 8 units over 16 inputs and 8 states, in two directions.
         ("recurrence", 2 * 20 * 2 * 3 * 8 * (16 + 8)),
+        # Four gates, in one direction.
+        ("long recurrence", 2 * 20 * 4 * 8 * (16 + 8)),
         # Every frame by every frame, once for the weights and once for the mean.
         ("attention", 2 * 2 * 20 * 20 * 16),
     ],
