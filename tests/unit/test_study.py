@@ -66,7 +66,7 @@ def test_there_are_studies():
         ({"tasks": ["emodb8"]}, "emodb8.yaml: is named but missing; tasks here:"),
         ({"tasks": []}, "tasks: is []"),
         ({"tasks": ["../tasks/emodb7_speakers"]}, "tasks.0: is '../tasks/emodb7_speakers'"),
-        ({"tables": ["centre_loss"]}, "centre_loss.yaml: is named but missing; tables here: center_alpha"),
+        ({"tables": ["centre_loss"]}, "centre_loss.yaml: is named but missing; tables here: adversarial"),
         ({"seeds": [-1]}, "seeds.0: is -1"),
         ({"seeds": ["a; rm"]}, "seeds.0: is 'a; rm'"),
         (
