@@ -142,6 +142,7 @@ def make_page(
     return environment.get_template("template.html").render(
         study=study,
         protocol_findings=protocol_findings(study, scores),
+        protocol_letters=protocol_letters,
         findings=findings(study, scores, notes),
         shuffle_findings=[shuffle_finding(study, inspection) for inspection in inspections],
         inspections=inspections,

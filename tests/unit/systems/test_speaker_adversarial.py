@@ -1,18 +1,14 @@
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import yaml
 
 from emofactors.errors import InputError
-from emofactors.study import load_study
 from emofactors.systems import build_system
 from emofactors.systems.base import Batch, Output, TrainingData
 
-CONFIG = Path(__file__).parents[3] / "config"
 DATA = TrainingData(n_bins=6, class_counts=(40, 10, 20), n_speakers=4, n_updates=200)
 SMALL = {
     **{"conv_channels": 5, "conv_kernel_size": 3, "conv_dilations": [1, 2], "lstm_units": 4, "embedding_dim": 7},
@@ -28,18 +24,6 @@ STEP = 30  # of 200: p = 0.15
 RAMP = 2 / (1 + math.exp(-10 * 0.15)) - 1
 #: The ramp is float32.
 CLOSE = {"rtol": 1e-6, "atol": 1e-12}
-
-
-def study_of_all_variants(tmp_path):
-    """A study that wants every variant of the system, at the settings of its file."""
-    variants = yaml.safe_load((CONFIG / "systems" / "speaker_adversarial.yaml").read_text())["variants"]
-    for kind in ("corpora", "tasks", "features", "systems", "tables"):
-        (tmp_path / kind).symlink_to(CONFIG / kind)
-    figure = {"kind": "confusion", "title": "t", "caption": "c", "system": "speaker_adversarial"}
-    (tmp_path / "figures").mkdir()
-    (tmp_path / "figures" / "all.yaml").write_text(yaml.safe_dump(figure | {"variants": {v: v for v in variants}}))
-    request = {"study": "s", "title": "t", "tasks": ["emodb7_speakers"], "seeds": [0], "tables": []}
-    return load_study(request | {"figures": ["all"]}, tmp_path)
 
 
 def build(variant, data=DATA):
@@ -94,8 +78,8 @@ def plain_entropy(system, embedding):
     return -sum((p * p.log()).sum() for p in posterior) / len(posterior) / math.log(4)
 
 
-def test_every_variant_of_the_file_is_built(tmp_path):
-    study = study_of_all_variants(tmp_path)
+def test_every_variant_of_the_file_is_built(study_of_all_variants):
+    study = study_of_all_variants("speaker_adversarial")
     system = study.systems["speaker_adversarial"]
     assert len(system.variants) == 7
     for variant in system.variants:
@@ -105,8 +89,8 @@ def test_every_variant_of_the_file_is_built(tmp_path):
         assert (n_bins, built.embed.out_features) == (40, 128)
 
 
-def test_the_variants_of_the_file_differ_by_the_two_weights_alone(tmp_path):
-    system = study_of_all_variants(tmp_path).systems["speaker_adversarial"]
+def test_the_variants_of_the_file_differ_by_the_two_weights_alone(study_of_all_variants):
+    system = study_of_all_variants("speaker_adversarial").systems["speaker_adversarial"]
     weights = {}
     for variant in system.variants:
         settings = system.variant(variant)

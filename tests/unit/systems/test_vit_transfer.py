@@ -1,34 +1,18 @@
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
-import yaml
 
 from emofactors.errors import InputError
-from emofactors.study import load_study
 from emofactors.systems import build_system
 from emofactors.systems.base import Batch, TrainingData
 
-CONFIG = Path(__file__).parents[3] / "config"
 DATA = TrainingData(n_bins=128, class_counts=(7,) * 7, n_frames=128)
 SMALL = {
     **{"stage": "student", "patch": [12, 1], "stem": False, "stem_channels": [4, 8, 1], "coordinates": False},
     **{"teacher_depth": 3, "student_depth": 2, "dim": 16, "heads": 2, "dim_head": 8, "mlp_dim": 16, "alpha": 1.0},
 }
 TEACHER = SMALL | {"stage": "teacher", "stem": True, "coordinates": True}
-
-
-def study_of_all_variants(tmp_path):
-    """A study that wants every variant of the system, at the settings of its file."""
-    variants = yaml.safe_load((CONFIG / "systems" / "vit_transfer.yaml").read_text())["variants"]
-    for kind in ("corpora", "tasks", "features", "systems", "tables"):
-        (tmp_path / kind).symlink_to(CONFIG / kind)
-    figure = {"kind": "confusion", "title": "t", "caption": "c", "system": "vit_transfer"}
-    (tmp_path / "figures").mkdir()
-    (tmp_path / "figures" / "all.yaml").write_text(yaml.safe_dump(figure | {"variants": {v: v for v in variants}}))
-    request = {"study": "s", "title": "t", "tasks": ["emodb7_speakers"], "seeds": [0], "tables": []}
-    return load_study(request | {"figures": ["all"]}, tmp_path)
 
 
 def build(arguments, *, n_bins=12, n_frames=None, seed=0):
@@ -51,8 +35,8 @@ def shuffled(batch):
     return replace(batch, features=batch.features[:, order])
 
 
-def test_every_variant_of_the_file_is_built(tmp_path):
-    study = study_of_all_variants(tmp_path)
+def test_every_variant_of_the_file_is_built(study_of_all_variants):
+    study = study_of_all_variants("vit_transfer")
     system = study.systems["vit_transfer"]
     assert len(system.variants) == 16
     for variant in system.variants:
@@ -61,29 +45,29 @@ def test_every_variant_of_the_file_is_built(tmp_path):
         build_system("vit_transfer", system.arguments(variant), data)
 
 
-def test_a_variant_that_compares_with_a_teacher_has_one(tmp_path):
-    system = study_of_all_variants(tmp_path).systems["vit_transfer"]
+def test_a_variant_that_compares_with_a_teacher_has_one(study_of_all_variants):
+    system = study_of_all_variants("vit_transfer").systems["vit_transfer"]
     for variant in system.variants:
         arguments, needs = system.arguments(variant), system.needs.get(variant)
         compares = arguments["stage"] == "matched" or (arguments["stage"] == "student" and arguments["alpha"] > 0)
         assert compares == (needs is not None and needs.teacher is not None)
 
 
-def test_stages_are_as_long_as_the_scratch_they_are_compared_with(tmp_path):
-    system = study_of_all_variants(tmp_path).systems["vit_transfer"]
+def test_stages_are_as_long_as_the_scratch_they_are_compared_with(study_of_all_variants):
+    system = study_of_all_variants("vit_transfer").systems["vit_transfer"]
     epochs = {variant: system.run(variant).max_epochs for variant in system.variants}
     assert epochs["matched"] + epochs["student"] == epochs["student_scratch"] == 100
 
 
 @pytest.mark.parametrize(("variant", "parameters"), [("teacher", 2_912_200), ("student", 1_417_991)])
-def test_parameters_are_the_published_number(tmp_path, variant, parameters):
-    arguments = study_of_all_variants(tmp_path).systems["vit_transfer"].arguments(variant)
+def test_parameters_are_the_published_number(study_of_all_variants, variant, parameters):
+    arguments = study_of_all_variants("vit_transfer").systems["vit_transfer"].arguments(variant)
     system = build_system("vit_transfer", arguments, DATA)
     assert sum(p.numel() for p in system.parameters()) == parameters
 
 
-def test_the_published_number_is_the_same_for_any_number_of_frames(tmp_path):
-    arguments = study_of_all_variants(tmp_path).systems["vit_transfer"].arguments("teacher_128xt")
+def test_the_published_number_is_the_same_for_any_number_of_frames(study_of_all_variants):
+    arguments = study_of_all_variants("vit_transfer").systems["vit_transfer"].arguments("teacher_128xt")
     system = build_system("vit_transfer", arguments, TrainingData(128, (7,) * 7))
     assert sum(p.numel() for p in system.parameters()) == 2_912_200
     assert "coordinates" not in " ".join(system.state_dict())
