@@ -26,15 +26,18 @@ EMOTIONS = (
     "excitement",
     "frustration",
 )
+#: The other class of a task that asks whether one emotion is present.
+ABSENT = "absent"
 
 #: Columns of a manifest a task may stratify by or hold out by.
-GROUPING_COLUMNS = ("speaker", "gender", "session", "style", "language", "text", "emotion")
+GROUPING_COLUMNS = ("speaker", "gender", "session", "partition", "style", "language", "text", "emotion")
 
 #: A name becomes part of a path: it neither leaves the results folder nor reaches a shell.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.]*$", max_length=64)]
 #: A part of an utterance's name: without the mark that joins the parts.
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9]+$", max_length=32)]
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+#: A row of a table: a variant of its own system, or ``system/variant`` of another.
+RowKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.]*(/[A-Za-z0-9][A-Za-z0-9_.]*)?$", max_length=129)]
 SpeakerIndependentProtocol = Literal["leave_one_speaker_out", "speaker_groups", "leave_one_session_out"]
 Protocol = Literal[SpeakerIndependentProtocol, "stratified_random", "stratified_folds", "holdout", "all_train"]
 #: From the lowest to the highest value a draw may take.
@@ -176,7 +179,8 @@ class TaskConfig(Section):
 
     Attributes:
         corpus: name of a corpus.
-        classes: canonical emotion nouns, in the order of every table.
+        classes: canonical emotion nouns, in the order of every table; or one and ``absent``: whether that
+            emotion is present, alone or among others.
         merge: emotion of the corpus -> class of the task (excitement -> happiness).
         protocol: how utterances are divided into folds and roles.
         folds: number of folds: speakers of ``leave_one_speaker_out``, sessions of
@@ -188,6 +192,8 @@ class TaskConfig(Section):
         column: column of the manifest whose values ``holdout`` divides by.
         dev: values of that column that are dev.
         test: values of that column that are test.
+        seen: fraction of each training speaker's utterances of each class that is held out of training, as a
+            role of its own: what a model makes of new utterances of speakers it has heard. None: no such role.
         claims_unseen_speakers: whether test speakers must be unseen in training; the
             audit stops a task that claims it wrongly. None: what the protocol promises.
         augmentation: how utterances are copied with changes (``config/augmentations/``); None: not at all.
@@ -208,6 +214,7 @@ class TaskConfig(Section):
     column: Literal[GROUPING_COLUMNS] | None = None
     dev: tuple[str, ...] = ()
     test: tuple[str, ...] = ()
+    seen: Annotated[float, Field(gt=0, lt=1)] | None = None
     claims_unseen_speakers: bool | None = None
     augmentation: Name | None = None
     augmented: Literal["training", "before_split"] | None = None
@@ -218,8 +225,12 @@ class TaskConfig(Section):
     def _fits_its_protocol(self) -> Self:
         if len(set(self.classes)) != len(self.classes):
             raise ValueError(f"'classes' names a class twice: {list(self.classes)}")
+        if ABSENT in self.classes and (len(self.classes) != 2 or self.classes[1] != ABSENT or self.merge):
+            raise ValueError(
+                f"'classes' is {list(self.classes)}: expected one emotion and '{ABSENT}', nothing merged"
+            )
         for noun in (*self.classes, *self.merge):
-            if noun not in EMOTIONS:
+            if noun not in EMOTIONS and noun != ABSENT:
                 raise ValueError(f"'{noun}' is no emotion; expected one of {', '.join(EMOTIONS)}")
         for emotion, merged in self.merge.items():
             if merged not in self.classes or emotion in self.classes:
@@ -250,7 +261,17 @@ class TaskConfig(Section):
             raise ValueError("'augmented: before_split' goes with protocol 'stratified_folds' only")
         if self.shows_leak and self.augmented != "before_split":
             raise ValueError("'shows_leak' goes with 'augmented: before_split' only")
+        if self.seen is not None and not self.speaker_independent:
+            raise ValueError(
+                "'seen' (utterances of training speakers, held out) goes with unseen test speakers only"
+            )
         return self
+
+    def class_of(self, emotion: str) -> str | None:
+        """The class of an utterance by its emotion in the manifest (``anger+disgust``); None: not of the task."""
+        if ABSENT in self.classes:
+            return self.classes[0] if self.classes[0] in emotion.split("+") else ABSENT
+        return emotion if emotion in self.classes else self.merge.get(emotion)
 
     @property
     def n_folds(self) -> int:
@@ -282,8 +303,11 @@ class TaskConfig(Section):
             "training": ", training utterances augmented",
             "before_split": ", augmented before the split",
         }[self.augmented]
+        seen = (
+            "" if self.seen is None else f", {100 * self.seen:g} % of the training speakers' utterances held out"
+        )
         leak = "LEAKS, copies of test utterances are in training: " if self.shows_leak else ""
-        return f"{leak}{speakers}{copies}"
+        return f"{leak}{speakers}{copies}{seen}"
 
 
 # --- features and systems ------------------------------------------------------------------------------------
@@ -354,8 +378,8 @@ class FeatureSettings(Section):
             )
         if self.hop_length < 1:
             raise ValueError(f"'hop_ms' is {self.hop_ms:g}: expected at least one sample")
-        if (self.kind == "log_mel") != (self.n_mels is not None):
-            raise ValueError("'n_mels' goes with kind 'log_mel', and only with it")
+        if (self.kind == "log_stft") != (self.n_mels is None):
+            raise ValueError("'n_mels' goes with every kind but 'log_stft'")
         if self.pad_to_longest and self.image_frames is None:
             raise ValueError("'pad_to_longest' goes with 'image_frames' only: other padding is never stored")
         if self.f_max_hz is not None and not self.f_min_hz < self.f_max_hz <= self.sample_rate_hz / 2:
@@ -376,6 +400,62 @@ class FeatureSettings(Section):
     def n_bins(self) -> int:
         """Frequency bins of one frame, F."""
         return self.n_mels if self.n_mels is not None else self.n_fft // 2 + 1
+
+
+class FunctionalSettings(FeatureSettings):
+    """Functionals of an utterance, one frame of F of them: of its log-Mel bands and F0, and of their deltas.
+
+    The keys of the spectrogram are those of a log-Mel spectrogram.
+
+    Attributes:
+        f0_method: ``praat``: autocorrelation as in Praat; ``pyin``: librosa's, which needs no GPL package.
+        f0_min_hz: lowest F0 that is looked for.
+        f0_max_hz: highest.
+        percentiles: of the values over time, in percent, beside their mean and deviation.
+        deltas: whether the slope over time of each band and of F0 has functionals of its own.
+    """
+
+    kind: Literal["functionals"]
+    f0_method: Literal["praat", "pyin"]
+    f0_min_hz: Annotated[float, Field(gt=0)]
+    f0_max_hz: Annotated[float, Field(gt=0)]
+    percentiles: Annotated[tuple[Annotated[float, Field(ge=0, le=100)], ...], Field(min_length=1)]
+    deltas: bool
+
+
+class OpensmileSettings(Section):
+    """Functionals as openSMILE computes them, one frame of F of them; its licence keeps the package optional.
+
+    Attributes:
+        feature_set: name of the set in the package ``opensmile``.
+        sample_rate_hz: rate of what openSMILE hears.
+    """
+
+    kind: Literal["opensmile"]
+    feature_set: Literal["eGeMAPSv02", "ComParE_2016"]
+    sample_rate_hz: Annotated[int, Field(gt=0)]
+
+    @property
+    def n_bins(self) -> int:
+        """Functionals of an utterance, F."""
+        return {"eGeMAPSv02": 88, "ComParE_2016": 6373}[self.feature_set]
+
+
+#: Features of any kind.
+Features = Annotated[FeatureSettings | FunctionalSettings | OpensmileSettings, Field(discriminator="kind")]
+FEATURE_SECTIONS: dict[str, type[Section]] = {
+    "log_mel": FeatureSettings,
+    "log_stft": FeatureSettings,
+    "functionals": FunctionalSettings,
+    "opensmile": OpensmileSettings,
+}
+#: Packages that kinds of features need and nobody has to install.
+OPTIONAL_PACKAGES = {"opensmile": "opensmile"}
+
+
+def features_of(content: dict[str, Any]) -> FeatureSettings | FunctionalSettings | OpensmileSettings:
+    """Settings of features from plain data, by their kind."""
+    return FEATURE_SECTIONS[content["kind"]](**content)
 
 
 class RunSettings(Section):
@@ -431,6 +511,22 @@ class RunSettings(Section):
         return self.max_steps or self.max_epochs * ceil(n_utterances / self.batch_size)
 
 
+class SvmSettings(Section):
+    """Settings of a support vector machine on one frame of functionals an utterance.
+
+    Attributes:
+        features: name of the functionals.
+        kernel: ``linear``, or ``rbf`` with gamma 1 / F of standardised features.
+        penalty: C, of errors in training.
+        balanced: whether errors weigh more the rarer their class is in training.
+    """
+
+    features: Name
+    kernel: Literal["linear", "rbf"]
+    penalty: Annotated[float, Field(gt=0)]
+    balanced: bool
+
+
 class ComputeSettings(Section):
     """Where and how trainings run.
 
@@ -484,6 +580,8 @@ class SystemConfig(Section):
 
     Attributes:
         source: the publication.
+        method: ``network`` is trained by gradient descent for each seed; ``svm`` is a support vector machine,
+            which no seed changes: it is fitted once a fold.
         settings: its settings.
         variants: variant -> the settings in which it differs.
         needs: variant -> the runs it builds on; those that need none are left out.
@@ -492,6 +590,7 @@ class SystemConfig(Section):
     """
 
     source: str
+    method: Literal["network", "svm"] = "network"
     settings: tuple[Documented, ...]
     variants: dict[Name, dict[str, Any]]
     needs: dict[Name, Needs] = {}
@@ -504,8 +603,16 @@ class SystemConfig(Section):
         return documented | self.variants[name] | self.overrides | self.variant_overrides.get(name, {})
 
     def run(self, name: str) -> RunSettings:
-        """The typed part of a variant's settings."""
+        """The typed part of a network's settings."""
         return RunSettings(**{k: v for k, v in self.variant(name).items() if k in RunSettings.model_fields})
+
+    def features(self, name: str) -> str:
+        """Name of the features a variant hears."""
+        return self.variant(name)["features"]
+
+    def svm(self, name: str) -> SvmSettings:
+        """The settings of a support vector machine."""
+        return SvmSettings(**self.variant(name))
 
     def arguments(self, name: str) -> dict[str, Any]:
         """The keyword arguments of the system's constructor."""
@@ -532,23 +639,52 @@ class PublishedScores(Section):
 
 
 class Difference(Section):
-    """A comparison a table makes: UA and WA of ``variant`` minus those of ``minus``, paired over speakers."""
+    """A comparison a table makes: each metric of ``variant`` minus that of ``minus``, paired over speakers."""
 
-    variant: Name
-    minus: Name
+    variant: RowKey
+    minus: RowKey
+
+
+#: What a table may show of a row; ``report.tables`` says of each what it is.
+Metric = Literal[
+    "ua",
+    "wa",
+    "seen_ua",
+    "seen_gap",
+    "speaker_linear",
+    "speaker_mlp",
+    "speaker_seen",
+    "emotion_linear",
+    "speaker_information",
+    "emotion_information",
+]
+#: Metrics of the probes and clusters of frozen embeddings.
+PROBED = (
+    "speaker_linear",
+    "speaker_mlp",
+    "speaker_seen",
+    "emotion_linear",
+    "speaker_information",
+    "emotion_information",
+)
+#: Metrics of held-out utterances of training speakers, which a task with ``seen`` has.
+OF_SEEN = ("seen_ua", "seen_gap", "speaker_seen")
 
 
 class TableConfig(Section):
-    """One table: a row a variant, UA and WA on each of its tasks, published values beside.
+    """One table: a row a variant, its metrics on each of its tasks, published values beside.
 
     Attributes:
         kind: ``variants`` gives each task a block of its own; ``protocols`` sets the tasks, protocols of one
             corpus, side by side, with the gaps between neighbours.
         title: one line.
         caption: what is compared, for a reader of the paper.
-        system: name of a system.
+        system: name of the system whose variants the rows are; none where every row names its own.
         axis: what a sweep's row labels are (``lambda``); empty for a table that is no sweep.
-        rows: variant -> label.
+        rows: variant, or ``system/variant`` -> label.
+        metrics: what is shown of each row.
+        unseen_speakers: whether the table is about speakers unseen in training: other tasks are refused.
+        left_out: labels of rows that need a package which is not installed; a study fills it in.
         differences: pairs to compare; Holm's correction runs over all of a task.
         published: the paper's numbers, an entry a corpus and protocol.
     """
@@ -556,9 +692,12 @@ class TableConfig(Section):
     kind: Literal["variants", "protocols"] = "variants"
     title: str
     caption: str
-    system: Name
+    system: Name | None = None
     axis: str = ""
-    rows: Annotated[dict[Name, str | float], Field(min_length=1)]
+    rows: Annotated[dict[RowKey, str | float], Field(min_length=1)]
+    metrics: Annotated[tuple[Metric, ...], Field(min_length=1)] = ("ua", "wa")
+    unseen_speakers: bool = False
+    left_out: tuple[str, ...] = ()
     differences: tuple[Difference, ...] = ()
     published: tuple[PublishedScores, ...] = ()
 
@@ -570,9 +709,19 @@ class TableConfig(Section):
                     raise ValueError(f"'differences' names {variant!r}: expected a row of the table")
         if self.axis and not all(isinstance(label, int | float) for label in self.rows.values()):
             raise ValueError("'rows' of a sweep (with 'axis') are labelled by numbers")
-        if self.kind == "protocols" and (self.differences or self.axis):
-            raise ValueError("'differences' and 'axis' do not go with kind 'protocols': it shows gaps of its own")
+        if self.kind == "protocols" and (self.differences or self.axis or self.metrics != ("ua", "wa")):
+            raise ValueError(
+                "'differences', 'axis' and 'metrics' do not go with kind 'protocols': it shows gaps of UA and WA"
+            )
+        alone = [row for row in self.rows if "/" not in row]
+        if alone and self.system is None:
+            raise ValueError(f"'rows' names {alone[0]!r}: expected system/{alone[0]}, or 'system' for all rows")
         return self
+
+    @property
+    def runs(self) -> dict[str, tuple[str, str]]:
+        """Row -> its system and variant."""
+        return {row: tuple(row.split("/")) if "/" in row else (self.system, row) for row in self.rows}
 
 
 class FigureConfig(Section):
@@ -582,16 +731,21 @@ class FigureConfig(Section):
         kind: ``confusion`` (a panel a variant), ``sweep`` (lines of a table over its axis),
             ``embedding_pca`` (train and test of fold 0 and the study's first seed, a row a variant),
             ``attention`` (of the class token, over spectrograms of fold 0 and the first seed, a row a
-            variant), ``losses`` (a loss over the epochs, a line a variant) or ``cost`` (UA over FLOPs).
+            variant), ``losses`` (a loss over the epochs, a line a variant), ``cost`` (UA over FLOPs),
+            ``embedding_speakers`` (train embeddings of fold 0 and the first seed by PCA and t-SNE, coloured
+            by emotion beside by speaker, a row a variant) or ``trade_off`` (UA over the speaker accuracy of
+            the probes, along the axis of a table).
         title: one line.
         caption: what to see.
-        system: name of a system, but for ``sweep``.
+        system: name of a system, but for ``sweep`` and ``trade_off``.
         variants: variant -> label, likewise.
-        table: name of a table with an axis, for ``sweep``.
+        table: name of a table with an axis, for ``sweep`` and ``trade_off``.
         loss: name of a column of the history, for ``losses``.
     """
 
-    kind: Literal["confusion", "sweep", "embedding_pca", "attention", "losses", "cost"]
+    kind: Literal[
+        "confusion", "sweep", "embedding_pca", "attention", "losses", "cost", "embedding_speakers", "trade_off"
+    ]
     title: str
     caption: str
     system: Name | None = None
@@ -601,12 +755,13 @@ class FigureConfig(Section):
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
-        if (self.kind == "sweep") != (self.table is not None):
-            raise ValueError("'table' goes with kind 'sweep', and only with it")
+        of_table = self.kind in ("sweep", "trade_off")
+        if of_table != (self.table is not None):
+            raise ValueError("'table' goes with kinds 'sweep' and 'trade_off', and only with them")
         if (self.kind == "losses") != (self.loss is not None):
             raise ValueError("'loss' goes with kind 'losses', and only with it")
-        if (self.kind != "sweep") != (self.system is not None and bool(self.variants)):
-            raise ValueError("'system' and 'variants' go with every kind but 'sweep'")
+        if of_table == (self.system is not None and bool(self.variants)):
+            raise ValueError("'system' and 'variants' go with every kind but 'sweep' and 'trade_off'")
         return self
 
 
@@ -617,4 +772,23 @@ class IntervalSettings(Section):
     """Confidence intervals: resampling of speakers."""
 
     resamples: Annotated[int, Field(ge=100)] = 10_000
+    seed: int = 0
+
+
+# --- probes ---------------------------------------------------------------------------------------------------
+
+
+class ProbeSettings(Section):
+    """How frozen embeddings are probed for speaker and emotion.
+
+    Attributes:
+        folds: parts of the training utterances, each predicted by a probe that learnt from the others.
+        clusters: of k-means, for the mutual information of an embedding with speaker and emotion.
+        permutations: of its null.
+        seed: of parts, of an MLP's first weights, of clusters and permutations.
+    """
+
+    folds: Annotated[int, Field(ge=2)] = 5
+    clusters: Annotated[int, Field(ge=2)] = 10
+    permutations: Annotated[int, Field(ge=1)] = 1000
     seed: int = 0

@@ -1,6 +1,7 @@
 """A study, read and checked as a whole before any job starts: every name looked up, every value typed."""
 
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -8,17 +9,23 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from emofactors.config import (
+    FEATURE_SECTIONS,
+    OF_SEEN,
+    OPTIONAL_PACKAGES,
+    PROBED,
     AugmentationSettings,
     ComputeSettings,
     CorpusConfig,
     Documented,
-    FeatureSettings,
+    Features,
     FigureConfig,
     IntervalSettings,
     Name,
     Needs,
+    ProbeSettings,
     RunSettings,
     Section,
+    SvmSettings,
     SystemConfig,
     TableConfig,
     TaskConfig,
@@ -29,6 +36,9 @@ S = TypeVar("S", bound=Section)
 
 #: Stands in a path where an augmentation would: the utterances as they are.
 ORIGINAL = "original"
+
+#: Sections of a file whose settings are documented one by one.
+_DOCUMENTED = {"source", "published", "assumed"}
 
 
 class StudyRequest(Section):
@@ -49,6 +59,7 @@ class StudyRequest(Section):
     corpora: dict[Name, dict[str, Any]] = Field(default_factory=dict)
     compute: ComputeSettings = ComputeSettings()
     intervals: IntervalSettings = IntervalSettings()
+    probes: ProbeSettings = ProbeSettings()
 
     @field_validator("tables", "figures", mode="before")
     @classmethod
@@ -61,7 +72,7 @@ class StudyRequest(Section):
 
 
 class Training(Section):
-    """What is trained for every fold and seed: one variant on one task."""
+    """What is trained for every fold and seed (a network), or every fold: one variant on one task."""
 
     task: str
     system: str
@@ -75,6 +86,7 @@ class Study(Section):
         tables: table -> its config; ``table_tasks`` are the tasks it is made for, in the study's order.
         figures: likewise.
         trainings: all that is trained: what tables and figures show, and what that needs.
+        probed_tasks: tasks on which some table or figure tells training speakers apart.
     """
 
     study: str
@@ -83,11 +95,12 @@ class Study(Section):
     seeds: tuple[int, ...]
     compute: ComputeSettings
     intervals: IntervalSettings
+    probes: ProbeSettings
     corpora: dict[str, CorpusConfig]
     tasks: dict[str, TaskConfig]
     augmentations: dict[str, AugmentationSettings]
     augmentation_notes: dict[str, tuple[Documented, ...]]
-    features: dict[str, FeatureSettings]
+    features: dict[str, Features]
     feature_notes: dict[str, tuple[Documented, ...]]
     systems: dict[str, SystemConfig]
     tables: dict[str, TableConfig]
@@ -95,6 +108,11 @@ class Study(Section):
     figures: dict[str, FigureConfig]
     figure_tasks: dict[str, tuple[str, ...]]
     trainings: tuple[Training, ...]
+    probed_tasks: tuple[str, ...]
+
+    def seeds_of(self, system: str) -> tuple[int, ...]:
+        """The seeds a system is trained with: one alone where none changes anything."""
+        return self.seeds if self.systems[system].method == "network" else self.seeds[:1]
 
 
 def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
@@ -119,6 +137,7 @@ def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
     figure_tasks = _tasks_of(request.figures, request.tasks, f"{where}: figures")
     tables = {name: _load(TableConfig, config_dir, "tables", name) for name in table_tasks}
     figures = {name: _load(FigureConfig, config_dir, "figures", name) for name in figure_tasks}
+    tables = {name: _installed_rows(table, config_dir, name) for name, table in tables.items()}
     _check_tables(tables, table_tasks, tasks, where)
     _check_sweeps(config_dir, figures, figure_tasks, tables, table_tasks)
     corpora = {}
@@ -140,12 +159,12 @@ def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
         (f"{config_dir / kind / name}.yaml", item, tasks_of[name])
         for kind, items, tasks_of in (("tables", tables, table_tasks), ("figures", figures, figure_tasks))
         for name, item in items.items()
-        if item.system is not None
     ]
     wanted: dict[str, dict[str, str]] = {}  # system -> variant -> the file that asks for it
     for file, item, _ in asked:
-        for variant in _variants_of(item):
-            wanted.setdefault(item.system, {}).setdefault(variant, file)
+        for system, variant in _runs_of(item):
+            _existing(config_dir, "systems", system)
+            wanted.setdefault(system, {}).setdefault(variant, file)
     _only_known(request.systems, _names(config_dir, "systems"), f"{where}: systems")
     systems = {
         name: _load_system(config_dir, name, request.systems.get(name, {}), variants, where)
@@ -154,15 +173,21 @@ def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
     features, feature_notes = {}, {}
     for system in systems.values():
         for variant in system.variants:
-            name = system.run(variant).features
+            name = system.features(variant)
             if name not in features:
-                features[name], feature_notes[name] = _load_documented(
-                    FeatureSettings, config_dir, "features", name
+                features[name], feature_notes[name] = _load_features(config_dir, name)
+            is_functional = features[name].kind in ("functionals", "opensmile")
+            if is_functional != (system.method == "svm"):
+                raise InputError(
+                    f"{config_dir / 'features' / name}.yaml: kind: is {features[name].kind!r}, which variant "
+                    f"{variant!r} cannot use; expected "
+                    + ("functionals or opensmile" if system.method == "svm" else "a spectrogram")
                 )
     return Study(
         **{key: getattr(request, key) for key in ("study", "title", "corpora_root", "seeds")},
         compute=request.compute,
         intervals=request.intervals,
+        probes=request.probes,
         corpora=corpora,
         tasks=tasks,
         augmentations=augmentations,
@@ -175,6 +200,7 @@ def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
         figures=figures,
         figure_tasks=figure_tasks,
         trainings=_trainings(tasks, systems, [(item, on) for _, item, on in asked]),
+        probed_tasks=_probed_tasks(tasks, tables, table_tasks, systems, asked),
     )
 
 
@@ -199,9 +225,29 @@ def check_corpora(study: Study) -> None:
         raise InputError("\n".join(faults))
 
 
-def _variants_of(item: TableConfig | FigureConfig) -> Iterable[str]:
-    """The variants a table or figure shows."""
-    return item.rows if isinstance(item, TableConfig) else item.variants
+def _runs_of(item: TableConfig | FigureConfig) -> Iterable[tuple[str, str]]:
+    """System and variant of all that a table or figure shows itself."""
+    if isinstance(item, TableConfig):
+        return item.runs.values()
+    return [(item.system, variant) for variant in item.variants]
+
+
+def _probed_tasks(
+    tasks: Iterable[str],
+    tables: Mapping[str, TableConfig],
+    table_tasks: Mapping[str, tuple[str, ...]],
+    systems: Mapping[str, SystemConfig],
+    asked: Iterable[tuple[str, TableConfig | FigureConfig, tuple[str, ...]]],
+) -> tuple[str, ...]:
+    """Tasks whose training speakers are told apart: by a probe of a table, or by a system's own speaker head."""
+    told_apart = {
+        task for name, table in tables.items() if set(table.metrics) & set(PROBED) for task in table_tasks[name]
+    }
+    for _, item, on in asked:
+        for system, variant in _runs_of(item):
+            if any(key.endswith("speaker_hidden") for key in systems[system].variant(variant)):
+                told_apart |= set(on)
+    return tuple(task for task in tasks if task in told_apart)
 
 
 def _trainings(
@@ -212,8 +258,8 @@ def _trainings(
     """What is trained: the variants that tables and figures show on their tasks, and there what those need."""
     on_tasks: dict[tuple[str, str], set[str]] = {}
     for item, on in asked:
-        for variant in _variants_of(item):
-            on_tasks.setdefault((item.system, variant), set()).update(on)
+        for run in _runs_of(item):
+            on_tasks.setdefault(run, set()).update(on)
     for name, system in systems.items():
         # What is needed stands before what needs it, so backwards it is reached after all that need it.
         for variant in reversed(system.variants):
@@ -243,8 +289,19 @@ def _check_tables(
     tasks: Mapping[str, TaskConfig],
     where: str,
 ) -> None:
-    """Protocols are compared on one corpus, with the same classes."""
+    """Protocols are compared on one corpus, with the same classes; a table's tasks keep what it is about."""
     for name, table in tables.items():
+        for task in table_tasks[name]:
+            if table.unseen_speakers and not tasks[task].speaker_independent:
+                raise InputError(
+                    f"{where}: tables: {name}: task {task} is {tasks[task].protocol_words}; expected one whose test "
+                    "speakers are unseen in training, as the table is about those"
+                )
+            if tasks[task].seen is None and set(table.metrics) & set(OF_SEEN):
+                raise InputError(
+                    f"{where}: tables: {name}: task {task} holds out no utterances of its training speakers; "
+                    f"expected a task with 'seen', as the table shows {', '.join(m for m in table.metrics if m in OF_SEEN)}"
+                )
         corpora = {(tasks[task].corpus, tasks[task].classes) for task in table_tasks[name]}
         if table.kind == "protocols" and len(corpora) > 1:
             raise InputError(
@@ -281,7 +338,7 @@ def _load_system(
     """One system with the variants a study wants and those they need; each checked as a whole."""
     file = _existing(config_dir, "systems", name)
     content = _read_yaml(file)
-    settings = _documented(content, file, known={"source", "published", "assumed", "variants"})
+    settings = _documented(content, file, known={"source", "method", "published", "assumed", "variants"})
     base = {s.key: s.value for s in settings}
     variants = {v: dict(changes or {}) for v, changes in (content.get("variants") or {}).items()}
     needs = {
@@ -312,6 +369,7 @@ def _load_system(
         SystemConfig,
         {
             "source": content.get("source", ""),
+            "method": content.get("method", "network"),
             "settings": settings,
             "variants": {v: variants[v] for v in used},
             "needs": {v: needs[v] for v in used if v in needs},
@@ -322,8 +380,11 @@ def _load_system(
     )
     seen: dict[str, str] = {}
     for variant in system.variants:
-        run = {k: v for k, v in system.variant(variant).items() if k in RunSettings.model_fields}
-        _checked(RunSettings, run, f"{file}: variant {variant}")
+        if system.method == "svm":
+            _checked(SvmSettings, system.variant(variant), f"{file}: variant {variant}")
+        else:
+            run = {k: v for k, v in system.variant(variant).items() if k in RunSettings.model_fields}
+            _checked(RunSettings, run, f"{file}: variant {variant}")
         made_of = (sorted(system.variant(variant).items()), system.needs.get(variant))
         twin = seen.setdefault(repr(made_of), variant)
         if twin != variant:
@@ -359,10 +420,51 @@ def _with_needed(
     return used
 
 
+def _load_features(config_dir: Path, name: str) -> tuple[Section, tuple[Documented, ...]]:
+    """One file of features; its kind says which settings it has."""
+    file = _existing(config_dir, "features", name)
+    kind = next((s.value for s in _documented(_read_yaml(file), file, known=_DOCUMENTED) if s.key == "kind"), None)
+    if kind not in FEATURE_SECTIONS:
+        raise InputError(f"{file}: kind: is {kind!r}, expected one of {', '.join(FEATURE_SECTIONS)}")
+    return _load_documented(FEATURE_SECTIONS[kind], config_dir, "features", name)
+
+
+def _installed_rows(table: TableConfig, config_dir: Path, name: str) -> TableConfig:
+    """A table without the rows that need a package nobody has to install, where it is not; it keeps their labels."""
+    lacking = {}
+    for row, (system, variant) in table.runs.items():
+        content = _read_yaml(_existing(config_dir, "systems", system))
+        changes = (content.get("variants") or {}).get(variant) or {}
+        features = changes.get("features")
+        if features and (config_dir / "features" / f"{features}.yaml").is_file():
+            documented = _read_yaml(config_dir / "features" / f"{features}.yaml")
+            (kind, *_) = (
+                (documented.get("published") or {}).get("kind")
+                or (documented.get("assumed") or {}).get("kind")
+                or [None]
+            )
+            package = OPTIONAL_PACKAGES.get(kind)
+            if package is not None and find_spec(package) is None:
+                lacking[row] = f"{table.rows[row]} (package {package})"
+    if not lacking:
+        return table
+    if len(lacking) == len(table.rows):
+        raise InputError(
+            f"{config_dir / 'tables' / name}.yaml: rows: all need a package that is not installed: "
+            f"{', '.join(lacking.values())}; expected it to be installed, or another row"
+        )
+    return TableConfig(
+        **table.model_dump(exclude={"rows", "differences", "left_out"}),
+        rows={row: label for row, label in table.rows.items() if row not in lacking},
+        differences=[d for d in table.differences if not {d.variant, d.minus} & set(lacking)],
+        left_out=tuple(lacking.values()),
+    )
+
+
 def _load_documented(section: type[S], config_dir: Path, kind: str, name: str) -> tuple[S, tuple[Documented, ...]]:
     """One file whose settings are documented one by one, with their pedigree."""
     file = _existing(config_dir, kind, name)
-    settings = _documented(_read_yaml(file), file, known={"source", "published", "assumed"})
+    settings = _documented(_read_yaml(file), file, known=_DOCUMENTED)
     return _checked(section, {s.key: s.value for s in settings}, file), settings
 
 
