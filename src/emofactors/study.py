@@ -39,6 +39,8 @@ ORIGINAL = "original"
 
 #: Sections of a file whose settings are documented one by one.
 _DOCUMENTED = {"source", "published", "assumed"}
+#: Those of a system beside them.
+_OF_SYSTEM = {"method", "least_training_speakers", "variants"}
 
 
 class StudyRequest(Section):
@@ -86,7 +88,6 @@ class Study(Section):
         tables: table -> its config; ``table_tasks`` are the tasks it is made for, in the study's order.
         figures: likewise.
         trainings: all that is trained: what tables and figures show, and what that needs.
-        probed_tasks: tasks on which some table or figure tells training speakers apart.
     """
 
     study: str
@@ -108,11 +109,19 @@ class Study(Section):
     figures: dict[str, FigureConfig]
     figure_tasks: dict[str, tuple[str, ...]]
     trainings: tuple[Training, ...]
-    probed_tasks: tuple[str, ...]
 
     def seeds_of(self, system: str) -> tuple[int, ...]:
         """The seeds a system is trained with: one alone where none changes anything."""
         return self.seeds if self.systems[system].method == "network" else self.seeds[:1]
+
+    def least_training_speakers(self, task: str) -> int:
+        """Speakers every fold of a task must train: those its systems need, and two where probes tell them apart."""
+        needed = [self.systems[t.system].least_training_speakers for t in self.trainings if t.task == task]
+        is_probed = any(
+            set(table.metrics) & set(PROBED) and task in self.table_tasks[name]
+            for name, table in self.tables.items()
+        )
+        return max([1, *needed, 2 * is_probed])
 
 
 def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
@@ -200,7 +209,6 @@ def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
         figures=figures,
         figure_tasks=figure_tasks,
         trainings=_trainings(tasks, systems, [(item, on) for _, item, on in asked]),
-        probed_tasks=_probed_tasks(tasks, tables, table_tasks, systems, asked),
     )
 
 
@@ -230,24 +238,6 @@ def _runs_of(item: TableConfig | FigureConfig) -> Iterable[tuple[str, str]]:
     if isinstance(item, TableConfig):
         return item.runs.values()
     return [(item.system, variant) for variant in item.variants]
-
-
-def _probed_tasks(
-    tasks: Iterable[str],
-    tables: Mapping[str, TableConfig],
-    table_tasks: Mapping[str, tuple[str, ...]],
-    systems: Mapping[str, SystemConfig],
-    asked: Iterable[tuple[str, TableConfig | FigureConfig, tuple[str, ...]]],
-) -> tuple[str, ...]:
-    """Tasks whose training speakers are told apart: by a probe of a table, or by a system's own speaker head."""
-    told_apart = {
-        task for name, table in tables.items() if set(table.metrics) & set(PROBED) for task in table_tasks[name]
-    }
-    for _, item, on in asked:
-        for system, variant in _runs_of(item):
-            if any(key.endswith("speaker_hidden") for key in systems[system].variant(variant)):
-                told_apart |= set(on)
-    return tuple(task for task in tasks if task in told_apart)
 
 
 def _trainings(
@@ -294,13 +284,14 @@ def _check_tables(
         for task in table_tasks[name]:
             if table.unseen_speakers and not tasks[task].speaker_independent:
                 raise InputError(
-                    f"{where}: tables: {name}: task {task} is {tasks[task].protocol_words}; expected one whose test "
-                    "speakers are unseen in training, as the table is about those"
+                    f"{where}: tables: {name}: task {task} is {tasks[task].protocol_words}; "
+                    "expected one whose test speakers are unseen in training, as the table is about those"
                 )
-            if tasks[task].seen is None and set(table.metrics) & set(OF_SEEN):
+            of_seen = [metric for metric in table.metrics if metric in OF_SEEN]
+            if of_seen and tasks[task].seen is None:
                 raise InputError(
                     f"{where}: tables: {name}: task {task} holds out no utterances of its training speakers; "
-                    f"expected a task with 'seen', as the table shows {', '.join(m for m in table.metrics if m in OF_SEEN)}"
+                    f"expected a task with 'seen', as the table shows {', '.join(of_seen)}"
                 )
         corpora = {(tasks[task].corpus, tasks[task].classes) for task in table_tasks[name]}
         if table.kind == "protocols" and len(corpora) > 1:
@@ -338,7 +329,7 @@ def _load_system(
     """One system with the variants a study wants and those they need; each checked as a whole."""
     file = _existing(config_dir, "systems", name)
     content = _read_yaml(file)
-    settings = _documented(content, file, known={"source", "method", "published", "assumed", "variants"})
+    settings = _documented(content, file, known=_DOCUMENTED | _OF_SYSTEM)
     base = {s.key: s.value for s in settings}
     variants = {v: dict(changes or {}) for v, changes in (content.get("variants") or {}).items()}
     needs = {
@@ -369,7 +360,7 @@ def _load_system(
         SystemConfig,
         {
             "source": content.get("source", ""),
-            "method": content.get("method", "network"),
+            **{key: content[key] for key in ("method", "least_training_speakers") if key in content},
             "settings": settings,
             "variants": {v: variants[v] for v in used},
             "needs": {v: needs[v] for v in used if v in needs},
@@ -430,7 +421,7 @@ def _load_features(config_dir: Path, name: str) -> tuple[Section, tuple[Document
 
 
 def _installed_rows(table: TableConfig, config_dir: Path, name: str) -> TableConfig:
-    """A table without the rows that need a package nobody has to install, where it is not; it keeps their labels."""
+    """A table without the rows that need an optional package, where that is not installed; it keeps their labels."""
     lacking = {}
     for row, (system, variant) in table.runs.items():
         content = _read_yaml(_existing(config_dir, "systems", system))
@@ -438,12 +429,8 @@ def _installed_rows(table: TableConfig, config_dir: Path, name: str) -> TableCon
         features = changes.get("features")
         if features and (config_dir / "features" / f"{features}.yaml").is_file():
             documented = _read_yaml(config_dir / "features" / f"{features}.yaml")
-            (kind, *_) = (
-                (documented.get("published") or {}).get("kind")
-                or (documented.get("assumed") or {}).get("kind")
-                or [None]
-            )
-            package = OPTIONAL_PACKAGES.get(kind)
+            kinds = [(documented.get(section) or {}).get("kind") for section in ("published", "assumed")]
+            package = OPTIONAL_PACKAGES.get(next((kind[0] for kind in kinds if kind), None))
             if package is not None and find_spec(package) is None:
                 lacking[row] = f"{table.rows[row]} (package {package})"
     if not lacking:
