@@ -227,7 +227,7 @@ class TaskConfig(Section):
             raise ValueError(f"'classes' names a class twice: {list(self.classes)}")
         if ABSENT in self.classes and (len(self.classes) != 2 or self.classes[1] != ABSENT or self.merge):
             raise ValueError(
-                f"'classes' is {list(self.classes)}: expected one emotion and '{ABSENT}', nothing merged"
+                f"'classes' is {list(self.classes)}: expected one emotion, then '{ABSENT}', and nothing merged"
             )
         for noun in (*self.classes, *self.merge):
             if noun not in EMOTIONS and noun != ABSENT:
@@ -262,9 +262,7 @@ class TaskConfig(Section):
         if self.shows_leak and self.augmented != "before_split":
             raise ValueError("'shows_leak' goes with 'augmented: before_split' only")
         if self.seen is not None and not self.speaker_independent:
-            raise ValueError(
-                "'seen' (utterances of training speakers, held out) goes with unseen test speakers only"
-            )
+            raise ValueError("'seen' goes with unseen test speakers only")
         return self
 
     def class_of(self, emotion: str) -> str | None:
@@ -303,9 +301,7 @@ class TaskConfig(Section):
             "training": ", training utterances augmented",
             "before_split": ", augmented before the split",
         }[self.augmented]
-        seen = (
-            "" if self.seen is None else f", {100 * self.seen:g} % of the training speakers' utterances held out"
-        )
+        seen = f", {100 * self.seen:g} % of the training speakers' utterances held out" if self.seen else ""
         leak = "LEAKS, copies of test utterances are in training: " if self.shows_leak else ""
         return f"{leak}{speakers}{copies}{seen}"
 
@@ -580,6 +576,7 @@ class SystemConfig(Section):
 
     Attributes:
         source: the publication.
+        least_training_speakers: speakers a fold must train, or the system has nothing to learn from.
         method: ``network`` is trained by gradient descent for each seed; ``svm`` is a support vector machine,
             which no seed changes: it is fitted once a fold.
         settings: its settings.
@@ -591,6 +588,7 @@ class SystemConfig(Section):
 
     source: str
     method: Literal["network", "svm"] = "network"
+    least_training_speakers: Annotated[int, Field(ge=1)] = 1
     settings: tuple[Documented, ...]
     variants: dict[Name, dict[str, Any]]
     needs: dict[Name, Needs] = {}

@@ -115,7 +115,7 @@ class Study(Section):
         return self.seeds if self.systems[system].method == "network" else self.seeds[:1]
 
     def least_training_speakers(self, task: str) -> int:
-        """Speakers every fold of a task must train: those its systems need, and two where probes tell them apart."""
+        """Speakers each fold of a task must train: as many as its systems need, two where probes tell them apart."""
         needed = [self.systems[t.system].least_training_speakers for t in self.trainings if t.task == task]
         is_probed = any(
             set(table.metrics) & set(PROBED) and task in self.table_tasks[name]
@@ -421,7 +421,7 @@ def _load_features(config_dir: Path, name: str) -> tuple[Section, tuple[Document
 
 
 def _installed_rows(table: TableConfig, config_dir: Path, name: str) -> TableConfig:
-    """A table without the rows that need an optional package, where that is not installed; it keeps their labels."""
+    """A table without the rows that need an optional package which is not installed; it keeps their labels."""
     lacking = {}
     for row, (system, variant) in table.runs.items():
         content = _read_yaml(_existing(config_dir, "systems", system))
