@@ -115,7 +115,7 @@ class Study(Section):
         return self.seeds if self.systems[system].method == "network" else self.seeds[:1]
 
     def least_training_speakers(self, task: str) -> int:
-        """Speakers each fold of a task must train: as many as its systems need, two where probes tell them apart."""
+        """Speakers a fold of a task must train: as many as its systems need, two where probes tell them apart."""
         needed = [self.systems[t.system].least_training_speakers for t in self.trainings if t.task == task]
         is_probed = any(
             set(table.metrics) & set(PROBED) and task in self.table_tasks[name]
