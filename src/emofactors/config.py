@@ -665,6 +665,8 @@ PROBED = (
     "speaker_information",
     "emotion_information",
 )
+#: Those of the speaker that a trade-off is drawn over.
+SPEAKER_PROBES = ("speaker_linear", "speaker_mlp")
 #: Metrics of held-out utterances of training speakers, which a task with ``seen`` has.
 OF_SEEN = ("seen_ua", "seen_gap", "speaker_seen")
 

@@ -13,6 +13,7 @@ from emofactors.config import (
     OF_SEEN,
     OPTIONAL_PACKAGES,
     PROBED,
+    SPEAKER_PROBES,
     AugmentationSettings,
     ComputeSettings,
     CorpusConfig,
@@ -308,7 +309,7 @@ def _check_sweeps(
     tables: Mapping[str, TableConfig],
     table_tasks: Mapping[str, tuple[str, ...]],
 ) -> None:
-    """A sweep is drawn from a table of the study with an axis, made for the same tasks."""
+    """A sweep is drawn from a table of the study with an axis, made for the same tasks; a trade-off likewise."""
     for name, figure in figures.items():
         if figure.table is None:
             continue
@@ -321,6 +322,12 @@ def _check_sweeps(
         lacking = [task for task in figure_tasks[name] if task not in table_tasks[figure.table]]
         if lacking:
             raise InputError(f"{file}: table: {figure.table!r} is not made for {', '.join(lacking)} in this study")
+        shown = tables[figure.table].metrics
+        if figure.kind == "trade_off" and ("ua" not in shown or not set(shown) & set(SPEAKER_PROBES)):
+            raise InputError(
+                f"{file}: table: {figure.table!r} shows {', '.join(shown)}; "
+                f"expected one that shows ua and {' or '.join(SPEAKER_PROBES)}"
+            )
 
 
 def _load_system(

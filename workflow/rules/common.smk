@@ -285,9 +285,9 @@ def sources_of_figure(wildcards):
     match figure.kind:
         case "confusion":
             return evaluations_of(*of, "confusion")
-        case "sweep":
+        case "sweep" | "trade_off":
             return [f"results/report/tables/{figure.table}.csv"]
-        case "embedding_pca":
+        case "embedding_pca" | "embedding_speakers":
             return files_of_first_runs(*of, "embeddings.npz")
         case "attention":
             return files_of_first_runs(*of, "attention.npz")
@@ -310,13 +310,9 @@ def intervals_of_figure(wildcards):
 
 
 def sweep_settings(wildcards):
-    """Settings of the table a sweep is drawn from."""
-    figure = STUDY.figures[wildcards.figure]
-    return (
-        STUDY.tables[figure.table].model_dump(mode="json")
-        if figure.kind == "sweep"
-        else None
-    )
+    """Settings of the table a sweep or a trade-off is drawn from."""
+    name = STUDY.figures[wildcards.figure].table
+    return None if name is None else STUDY.tables[name].model_dump(mode="json")
 
 
 def runs_of_study(wildcards):
