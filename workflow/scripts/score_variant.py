@@ -8,4 +8,4 @@ predictions = read_predictions(snakemake.input.predictions)
 
 scores = score_runs(predictions, snakemake.params.classes)
 
-scores.write(snakemake.output.scores, snakemake.output.confusion)
+scores.write(**dict(snakemake.output.items()))

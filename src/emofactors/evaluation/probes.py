@@ -4,11 +4,7 @@ A probe is a small classifier that learns a label from embeddings that no
 longer change, and is tested on utterances it has not seen. What it finds, the
 embedding holds; what it does not find, another classifier might.
 
-The utterances of a speaker are the unit of every interval here, as in
-``emofactors.evaluation.intervals``. Of an emotion probe the intervals are the
-ones there. Of a speaker probe the label *is* the unit: a draw of speakers
-lacks labels, so what is resampled are the recalls of the speakers, with the
-probe held as fitted (``docs/statistics.md``).
+How sure a probe's accuracy is, ``emofactors.evaluation.intervals`` says.
 """
 
 import warnings
@@ -26,7 +22,6 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
 from emofactors.errors import InputError
-from emofactors.evaluation.intervals import MAX_EXACT_SPEAKERS, Interval, NoIntervalError, PairedDifference
 from emofactors.evaluation.metrics import confusion_matrix, unweighted_accuracy, weighted_accuracy
 
 ProbeKind = Literal["linear", "mlp"]
@@ -40,7 +35,6 @@ MLP_STEPS = 100
 _LINEAR_STEPS = 1000
 
 _ARRAYS = ("embedding", "utterance", "role", "emotion", "speaker")
-_PERCENTILES = (2.5, 97.5)
 
 
 @dataclass(frozen=True)
@@ -108,21 +102,6 @@ class ProbeResult:
     def _confusion(self) -> np.ndarray:
         """Counts, shape (L, L): true label by predicted label."""
         return confusion_matrix(self.truth, self.prediction, len(self.labels))
-
-
-@dataclass(frozen=True)
-class SpeakerRecalls:
-    """Share of each speaker's utterances that a probe got right, over all folds of a seed.
-
-    Attributes:
-        recall: in [0, 1], shape (K, S): seed by speaker.
-        speakers: names, sorted, S.
-        n_utterances: of each speaker in one seed, shape (S,).
-    """
-
-    recall: np.ndarray
-    speakers: tuple[str, ...]
-    n_utterances: np.ndarray
 
 
 def read_embeddings(path: str | Path) -> Embeddings:
@@ -204,16 +183,48 @@ def probe(
     prediction = np.empty_like(truth)
     for fold in range(folds):
         held_out = part == fold
-        standardise = StandardScaler().fit(embedding[~held_out])
-        heard = truth[~held_out]
-        weight = len(heard) / len(labels) / np.bincount(heard)[heard]  # mean 1, the same sum for each label
-        classifier = _classifier(kind, seed)
-        with warnings.catch_warnings():
-            if kind == "mlp":  # its number of steps is a setting, not a failure
-                warnings.simplefilter("ignore", ConvergenceWarning)
-            classifier.fit(standardise.transform(embedding[~held_out]), heard, sample_weight=weight)
-        prediction[held_out] = classifier.predict(standardise.transform(embedding[held_out]))
+        prediction[held_out] = _learn(embedding[~held_out], truth[~held_out], embedding[held_out], kind, seed)
     return ProbeResult(labels=tuple(labels.tolist()), truth=truth, prediction=prediction)
+
+
+def probe_others(heard: Embeddings, others: Embeddings, label: Literal["speaker", "emotion"]) -> ProbeResult:
+    """Learn a label from all of some embeddings with a ``linear`` :func:`probe`, and find it in others.
+
+    Args:
+        heard: embeddings to learn from.
+        others: embeddings of other utterances, whose labels all occur in ``heard``.
+        label: what to learn.
+
+    Returns:
+        A prediction of every one of the others.
+
+    Raises:
+        ValueError: if a label of the others is not among those heard, or there is one label only.
+    """
+    labels, truth = np.unique(getattr(heard, label), return_inverse=True)
+    if len(labels) < 2:
+        raise ValueError(f"{label} is {labels.tolist()} alone, expected at least 2 labels")
+    to_find = getattr(others, label)
+    unheard = sorted(set(to_find.tolist()) - set(labels.tolist()))
+    if unheard:
+        raise ValueError(f"{label} {unheard[0]!r} is not among those heard, expected one of {', '.join(labels)}")
+    prediction = _learn(heard.embedding, truth, others.embedding, "linear", seed=0)  # a linear probe draws nothing
+    return ProbeResult(
+        labels=tuple(labels.tolist()), truth=np.searchsorted(labels, to_find), prediction=prediction
+    )
+
+
+def _learn(embedding: np.ndarray, truth: np.ndarray, others: np.ndarray, kind: ProbeKind, seed: int) -> np.ndarray:
+    """Labels (M,) that a classifier, fitted to embeddings (N, D) with labels (N,), gives to others (M, D)."""
+    standardise = StandardScaler().fit(embedding.astype(np.float64))
+    counts = np.bincount(truth)
+    weight = len(truth) / np.count_nonzero(counts) / counts[truth]  # mean 1, the same sum for each label
+    classifier = _classifier(kind, seed)
+    with warnings.catch_warnings():
+        if kind == "mlp":  # its number of steps is a setting, not a failure
+            warnings.simplefilter("ignore", ConvergenceWarning)
+        classifier.fit(standardise.transform(embedding.astype(np.float64)), truth, sample_weight=weight)
+    return classifier.predict(standardise.transform(others.astype(np.float64)))
 
 
 def probe_parts(label: np.ndarray, groups: np.ndarray, *, folds: int, seed: int) -> np.ndarray:
@@ -259,9 +270,8 @@ def probe_counts(result: ProbeResult, speaker: np.ndarray, *, seed: int) -> pd.D
     """Confusion counts of a probe by speaker, in the columns of ``confusion.csv``.
 
     Those of all folds and seeds, one after the other, are what
-    ``emofactors.evaluation.scores.speaker_confusions`` makes counts
-    (K, S, C, C) of, for intervals and paired differences of emotion probes;
-    and what :func:`speaker_recalls` takes, for speaker probes.
+    ``scores.speaker_confusions`` makes counts (K, S, C, C) of, for emotion
+    probes; and what ``intervals.speaker_recalls`` takes, for speaker probes.
 
     Args:
         result: of one run's embeddings.
@@ -285,98 +295,6 @@ def probe_counts(result: ProbeResult, speaker: np.ndarray, *, seed: int) -> pd.D
     return counts
 
 
-def speaker_recalls(counts: pd.DataFrame) -> SpeakerRecalls:
-    """Recall of each speaker by a speaker probe; their mean is its UA over all folds of a seed.
-
-    Args:
-        counts: seed, speaker, truth, prediction, count (:func:`probe_counts`); of all folds and seeds.
-
-    Returns:
-        The recalls.
-
-    Raises:
-        ValueError: if the seeds were not probed on as many utterances of the same speakers.
-    """
-    counts = counts.assign(right=counts["count"].where(counts["truth"] == counts["prediction"], 0))
-    right, n = (
-        counts.pivot_table(index="seed", columns="speaker", values=of, aggfunc="sum") for of in ("right", "count")
-    )
-    if (n != n.iloc[0]).any(axis=None):
-        raise ValueError("the seeds were not probed on the same utterances, expected the same")
-    return SpeakerRecalls(
-        recall=(right / n).to_numpy(),
-        speakers=tuple(n.columns),
-        n_utterances=n.iloc[0].to_numpy(dtype=np.int64),
-    )
-
-
-def recall_interval(recalls: SpeakerRecalls, *, resamples: int, seed: int) -> Interval:
-    """Mean recall of the speakers, averaged over seeds, with its 95 % interval over resampled speakers.
-
-    S speakers are drawn from the S with replacement, the same for every seed
-    of training; a draw's score is the mean of their recalls. The probe is held
-    as fitted: each speaker stays one of S who were to be told apart. Fitted
-    anew, a speaker drawn twice would be two labels of the same utterances.
-
-    Source: percentile bootstrap, Efron 1979.
-
-    Args:
-        recalls: of one variant.
-        resamples: number of draws.
-        seed: of the draws; the same seed draws the same speakers for every variant.
-
-    Returns:
-        The mean recall and its interval.
-
-    Raises:
-        NoIntervalError: if there is one speaker only.
-    """
-    of_speaker = recalls.recall.mean(axis=0)  # (S,)
-    low, high = _resampled_means(of_speaker, resamples, np.random.default_rng(seed))
-    return Interval(value=float(of_speaker.mean()), low=low, high=high)
-
-
-def recall_difference(
-    recalls: SpeakerRecalls, minus: SpeakerRecalls, *, resamples: int, seed: int
-) -> PairedDifference:
-    """Mean recall of the speakers in one variant's embeddings minus that in another's.
-
-    The interval is that of :func:`recall_interval`, with the same draw of
-    speakers for both. The p-value is that of a randomisation test: were the
-    variants alike, the difference of any speaker could as well have the other
-    sign. Up to 12 speakers all 2^S signs are tried; above, ``resamples``
-    random ones, the observed among them. No p-value is below 2 / 2^S.
-
-    Source: randomisation test, Fisher 1935; as in ``emofactors.evaluation.intervals``.
-
-    Args:
-        recalls: of the variant.
-        minus: of the other, on the same utterances.
-        resamples: number of draws, and of random signs.
-        seed: of the draws and signs.
-
-    Returns:
-        The difference, its interval and p-value.
-
-    Raises:
-        ValueError: if the two were not probed on as many utterances of the same speakers, or with
-            another number of seeds.
-        NoIntervalError: if there is one speaker only.
-    """
-    if (
-        recalls.recall.shape != minus.recall.shape
-        or recalls.speakers != minus.speakers
-        or (recalls.n_utterances != minus.n_utterances).any()
-    ):
-        raise ValueError("recalls are not of the same seeds, speakers and utterances; expected a pair")
-    of_speaker = (recalls.recall - minus.recall).mean(axis=0)  # (S,)
-    rng = np.random.default_rng(seed)
-    low, high = _resampled_means(of_speaker, resamples, rng)
-    return PairedDifference(
-        value=float(of_speaker.mean()), low=low, high=high, p_value=_sign_p_value(of_speaker, resamples, rng)
-    )
-
-
 def _classifier(kind: ProbeKind, seed: int) -> LogisticRegression | MLPClassifier:
     """The classifier, not fitted; both kinds have the same penalty for each utterance heard."""
     match kind:
@@ -388,26 +306,3 @@ def _classifier(kind: ProbeKind, seed: int) -> LogisticRegression | MLPClassifie
             )
         case _:
             raise ValueError(f"kind is {kind!r}, expected linear or mlp")
-
-
-def _resampled_means(of_speaker: np.ndarray, resamples: int, rng: np.random.Generator) -> tuple[float, float]:
-    """The middle 95 % of the means of as many values (S,), drawn with replacement."""
-    n_speakers = len(of_speaker)
-    if n_speakers < 2:
-        raise NoIntervalError("1 speaker cannot be resampled, expected at least 2")
-    drawn = rng.multinomial(n_speakers, np.full(n_speakers, 1 / n_speakers), size=resamples)  # (R, S)
-    low, high = np.percentile(drawn @ of_speaker / n_speakers, _PERCENTILES)
-    return float(low), float(high)
-
-
-def _sign_p_value(of_speaker: np.ndarray, resamples: int, rng: np.random.Generator) -> float:
-    """Two-sided p-value of the mean of differences (S,) under other signs of the speakers."""
-    n_speakers = len(of_speaker)
-    if n_speakers <= MAX_EXACT_SPEAKERS:
-        flips = (np.arange(2**n_speakers)[:, None] >> np.arange(n_speakers)) & 1  # (2^S, S)
-    else:
-        flips = rng.integers(0, 2, size=(resamples, n_speakers))
-    flips[0] = 0  # the observed signs: one of them, so p is never 0
-    differences = np.abs((1 - 2 * flips) @ of_speaker) / n_speakers
-    # What differs by less than rounding may counts as equal, which is the safe side.
-    return float((differences >= differences[0] - 1e-10).mean())

@@ -30,14 +30,17 @@ class Scores:
             macro_f1, recall_<class> of each class, n; scores in [0, 1]. Where a fold's test lacks
             a class, its recall, ua and macro_f1 are NaN.
         confusion: seed, speaker, truth, prediction, count over all folds; counts above zero only.
+        seen: likewise of the held-out utterances of seen speakers, each as often as it is held out; empty
+            where the folds have no role ``seen``.
     """
 
     scores: pd.DataFrame
     confusion: pd.DataFrame
+    seen: pd.DataFrame
 
-    def write(self, scores_path: str | Path, confusion_path: str | Path) -> None:
-        """Write both as CSV; at full precision, for a number is rounded once, where it is printed."""
-        for path, table in ((scores_path, self.scores), (confusion_path, self.confusion)):
+    def write(self, scores: str | Path, confusion: str | Path, seen: str | Path) -> None:
+        """Write all as CSV; at full precision, for a number is rounded once, where it is printed."""
+        for path, table in ((scores, self.scores), (confusion, self.confusion), (seen, self.seen)):
             write_text_atomically(path, table.to_csv(index=False, lineterminator="\n"))
 
 
@@ -56,14 +59,23 @@ def read_predictions(paths: Iterable[str | Path]) -> dict[tuple[int, int], pd.Da
     columns = ["utterance", "speaker", "role", "truth", "prediction"]
     predictions = {}
     for path in map(Path, paths):
-        run = re.search(r"/fold(\d+)/seed(\d+)/", path.as_posix())
-        if run is None:
-            raise ValueError(f"{path}: expected a path with /fold<number>/seed<number>/")
-        fold, seed = int(run[1]), int(run[2])
-        if (fold, seed) in predictions:
-            raise ValueError(f"{path}: fold {fold} of seed {seed} is there twice, expected once")
-        predictions[fold, seed] = pd.read_csv(path, dtype=str, keep_default_na=False, usecols=columns)
+        run = fold_and_seed(path)
+        if run in predictions:
+            raise ValueError(f"{path}: fold {run[0]} of seed {run[1]} is there twice, expected once")
+        predictions[run] = pd.read_csv(path, dtype=str, keep_default_na=False, usecols=columns)
     return predictions
+
+
+def fold_and_seed(path: str | Path) -> tuple[int, int]:
+    """Which run a file is of.
+
+    Raises:
+        ValueError: if the path is not ``…/fold{fold}/seed{seed}/…``.
+    """
+    run = re.search(r"/fold(\d+)/seed(\d+)/", Path(path).as_posix())
+    if run is None:
+        raise ValueError(f"{path}: expected a path with /fold<number>/seed<number>/")
+    return int(run[1]), int(run[2])
 
 
 def score_runs(predictions: Mapping[tuple[int, int], pd.DataFrame], classes: Sequence[str]) -> Scores:
@@ -71,7 +83,7 @@ def score_runs(predictions: Mapping[tuple[int, int], pd.DataFrame], classes: Seq
 
     Args:
         predictions: (fold, seed) -> table with columns utterance, speaker, role, truth and
-            prediction; only rows of role ``test`` are scored.
+            prediction; rows of role ``test`` are scored, those of role ``seen`` counted.
         classes: the task's classes, in the order of its columns, C.
 
     Returns:
@@ -86,10 +98,12 @@ def score_runs(predictions: Mapping[tuple[int, int], pd.DataFrame], classes: Seq
     missing = [(fold, seed) for fold in folds for seed in seeds if (fold, seed) not in predictions]
     if missing or not predictions:
         raise ValueError(f"no predictions of (fold, seed) {missing}; expected every fold of every seed")
-    rows, counts = [], []
+    rows, counts, seen = [], [], []
     first_tested: dict[str, str] | None = None
     for seed in seeds:
-        runs = {fold: _tested(predictions[fold, seed], classes) for fold in folds}
+        runs = {fold: _of_role("test", predictions[fold, seed], classes) for fold in folds}
+        if any(part.empty for part in runs.values()):
+            raise ValueError("no prediction of role 'test', expected at least one")
         pooled = pd.concat(runs.values(), ignore_index=True)
         twice = pooled.loc[pooled["utterance"].duplicated(), "utterance"]
         if len(twice):
@@ -104,7 +118,13 @@ def score_runs(predictions: Mapping[tuple[int, int], pd.DataFrame], classes: Seq
         rows += [_score(part, classes, fold=str(fold), seed=seed) for fold, part in runs.items()]
         rows.append(_score(pooled, classes, fold=POOLED, seed=seed))
         counts.append(_count(pooled, classes, seed=seed))
-    return Scores(scores=pd.DataFrame(rows), confusion=pd.concat(counts, ignore_index=True))
+        heard = pd.concat([_of_role("seen", predictions[fold, seed], classes) for fold in folds])
+        seen.append(_count(heard, classes, seed=seed))
+    return Scores(
+        scores=pd.DataFrame(rows),
+        confusion=pd.concat(counts, ignore_index=True),
+        seen=pd.concat(seen, ignore_index=True),
+    )
 
 
 def read_confusion(path: str | Path) -> pd.DataFrame:
@@ -140,13 +160,11 @@ def speaker_confusions(confusion: pd.DataFrame, classes: Sequence[str]) -> np.nd
     return counts
 
 
-def _tested(predictions: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
-    """The rows of role test, with the class indices ``i_truth`` and ``i_prediction``."""
-    tested = predictions[predictions["role"] == "test"]
-    if tested.empty:
-        raise ValueError("no prediction of role 'test', expected at least one")
-    return tested.assign(
-        i_truth=_class_index(tested["truth"], classes), i_prediction=_class_index(tested["prediction"], classes)
+def _of_role(role: str, predictions: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+    """The rows of a role, with the class indices ``i_truth`` and ``i_prediction``."""
+    rows = predictions[predictions["role"] == role]
+    return rows.assign(
+        i_truth=_class_index(rows["truth"], classes), i_prediction=_class_index(rows["prediction"], classes)
     )
 
 

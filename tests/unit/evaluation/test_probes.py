@@ -9,17 +9,23 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 from emofactors.errors import InputError
-from emofactors.evaluation.intervals import NoIntervalError, paired_difference, speaker_interval
-from emofactors.evaluation.metrics import unweighted_accuracy
-from emofactors.evaluation.probes import (
+from emofactors.evaluation.intervals import (
+    NoIntervalError,
     SpeakerRecalls,
-    probe,
-    probe_counts,
-    probe_parts,
-    read_embeddings,
+    paired_difference,
     recall_difference,
     recall_interval,
+    speaker_interval,
     speaker_recalls,
+)
+from emofactors.evaluation.metrics import unweighted_accuracy
+from emofactors.evaluation.probes import (
+    Embeddings,
+    probe,
+    probe_counts,
+    probe_others,
+    probe_parts,
+    read_embeddings,
 )
 from emofactors.evaluation.scores import speaker_confusions
 

@@ -87,10 +87,10 @@ def test_tables_survive_their_files(runs, tmp_path):
         table.assign(p_anger=0.5).to_csv(files[-1], index=False)
     scores = score_runs(read_predictions(files), CLASSES)
     pd.testing.assert_frame_equal(scores.scores, score_runs(runs, CLASSES).scores)
-    scores.write(tmp_path / "scores.csv", tmp_path / "confusion.csv")
+    scores.write(tmp_path / "scores.csv", tmp_path / "confusion.csv", tmp_path / "seen_confusion.csv")
     pd.testing.assert_frame_equal(read_confusion(tmp_path / "confusion.csv"), scores.confusion)
     first = (tmp_path / "scores.csv").read_bytes(), (tmp_path / "confusion.csv").read_bytes()
-    scores.write(tmp_path / "scores.csv", tmp_path / "confusion.csv")
+    scores.write(tmp_path / "scores.csv", tmp_path / "confusion.csv", tmp_path / "seen_confusion.csv")
     assert first == ((tmp_path / "scores.csv").read_bytes(), (tmp_path / "confusion.csv").read_bytes())
 
 

@@ -1,0 +1,140 @@
+"""All that is asked of the frozen embeddings of one variant: probes of every run, and what clusters share.
+
+The training utterances are probed for their speakers, those the system was
+to forget. Emotion is learnt from them too, and looked for in speakers that
+were not heard.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from emofactors.config import ProbeSettings
+from emofactors.evaluation.mutual_information import cluster, shared_information
+from emofactors.evaluation.probes import (
+    Embeddings,
+    ProbeResult,
+    probe,
+    probe_counts,
+    probe_others,
+    read_embeddings,
+)
+from emofactors.evaluation.scores import fold_and_seed
+from emofactors.files import write_text_atomically
+
+PROBE_COLUMNS = ("probe", "fold", "seed", "speaker", "truth", "prediction", "count")
+INFORMATION_COLUMNS = (
+    *("label", "fold", "seed", "n", "nats", "null_mean", "null_high", "above_null", "normalised", "adjusted"),
+)
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What is left of speaker and emotion in the embeddings of one variant.
+
+    Attributes:
+        probes: columns ``PROBE_COLUMNS``: how often which label was taken for which, by speaker, in each run;
+            counts above zero.
+        information: columns ``INFORMATION_COLUMNS``: mutual information of clusters with speaker and with
+            emotion, a row a run and label; see ``mutual_information.SharedInformation``.
+    """
+
+    probes: pd.DataFrame
+    information: pd.DataFrame
+
+    def write(self, probes: str | Path, information: str | Path) -> None:
+        """Write both as CSV, at full precision."""
+        for path, table in ((probes, self.probes), (information, self.information)):
+            write_text_atomically(path, table.to_csv(index=False, lineterminator="\n"))
+
+
+def read_runs(paths: Iterable[str | Path]) -> dict[tuple[int, int], Embeddings]:
+    """Read the embeddings of the runs of one variant.
+
+    Args:
+        paths: files ``…/fold{fold}/seed{seed}/embeddings.npz``.
+
+    Returns:
+        (fold, seed) -> embeddings.
+
+    Raises:
+        InputError: if a file is no such archive.
+        ValueError: if a path tells no fold and seed.
+    """
+    return {fold_and_seed(path): read_embeddings(path) for path in paths}
+
+
+def probe_runs(
+    runs: Mapping[tuple[int, int], Embeddings], settings: ProbeSettings, original_of: Callable[[str], str]
+) -> Probed:
+    """Probe and cluster the embeddings of every run.
+
+    ``speaker_linear`` and ``speaker_mlp`` are cross-validated over the training
+    utterances; ``speaker_seen`` learns from all of them and is tested on held-out
+    utterances of the same speakers; ``emotion_linear`` learns from them and is
+    tested on the test speakers. The last two are linear. Clusters are those of
+    the training utterances.
+
+    Args:
+        runs: (fold, seed) -> embeddings.
+        settings: parts, clusters and permutations, and the seed of all.
+        original_of: utterance -> what it is a copy of, or itself.
+
+    Returns:
+        Counts and information of every run.
+
+    Raises:
+        ValueError: if the training utterances of a run are of one speaker only, cannot be divided, or are
+            fewer than the clusters.
+    """
+    probes, information = [], []
+    for (fold, seed), embeddings in sorted(runs.items()):
+        train = embeddings.of_role("train")
+        originals = np.array([original_of(utterance) for utterance in train.utterance])
+        for name, (result, of) in _probe(embeddings, train, originals, settings).items():
+            probes.append(probe_counts(result, of.speaker, seed=seed).assign(probe=name, fold=fold))
+        information += [{"fold": fold, "seed": seed} | row for row in _information(train, originals, settings)]
+    return Probed(
+        probes=pd.concat(probes, ignore_index=True)[list(PROBE_COLUMNS)],
+        information=pd.DataFrame(information)[list(INFORMATION_COLUMNS)],
+    )
+
+
+def _probe(
+    embeddings: Embeddings, train: Embeddings, originals: np.ndarray, settings: ProbeSettings
+) -> dict[str, tuple[ProbeResult, Embeddings]]:
+    """Probe -> its result, and the embeddings that were probed."""
+    results = {}
+    for kind in ("linear", "mlp"):
+        result = probe(
+            *(train.embedding, train.speaker),
+            groups=originals,
+            kind=kind,
+            folds=settings.folds,
+            seed=settings.seed,
+        )
+        results[f"speaker_{kind}"] = (result, train)
+    for name, role, label in (("speaker_seen", "seen", "speaker"), ("emotion_linear", "test", "emotion")):
+        others = embeddings.of_role(role)
+        if len(others.utterance):
+            results[name] = (probe_others(train, others, label), others)
+    return results
+
+
+def _information(train: Embeddings, originals: np.ndarray, settings: ProbeSettings) -> list[dict[str, Any]]:
+    """What clusters of the training embeddings share with each label."""
+    clusters = cluster(train.embedding, n_clusters=settings.clusters, seed=settings.seed)
+    rows = []
+    for label in ("speaker", "emotion"):
+        shared = shared_information(
+            *(clusters, getattr(train, label)),
+            groups=originals,
+            permutations=settings.permutations,
+            seed=settings.seed,
+        )
+        rows.append({"label": label, "n": len(clusters), "above_null": shared.above_null} | asdict(shared))
+    return rows
