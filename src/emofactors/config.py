@@ -266,9 +266,13 @@ class TaskConfig(Section):
         return self
 
     def class_of(self, emotion: str) -> str | None:
-        """The class of an utterance by its emotion in the manifest (``anger+disgust``); None: not of the task."""
+        """The class of an utterance by its emotion in the manifest (``anger+disgust``); None: not of the task.
+
+        An emotion is absent where others, or neutral, are named instead: ``other`` and ``no_agreement`` name none.
+        """
         if ABSENT in self.classes:
-            return self.classes[0] if self.classes[0] in emotion.split("+") else ABSENT
+            named = set(emotion.split("+"))
+            return self.classes[0] if self.classes[0] in named else ABSENT if named <= set(EMOTIONS) else None
         return emotion if emotion in self.classes else self.merge.get(emotion)
 
     @property
@@ -417,6 +421,29 @@ class FunctionalSettings(FeatureSettings):
     f0_max_hz: Annotated[float, Field(gt=0)]
     percentiles: Annotated[tuple[Annotated[float, Field(ge=0, le=100)], ...], Field(min_length=1)]
     deltas: bool
+
+    @model_validator(mode="after")
+    def _has_something_to_sum_up(self) -> Self:
+        if not self.f0_min_hz < self.f0_max_hz <= self.sample_rate_hz / 2:
+            raise ValueError(f"'f0_max_hz' is {self.f0_max_hz:g}: expected above f0_min_hz, up to half the rate")
+        if len(set(self.percentiles)) != len(self.percentiles):
+            raise ValueError(f"'percentiles' names one twice: {list(self.percentiles)}")
+        of_images = [k for k in ("pad_to_longest", "image_frames", "min_max") if getattr(self, k)]
+        if of_images:
+            raise ValueError(f"'{of_images[0]}' goes with spectrograms only")
+        return self
+
+    @property
+    def spectrogram(self) -> FeatureSettings:
+        """The spectrogram that functionals are taken of."""
+        keys = {key: getattr(self, key) for key in FeatureSettings.model_fields}
+        return FeatureSettings(**keys | {"kind": "log_mel"})
+
+    @property
+    def n_bins(self) -> int:
+        """Functionals of an utterance, F."""
+        of_tracks = (self.n_mels + 1) * (2 + len(self.percentiles))
+        return of_tracks * (1 + self.deltas) + 1
 
 
 class OpensmileSettings(Section):

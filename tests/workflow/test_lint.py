@@ -13,7 +13,11 @@ RULE_FILES = sorted((REPOSITORY / "workflow" / "rules").glob("*.smk"))
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 #: Where a name from config becomes code: their imports stand inside a function.
-DOORS = {"emofactors.corpora": "corpora/__init__.py", "emofactors.systems": "systems/__init__.py"}
+DOORS = {
+    "emofactors.corpora": "corpora/__init__.py",
+    "emofactors.features": "features/__init__.py",
+    "emofactors.systems": "systems/__init__.py",
+}
 
 COMMON = (REPOSITORY / "workflow" / "rules" / "common.smk").read_text(encoding="utf-8")
 

@@ -26,6 +26,11 @@ def one_of(names):
     return "|".join(re.escape(name) for name in names) or "none"
 
 
+def systems_by(method):
+    """Names of the study's systems that are trained by a method."""
+    return [name for name, system in STUDY.systems.items() if system.method == method]
+
+
 wildcard_constraints:
     corpus=one_of(STUDY.corpora),
     task=one_of(STUDY.tasks),
@@ -52,6 +57,13 @@ def code_of(rule, *doors):
 def manifest_code(wildcards):
     return code_of(
         "make_manifest", f"emofactors.corpora.{STUDY.corpora[wildcards.corpus].reader}"
+    )
+
+
+def feature_code(wildcards):
+    return code_of(
+        "extract_features",
+        *(f"emofactors.features.{module}" for module in modules_of_features(wildcards)),
     )
 
 
@@ -104,6 +116,10 @@ def task_settings(wildcards):
     return STUDY.tasks[wildcards.task].model_dump(mode="json")
 
 
+def least_training_speakers(wildcards):
+    return STUDY.least_training_speakers(wildcards.task)
+
+
 def augmentation_of_task(wildcards):
     """How the task's utterances are copied, or None."""
     name = STUDY.tasks[wildcards.task].augmentation
@@ -125,6 +141,18 @@ def feature_settings(wildcards):
     return STUDY.features[wildcards.features].model_dump(mode="json")
 
 
+def modules_of_features(wildcards):
+    """Modules behind the door of features that one kind of them goes through."""
+    settings = STUDY.features[wildcards.features]
+    match settings.kind:
+        case "functionals":
+            return ["functionals", f"pitch_{settings.f0_method}"]
+        case "opensmile":
+            return ["opensmile_functionals"]
+        case _:
+            return []
+
+
 def augmentation_settings(wildcards):
     """How the utterances of an archive are copied; None where they are the corpus' own."""
     if wildcards.augmentation == ORIGINAL:
@@ -138,9 +166,9 @@ def augmentation_settings(wildcards):
 def features_of_variant(wildcards):
     """Archives of a variant's features: of the corpus, and of the copies if the task has any."""
     task = STUDY.tasks[wildcards.task]
-    run = STUDY.systems[wildcards.system].run(wildcards.variant)
+    features = STUDY.systems[wildcards.system].features(wildcards.variant)
     return [
-        f"results/features/{task.corpus}/{augmentation}/{run.features}"
+        f"results/features/{task.corpus}/{augmentation}/{features}"
         for augmentation in (ORIGINAL, task.augmentation)
         if augmentation is not None
     ]
@@ -165,6 +193,12 @@ def needed_runs(wildcards):
 def run_settings(wildcards):
     return (
         STUDY.systems[wildcards.system].run(wildcards.variant).model_dump(mode="json")
+    )
+
+
+def svm_settings(wildcards):
+    return (
+        STUDY.systems[wildcards.system].svm(wildcards.variant).model_dump(mode="json")
     )
 
 
@@ -195,7 +229,14 @@ def runs_of_variant(wildcards):
         system=wildcards.system,
         variant=wildcards.variant,
         fold=range(STUDY.tasks[wildcards.task].n_folds),
-        seed=STUDY.seeds,
+        seed=STUDY.seeds_of(wildcards.system),
+    )
+
+
+def embeddings_of_variant(wildcards):
+    """Embeddings of every fold and seed of a variant."""
+    return files_of_runs(
+        [(wildcards.system, wildcards.variant)], [wildcards.task], "embeddings.npz"
     )
 
 
@@ -220,7 +261,7 @@ def files_of_runs(system, variants, tasks, file):
         for task in tasks
         for variant in variants
         for fold in range(STUDY.tasks[task].n_folds)
-        for seed in STUDY.seeds
+        for seed in STUDY.seeds_of(system)
     ]
 
 
@@ -231,7 +272,7 @@ def files_of_first_runs(system, variants, tasks, file):
         task=tasks,
         system=system,
         variant=variants,
-        seed=STUDY.seeds[0],
+        seed=STUDY.seeds_of(system)[0],
         file=file,
     )
 

@@ -13,6 +13,6 @@ rule extract_features:
         root=corpus_root,
         settings=feature_settings,
         augmentation=augmentation_settings,
-        code=code_of("extract_features"),
+        code=feature_code,
     script:
         "../scripts/extract_features.py"

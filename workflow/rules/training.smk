@@ -14,6 +14,8 @@ rule train:
         "results/logs/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/train.log",
     benchmark:
         "results/benchmarks/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/train.jsonl"
+    wildcard_constraints:
+        system=one_of(systems_by("network")),
     threads: STUDY.compute.threads
     resources:
         gpu=gpus,
@@ -25,6 +27,29 @@ rule train:
         code=training_code,
     script:
         "../scripts/train.py"
+
+
+rule fit_svm:
+    input:
+        features=features_of_variant,
+        folds="results/corpora/folds/{task}.csv",
+        audit="results/corpora/audits/{task}.json",
+    output:
+        predictions="results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/predictions.csv",
+        embeddings="results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/embeddings.npz",
+        run="results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/run.json",
+    log:
+        "results/logs/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/fit_svm.log",
+    benchmark:
+        "results/benchmarks/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/fit_svm.jsonl"
+    wildcard_constraints:
+        system=one_of(systems_by("svm")),
+    params:
+        svm=svm_settings,
+        classes=classes_of_task,
+        code=code_of("fit_svm"),
+    script:
+        "../scripts/fit_svm.py"
 
 
 rule inspect_run:

@@ -1,15 +1,16 @@
-"""rule extract_features: the spectrograms of a corpus, or of its augmented copies, in one archive."""
+"""rule extract_features: the features of a corpus, or of its augmented copies, in one archive."""
 
 from pathlib import Path
 
-from emofactors.config import AugmentationSettings, FeatureSettings
+from emofactors.config import AugmentationSettings, features_of
 from emofactors.corpora.manifest import read_manifest
+from emofactors.features import functionals_by
 from emofactors.features.extract import extract
 from emofactors.runlog import log_to
 
 log_to(snakemake.log[0])
 utterances = read_manifest(Path(snakemake.input.manifest))
-settings = FeatureSettings(**snakemake.params.settings)
+settings = features_of(snakemake.params.settings)
 augmentation = snakemake.params.augmentation and AugmentationSettings(**snakemake.params.augmentation)
 
 extract(
@@ -19,4 +20,5 @@ extract(
     Path(snakemake.output.archive),
     threads=snakemake.threads,
     augmentation=augmentation,
+    functionals=functionals_by(settings),
 )

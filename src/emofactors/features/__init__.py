@@ -1,1 +1,66 @@
-"""Spectrograms of a corpus: from audio on disk to an archive that trainings read."""
+"""The features: the list of kinds of functionals, whose packages only their jobs pay for, and nothing else."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.util import find_spec
+
+import numpy as np
+
+from emofactors.config import Features, OpensmileSettings
+from emofactors.errors import InputError
+
+#: From some waveforms, (n_samples,) each, to as many frames of functionals, (1, F) float32.
+Functionals = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
+
+#: From a waveform to its F0 in Hz, (T,); see ``features.pitch``.
+PitchTracker = Callable[..., np.ndarray]
+
+
+def functionals_by(settings: Features) -> Functionals | None:
+    """What makes functionals of waveforms.
+
+    Args:
+        settings: of features of any kind.
+
+    Returns:
+        The function; None for spectrograms, which are no functionals.
+
+    Raises:
+        InputError: if the kind needs a package that is not installed.
+    """
+    match settings.kind:
+        case "functionals":
+            from emofactors.features.functionals import functionals
+
+            return partial(functionals, settings=settings, track_f0=pitch_tracker(settings.f0_method))
+        case "opensmile":
+            return _of_opensmile(settings)
+    return None
+
+
+def pitch_tracker(method: str) -> PitchTracker:
+    """A tracker of F0: function of samples, rate, and the keywords hop_ms, min_hz and max_hz.
+
+    Args:
+        method: ``praat`` or ``pyin``.
+
+    Returns:
+        The tracker.
+    """
+    match method:
+        case "praat":
+            from emofactors.features.pitch_praat import f0_praat as chosen
+        case "pyin":
+            from emofactors.features.pitch_pyin import f0_pyin as chosen
+    return chosen
+
+
+def _of_opensmile(settings: OpensmileSettings) -> Functionals:
+    if find_spec("opensmile") is None:
+        raise InputError(
+            f"features: kind is 'opensmile' (feature_set {settings.feature_set}): package opensmile is not "
+            "installed; expected it, see docs/features.md for its licence, or features of another kind"
+        )
+    from emofactors.features.opensmile_functionals import opensmile_functionals
+
+    return partial(opensmile_functionals, settings=settings)

@@ -3,9 +3,10 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,10 +14,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from emofactors.config import AugmentationSettings, FeatureSettings
+from emofactors.config import AugmentationSettings, Features, FeatureSettings, OpensmileSettings
 from emofactors.corpora.audio import read_waveform
 from emofactors.corpora.copies import copy_name
 from emofactors.errors import InputError
+from emofactors.features import Functionals
 from emofactors.features.archive import ArchiveWriter
 from emofactors.features.audio import resampled
 from emofactors.features.augment import augmented
@@ -59,11 +61,12 @@ class _Take:
 def extract(
     manifest: pd.DataFrame,
     root: Path,
-    settings: FeatureSettings,
+    settings: Features,
     folder: Path,
     threads: int,
     *,
     augmentation: AugmentationSettings | None = None,
+    functionals: Functionals | None = None,
 ) -> None:
     """Write the features of every utterance of a corpus, or of the copies of every utterance.
 
@@ -81,6 +84,7 @@ def extract(
         threads: groups worked on at the same time.
         augmentation: None: the utterances themselves. Otherwise their copies alone, named by
             ``copy_name``, in the manifest's order, those of an utterance in the order of ``copies``.
+        functionals: what makes them of waveforms, see ``features.functionals_by``; None: spectrograms.
 
     Raises:
         InputError: if an utterance is missing, cannot be decoded, is shorter than a window's half,
@@ -90,7 +94,11 @@ def extract(
         _Utterance(row.utterance, Path(root) / row.path, _time(row.start_s), _time(row.end_s), row.duration_s)
         for row in manifest.itertuples()
     ]
-    longest = max((n_frames_of(utterance.duration_s, settings) for utterance in utterances), default=0)
+    if functionals is None:
+        longest = max((n_frames_of(utterance.duration_s, settings) for utterance in utterances), default=0)
+        transform = partial(_images, settings=settings, longest=longest)
+    else:
+        transform = functionals
     what = "utterances" if augmentation is None else f"utterances' copies ({', '.join(augmentation.copies)})"
     threads_of_torch = torch.get_num_threads()
     done, began = 0, time.monotonic()
@@ -103,7 +111,7 @@ def extract(
         ):
             groups = list(_groups(utterances))
             made = _in_order(
-                pool, lambda group: _features(group, settings, augmentation, longest), groups, ahead=2 * threads
+                pool, lambda group: _features(group, settings, augmentation, transform), groups, ahead=2 * threads
             )
             for group, features in zip(groups, made, strict=True):
                 for name, frames in features.items():
@@ -148,25 +156,31 @@ def _in_order(
         yield waiting.popleft().result()
 
 
+def _images(waveforms: Sequence[np.ndarray], settings: FeatureSettings, longest: int) -> list[np.ndarray]:
+    """Spectrograms of some waveforms, or images of them, (T, F) each."""
+    return [image(made, settings, longest=longest) for made in log_spectrograms(waveforms, settings)]
+
+
 def _features(
-    group: list[_Utterance], settings: FeatureSettings, augmentation: AugmentationSettings | None, longest: int
+    group: list[_Utterance],
+    settings: Features,
+    augmentation: AugmentationSettings | None,
+    transform: Callable[[Sequence[np.ndarray]], list[np.ndarray]],
 ) -> dict[str, np.ndarray]:
     """Features of some utterances or of their copies: name -> (T, F)."""
     takes = [take for utterance in group for take in _takes(utterance, settings, augmentation)]
-    spectrograms = log_spectrograms([take.samples for take in takes], settings)
+    made = transform([take.samples for take in takes])
     features = {}
-    for take, spectrogram in zip(takes, spectrograms, strict=True):
-        features[take.name] = image(spectrogram, settings, longest=longest)
-        if not np.isfinite(features[take.name]).all():
+    for take, frames in zip(takes, made, strict=True):
+        features[take.name] = frames
+        if not np.isfinite(frames).all():
             raise InputError(
                 f"{take.path}: features of utterance {take.name!r} are not finite; expected finite audio"
             )
     return features
 
 
-def _takes(
-    utterance: _Utterance, settings: FeatureSettings, augmentation: AugmentationSettings | None
-) -> list[_Take]:
+def _takes(utterance: _Utterance, settings: Features, augmentation: AugmentationSettings | None) -> list[_Take]:
     """An utterance itself, or its copies; its audio is read once for all of them."""
     waveform = read_waveform(utterance.path, utterance.start_s, utterance.end_s)
     samples = resampled(waveform, settings.sample_rate_hz).samples
@@ -181,10 +195,12 @@ def _takes(
             )
             for kind in augmentation.copies
         ]
+    # openSMILE hears whatever there is; a spectrogram reflects the utterance at its ends.
+    shortest = 1 if isinstance(settings, OpensmileSettings) else shortest_waveform(settings)
     for take in takes:
-        if len(take.samples) < shortest_waveform(settings):
+        if len(take.samples) < shortest:
             raise InputError(
                 f"{take.path}: utterance {take.name!r} has {len(take.samples)} samples at "
-                f"{settings.sample_rate_hz} Hz, expected at least {shortest_waveform(settings)}"
+                f"{settings.sample_rate_hz} Hz, expected at least {shortest}"
             )
     return takes

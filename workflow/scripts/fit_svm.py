@@ -1,0 +1,21 @@
+"""rule fit_svm: fit a support vector machine on the functionals of one fold, say what it predicts."""
+
+from pathlib import Path
+
+from emofactors.config import SvmSettings
+from emofactors.corpora.splits import read_fold
+from emofactors.features.archive import FeatureArchive
+from emofactors.files import write_text_atomically
+from emofactors.runlog import log_to
+from emofactors.training.svm import describe_svm, fit_svm
+
+log_to(snakemake.log[0])
+params = snakemake.params
+settings = SvmSettings(**params.svm)
+fold = read_fold(Path(snakemake.input.folds), int(snakemake.wildcards.fold))
+archive = FeatureArchive(*map(Path, snakemake.input.features))
+
+fitted = fit_svm(fold, archive, params.classes, settings)
+
+fitted.predictions.save(Path(snakemake.output.predictions), Path(snakemake.output.embeddings))
+write_text_atomically(Path(snakemake.output.run), describe_svm(fitted, settings, code=params.code))
