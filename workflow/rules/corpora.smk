@@ -62,6 +62,7 @@ rule audit_task:
         "results/benchmarks/corpora/{task}/audit_task.jsonl"
     params:
         task=task_settings,
+        least_training_speakers=least_training_speakers,
         code=code_of("audit_task"),
     script:
         "../scripts/audit_task.py"

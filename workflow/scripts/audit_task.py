@@ -14,7 +14,13 @@ utterances = read_manifest(Path(snakemake.input.manifest))
 folds = read_folds(Path(snakemake.input.folds))
 (notes,) = read_json_files([snakemake.input.notes]).values()
 
-audit = audit_task(folds, utterances, TaskConfig(**snakemake.params.task), notes)
+audit = audit_task(
+    folds,
+    utterances,
+    TaskConfig(**snakemake.params.task),
+    notes,
+    least_training_speakers=snakemake.params.least_training_speakers,
+)
 
 write_text_atomically(Path(snakemake.log[0]).with_suffix(".json"), audit.to_json())  # kept if it fails
 audit.stop_if_failed()

@@ -3,8 +3,9 @@
 The folds are held against the manifest: an utterance, its copies or its audio
 in two roles are a leak under any protocol, a speaker in two roles is one where
 the task claims unseen speakers. A task that is there to show what copies are
-worth may share them, and them alone. Shared texts leak nothing a protocol promised; they are
-counted, since a system may have learnt how a sentence sounds.
+worth may share them, and them alone. Held-out utterances of training speakers (role ``seen``)
+share those speakers with training, and nothing else. Shared texts leak nothing a protocol
+promised; they are counted, since a system may have learnt how a sentence sounds.
 """
 
 import json
@@ -71,7 +72,7 @@ class FoldFigures:
     Attributes:
         fold: its number, from 0.
         roles: role -> figures.
-        shared: ``train/dev``, ``train/test`` and ``dev/test`` -> what the two share.
+        shared: ``train/dev`` and every other pair of roles -> what the two share.
     """
 
     fold: int
@@ -141,7 +142,12 @@ class Audit:
 
 
 def audit_task(
-    folds: pd.DataFrame, utterances: pd.DataFrame, task: TaskConfig, corpus_notes: Mapping[str, Any]
+    folds: pd.DataFrame,
+    utterances: pd.DataFrame,
+    task: TaskConfig,
+    corpus_notes: Mapping[str, Any],
+    *,
+    least_training_speakers: int = 1,
 ) -> Audit:
     """Hold the folds of a task against the manifest of its corpus.
 
@@ -151,6 +157,7 @@ def audit_task(
         task: the task, with what it claims.
         corpus_notes: what ``manifest.Manifest.notes`` says of the corpus; ``title``, ``utterances``,
             ``whole`` (None if no size was published) and ``dropped`` (pairs of path and reason) are read.
+        least_training_speakers: as many as each fold must train: two where they are to be told apart.
 
     Returns:
         The audit.
@@ -162,8 +169,7 @@ def audit_task(
     _check_names(folds, utterances)
     heard = utterances[utterances["utterance"].isin(folds["original"])].reset_index(drop=True)
     # Speakers and emotions are the manifest's, so that the audit does not rest on what it is to check.
-    class_of = {noun: noun for noun in task.classes} | task.merge
-    emotion = heard["emotion"].map(class_of).fillna("no class of the task")
+    emotion = heard["emotion"].map(task.class_of).fillna("no class of the task")
     known = heard[["utterance", "speaker", "text"]].assign(emotion=emotion)
     rows = folds[["utterance", "original", "fold", "role"]].merge(
         known.rename(columns={"utterance": "original"}), on="original"
@@ -176,6 +182,7 @@ def audit_task(
     heard_speaker = _heard_in_training(by_fold, "speaker")
     heard_text = _heard_in_training(by_fold, "text")
     classes = rows.drop_duplicates("utterance")["emotion"].value_counts()
+    held_out = ("dev", "test") if task.seen is None else ("dev", "test", "seen")
     return Audit(
         failures=(
             *_listed(_utterances_in_two_roles(by_fold), "utterances in two roles"),
@@ -183,6 +190,8 @@ def audit_task(
             *_listed(_copies_out_of_place(by_fold, task), "copies out of place"),
             *_listed(_audio_in_two_roles(by_fold, pairs), "audio in two roles"),
             *_listed(_speakers_in_two_roles(by_fold) if task.speaker_independent else [], "speakers in two roles"),
+            *_listed(_seen_by_nobody(by_fold), "speakers seen by nobody"),
+            *_listed(_too_few_speakers(by_fold, least_training_speakers), "too few speakers"),
             *_listed(_missing_classes(by_fold, task, ("train",)), "missing classes"),
             *_listed(_other_labels(folds, rows), "other labels than the manifest's"),
         ),
@@ -191,7 +200,8 @@ def audit_task(
             *_warnings_of_corpus(corpus_notes),
             *_warnings_of_claim(task, heard_speaker),
             *_listed(_audio_twice_in_a_role(pairs), "audio twice in a role"),
-            *_listed(_missing_classes(by_fold, task, ("dev", "test")), "missing classes"),
+            *_warnings_of_column(task, utterances),
+            *_listed(_missing_classes(by_fold, task, held_out), "missing classes"),
         ),
         protocol=task.protocol_words,
         speaker_independent=task.speaker_independent,
@@ -235,12 +245,14 @@ def _check_names(folds: pd.DataFrame, utterances: pd.DataFrame) -> None:
 def _figures(number: int, fold: pd.DataFrame, pairs: pd.DataFrame, task: TaskConfig) -> FoldFigures:
     """The figures of one fold."""
     by_role = {role: fold[fold["role"] == role] for role in ROLES}
+    if by_role["seen"].empty:
+        del by_role["seen"]
     return FoldFigures(
         fold=number,
         roles={role: _role_figures(rows, task) for role, rows in by_role.items()},
         shared={
             f"{first}/{second}": _shared(by_role[first], by_role[second], _between(pairs, first, second))
-            for first, second in combinations(ROLES, 2)
+            for first, second in combinations(by_role, 2)
         },
     )
 
@@ -409,13 +421,14 @@ def _audio_in_two_roles(by_fold: list[tuple[int, pd.DataFrame]], pairs: list[pd.
 
 
 def _speakers_in_two_roles(by_fold: list[tuple[int, pd.DataFrame]]) -> list[str]:
-    """Speakers in two roles of a fold, with an utterance of each."""
+    """Speakers in two roles of a fold, with an utterance of each; those of training are also seen."""
+    set_apart = [roles for roles in combinations(ROLES, 2) if roles != ("train", "seen")]
     lines = []
     for number, fold in by_fold:
         example = {
             role: fold[fold["role"] == role].groupby("speaker")["utterance"].min().to_dict() for role in ROLES
         }
-        for role, other in combinations(ROLES, 2):
+        for role, other in set_apart:
             for speaker in sorted(example[role].keys() & example[other].keys()):
                 lines.append(
                     f"fold {number}: speaker {speaker} is in {role} ({example[role][speaker]}) and {other} "
@@ -424,13 +437,37 @@ def _speakers_in_two_roles(by_fold: list[tuple[int, pd.DataFrame]]) -> list[str]
     return lines
 
 
+def _seen_by_nobody(by_fold: list[tuple[int, pd.DataFrame]]) -> list[str]:
+    """Speakers of the role seen that are not in training, with an utterance."""
+    lines = []
+    for number, fold in by_fold:
+        example = fold[fold["role"] == "seen"].groupby("speaker")["utterance"].min()
+        for speaker in sorted(set(example.index) - set(fold.loc[fold["role"] == "train", "speaker"])):
+            lines.append(
+                f"fold {number}: speaker {speaker} is in seen ({example[speaker]}) and not in train; "
+                "expected a training speaker"
+            )
+    return lines
+
+
+def _too_few_speakers(by_fold: list[tuple[int, pd.DataFrame]], least: int) -> list[str]:
+    """Folds that train fewer speakers than asked."""
+    n_speakers = {number: fold.loc[fold["role"] == "train", "speaker"].nunique() for number, fold in by_fold}
+    return [
+        f"fold {number}: training has {n} speaker{'s' if n != 1 else ''}; "
+        f"expected at least {least}, to be told apart"
+        for number, n in n_speakers.items()
+        if n < least
+    ]
+
+
 def _missing_classes(
     by_fold: list[tuple[int, pd.DataFrame]], task: TaskConfig, roles: tuple[str, ...]
 ) -> list[str]:
-    """Classes without an utterance in a role; all_train has but one role to miss them in."""
+    """Classes without an utterance in a role; all_train has no dev and test to miss them in."""
     lines = []
     for number, fold in by_fold:
-        for role in roles if task.protocol != "all_train" else set(roles) & {"train"}:
+        for role in roles if task.protocol != "all_train" else set(roles) - {"dev", "test"}:
             spoken = set(fold.loc[fold["role"] == role, "emotion"])
             missing = [noun for noun in task.classes if noun not in spoken]
             if missing:
@@ -462,6 +499,16 @@ def _warnings_of_corpus(corpus: Mapping[str, Any]) -> list[str]:
     if corpus["dropped"]:
         lines.append(f"{len(corpus['dropped'])} utterance(s) were dropped for their audio: see corpus, dropped")
     return lines
+
+
+def _warnings_of_column(task: TaskConfig, utterances: pd.DataFrame) -> list[str]:
+    """How many utterances a holdout leaves out, as its column is empty for them."""
+    if task.protocol != "holdout":
+        return []
+    of_task = utterances.loc[utterances["emotion"].map(task.class_of).notna(), task.column]
+    n_empty = int((of_task == "").sum())
+    whole = f"{len(of_task)} utterances of the task's classes"
+    return [f"{task.column} is empty for {n_empty} of {whole}: these take no part"] if n_empty else []
 
 
 def _warnings_of_leak(task: TaskConfig, heard_copy: pd.Series) -> list[str]:

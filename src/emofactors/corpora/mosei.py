@@ -1,10 +1,13 @@
 """CMU-MOSEI, Multimodal Opinion Sentiment and Emotion Intensity (Zadeh et al., ACL 2018).
 
 Layout: labels of segments in one computational sequence (``.csd``, an HDF5
-file) or in ``labels.csv``; recordings in ``Audio/Full/WAV_16000/<video>.wav``.
+file) or in ``labels.csv``; recordings in ``Audio/Full/WAV_16000/<video>.wav``; the
+publishers' partition in ``cmu_mosei_std_folds.py`` or ``standard_folds.csv``, if anywhere.
 """
 
+import ast
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +30,12 @@ _EMOTIONS = {
     "fear": "fear",
 }
 
+#: The publishers' partition, as their kit ships it: three lists of videos in a Python file.
+_FOLDS_OF_KIT = "cmu_mosei_std_folds.py"
+_PARTITIONS = {"standard_train_fold": "train", "standard_valid_fold": "valid", "standard_test_fold": "test"}
+#: Or as a table with columns video and partition.
+_FOLDS_AS_TABLE = "standard_folds.csv"
+
 
 @dataclass(frozen=True)
 class _Segment:
@@ -43,17 +52,21 @@ def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
 
     An emotion is present where its score is above 0; several are joined by
     ``+``, none is neutral. The corpus names no speakers: a video stands for one.
+    A video that the file of the partition does not name has none, and no video
+    has one without such a file.
 
     Args:
-        root: folder with ``Audio/Full/WAV_16000/`` and one ``.csd`` or ``labels.csv`` (columns video,
-            start_s, end_s and the seven scores).
+        root: folder with ``Audio/Full/WAV_16000/``, one ``.csd`` or ``labels.csv`` (columns video,
+            start_s, end_s and the seven scores), and at most one of ``cmu_mosei_std_folds.py`` and
+            ``standard_folds.csv`` (columns video and partition).
         corpus: config of the corpus.
 
     Returns:
         Table with columns ``manifest.READER_COLUMNS``.
 
     Raises:
-        InputError: if there is not exactly one file of labels, or it is not as described above.
+        InputError: if there is not exactly one file of labels, or more than one of the partition, or
+            one is not as described above; if a video is in two partitions.
     """
     files = sorted(root.glob("*.csd")) + sorted(root.glob("labels.csv"))
     if len(files) != 1:
@@ -61,6 +74,7 @@ def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
             f"{root}: its files of labels are {[file.name for file in files]}, expected one of {corpus.title}: "
             "CMU_MOSEI_Labels.csd or labels.csv"
         )
+    partition_of = _partition_of_videos(root)
     segments = _segments_of_csd(files[0]) if files[0].suffix == ".csd" else _segments_of_csv(files[0])
     rows, seen = [], dict.fromkeys((segment.video for segment in segments), 0)
     for segment in segments:
@@ -73,6 +87,7 @@ def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
                 "start_s": segment.start_s,
                 "end_s": segment.end_s,
                 "speaker": segment.video,
+                "partition": partition_of.get(segment.video, ""),
                 "style": "spontaneous",
                 "language": corpus.language,
                 "emotion": "+".join(present) or "neutral",
@@ -130,3 +145,61 @@ def _segments_of_csv(file: Path) -> list[_Segment]:
     if faults:
         raise InputError("\n".join(faults))
     return segments
+
+
+def _partition_of_videos(root: Path) -> dict[str, str]:
+    """Video -> train, valid or test; empty where no file states it."""
+    files = [root / name for name in (_FOLDS_OF_KIT, _FOLDS_AS_TABLE) if (root / name).exists()]
+    if len(files) > 1:
+        raise InputError(f"{root}: has {_FOLDS_OF_KIT} and {_FOLDS_AS_TABLE}, expected one of them: the partition")
+    if not files:
+        return {}
+    members = _members_of_python(files[0]) if files[0].name == _FOLDS_OF_KIT else _members_of_table(files[0])
+    partition_of: dict[str, str] = {}
+    for where, video, partition in members:
+        if partition_of.setdefault(video, partition) != partition:
+            raise InputError(
+                f"{where}: video {video!r} is in {partition_of[video]} and {partition}; expected one partition"
+            )
+    return partition_of
+
+
+def _members_of_python(file: Path) -> Iterable[tuple[str, str, str]]:
+    """Where it stands, video and partition, of the kit's file: it is read as text, and nothing in it is run."""
+    expected = f"expected {', '.join(_PARTITIONS)}, each a list of video names in quotes, and nothing else"
+    try:
+        statements = ast.parse(file.read_bytes()).body
+    except (OSError, SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        raise InputError(f"{file}: cannot be read as Python ({type(error).__name__}); {expected}") from error
+    found = {}
+    for statement in statements:
+        where = f"{file}: line {statement.lineno}"
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.List(elts=elements)) if name in _PARTITIONS:
+                videos = [element.value for element in elements if isinstance(element, ast.Constant)]
+            case _:
+                raise InputError(f"{where}: is none of the three partitions; {expected}")
+        if len(videos) < len(elements) or not all(isinstance(video, str) and video for video in videos):
+            raise InputError(f"{where}: {name} is no list of names; {expected}")
+        if name in found:
+            raise InputError(f"{where}: {name} is there twice; {expected}")
+        found[name] = [(where, video, _PARTITIONS[name]) for video in videos]
+    lacking = [name for name in _PARTITIONS if not found.get(name)]
+    if lacking:
+        raise InputError(f"{file}: has no videos of {', '.join(lacking)}; {expected}")
+    return [member for members in found.values() for member in members]
+
+
+def _members_of_table(file: Path) -> Iterable[tuple[str, str, str]]:
+    """Where it stands, video and partition, of a table."""
+    members = []
+    for line, cells in read_rows(file, ("video", "partition")):
+        if not cells["video"]:
+            raise InputError(f"{file}: line {line}: video is empty, expected the name of a recording")
+        if cells["partition"] not in _PARTITIONS.values():
+            raise InputError(
+                f"{file}: line {line}: partition is {cells['partition']!r}, "
+                f"expected one of {', '.join(_PARTITIONS.values())}"
+            )
+        members.append((f"{file}: line {line}", cells["video"], cells["partition"]))
+    return members

@@ -2,13 +2,15 @@
 
 Every protocol comes down to one thing: each utterance belongs to a unit (a
 speaker, a session, a random subset), and a fold names the units that are dev
-and those that are test; all others train. Copies of utterances join the training
+and those that are test; all others train. Some utterances of the training speakers
+may be held out as well, as a role of their own. Copies of utterances join the training
 rows of the finished folds, or are divided like utterances of their own.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from math import ceil
+from fractions import Fraction
+from math import ceil, floor
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +24,11 @@ from emofactors.files import write_text_atomically
 #: ``original`` is what a copy was made of; of any other utterance it is its own name.
 FOLD_COLUMNS = ("utterance", "original", "speaker", "emotion", "fold", "role")
 
-ROLES = ("train", "dev", "test")
+#: ``seen`` are held-out utterances of the training speakers; only a task that asks for them has any.
+ROLES = ("train", "dev", "test", "seen")
+
+#: train, dev and test each need a speaker or session that no other of them has.
+_LEAST_UNITS = 3
 
 #: (dev, test) of each fold, of the ten subsets of ``stratified_random``. Source: Dai et al. 2019, their code.
 _SUBSETS_OF_FOLDS = ((8, 9), (6, 7), (4, 5), (2, 3), (0, 1))
@@ -51,7 +57,7 @@ class Fold:
         """The rows of one role, in the order of ``utterance``; none where the protocol has no such role.
 
         Raises:
-            ValueError: if ``role`` is not train, dev or test.
+            ValueError: if ``role`` is not train, dev, test or seen.
         """
         if role not in ROLES:
             raise ValueError(f"role is {role!r}, expected one of {', '.join(ROLES)}")
@@ -80,7 +86,8 @@ def make_folds(
     """Give every utterance of a task, and every copy of one, its role in every fold.
 
     The same seed gives the same folds, whatever the order of the manifest's
-    rows. Utterances of an emotion that is no class of the task are left out.
+    rows. Utterances of an emotion that is no class of the task are left out, and
+    from ``holdout`` those whose column is empty.
 
     Args:
         utterances: manifest of the task's corpus, columns ``manifest.MANIFEST_COLUMNS``.
@@ -97,7 +104,8 @@ def make_folds(
         InputError: if a class has no utterance, or none in the training role of a fold; if ``folds``
             is not the number of speakers or sessions; if there are too few speakers, sessions or
             utterances for the protocol; if a session is missing or shares a speaker; if a value held
-            out does not occur. One line a fault.
+            out does not occur; if ``seen`` leaves a training speaker without an utterance of that role.
+            One line a fault.
     """
     if (task.augmentation is None) != (augmentation is None):
         raise ValueError(f"augmentation is {augmentation!r}, expected that of the task ({task.augmentation})")
@@ -107,6 +115,8 @@ def make_folds(
     faults = _faults(heard, task)
     if faults:
         raise InputError("\n".join(faults))
+    if task.protocol == "holdout":
+        heard = heard[heard[task.column] != ""].reset_index(drop=True)
     partition = _partition(heard, task)
     parts = []
     for number, held_out in enumerate(partition.folds):
@@ -116,6 +126,9 @@ def make_folds(
         parts.append(heard[["utterance", "original", "speaker", "emotion"]].assign(fold=number, role=role))
     folds = pd.concat(parts, ignore_index=True)[list(FOLD_COLUMNS)]
     _check_training(folds, task)
+    if task.seen is not None:
+        folds["role"] = folds["role"].mask(_seen(folds, task), "seen")
+        _check_seen(folds, task)
     if task.augmented == "training":
         held_out = folds[folds["role"] != "train"]
         folds = pd.concat([held_out, _with_copies(folds[folds["role"] == "train"], augmentation)])
@@ -155,9 +168,8 @@ def read_fold(path: Path, fold: int) -> Fold:
 
 def _utterances_of_task(utterances: pd.DataFrame, task: TaskConfig) -> pd.DataFrame:
     """The utterances of the task's classes, in the order of ``utterance``; ``emotion`` is the class."""
-    class_of = {noun: noun for noun in task.classes} | task.merge
     heard = utterances.assign(
-        original=utterances["utterance"], emotion=utterances["emotion"].map(class_of)
+        original=utterances["utterance"], emotion=utterances["emotion"].map(task.class_of)
     ).dropna(subset="emotion")
     return heard.sort_values("utterance", kind="stable", ignore_index=True)
 
@@ -287,6 +299,69 @@ def _stratified_subsets(heard: pd.DataFrame, task: TaskConfig) -> pd.Series:
     return pd.Series(subset)
 
 
+# --- held-out utterances of training speakers ----------------------------------------------------------------
+
+
+def _seen(folds: pd.DataFrame, task: TaskConfig) -> pd.Series:
+    """Which training rows are held out: drawn from those of each speaker and class."""
+    chosen = pd.Series(False, index=folds.index)
+    for number, fold in folds[folds["role"] == "train"].groupby("fold"):
+        rng = np.random.default_rng([task.seed, number])
+        strata = fold.groupby(["speaker", "emotion"]).groups
+        n_held_out = _numbers_held_out({name: len(rows) for name, rows in strata.items()}, task.seen, rng)
+        for name, rows in strata.items():
+            chosen[rng.permutation(rows)[: n_held_out[name]]] = True
+    return chosen
+
+
+def _numbers_held_out(
+    sizes: Mapping[tuple[str, str], int], fraction: float, rng: np.random.Generator
+) -> dict[tuple[str, str], int]:
+    """How many utterances of each stratum are held out, so that strata, speakers and the total keep the fraction.
+
+    Each stratum gives what the fraction of it comes to, rounded down. What is still owed goes on from
+    speaker to speaker; as often as it comes to an utterance, a class gives one more: the one that owes most.
+    No stratum gives its last utterance.
+
+    Args:
+        sizes: (speaker, class) -> training utterances.
+        fraction: in (0, 1).
+        rng: says which speaker is first, and which of two classes that owe alike.
+
+    Returns:
+        (speaker, class) -> utterances held out: the fraction of its size, rounded up or down.
+    """
+    exact = Fraction(str(fraction))  # as it is written: 0.1 of 30 utterances are 3
+    owed = dict.fromkeys(sorted({noun for _, noun in sizes}), Fraction(0))
+    numbers = {stratum: floor(exact * size) for stratum, size in sizes.items()}
+    for speaker in rng.permutation(sorted({speaker for speaker, _ in sizes})):
+        classes = [noun for noun in owed if (speaker, noun) in sizes]
+        for noun in classes:
+            owed[noun] += exact * sizes[speaker, noun] - numbers[speaker, noun]
+        n_more = floor(sum(owed.values()) + Fraction(1, 2))
+        able = [c for c in classes if numbers[speaker, c] < min(exact * sizes[speaker, c], sizes[speaker, c] - 1)]
+        for noun in sorted(rng.permutation(able).tolist(), key=owed.get, reverse=True)[: max(n_more, 0)]:
+            numbers[speaker, noun] += 1
+            owed[noun] -= 1
+    return numbers
+
+
+def _check_seen(folds: pd.DataFrame, task: TaskConfig) -> None:
+    """A training speaker without a held-out utterance is none that was seen: one line for each fold."""
+    faults = []
+    for number, fold in folds.groupby("fold"):
+        n_trained = fold.loc[fold["role"] == "train", "speaker"].value_counts().sort_index()
+        lacking = n_trained[~n_trained.index.isin(fold.loc[fold["role"] == "seen", "speaker"])]
+        if len(lacking):
+            faults.append(
+                f"task: seen is {task.seen:g}: fold {number}: holds out no utterance of {len(lacking)} of the "
+                f"{len(n_trained)} training speakers, {lacking.index[0]!r} with {lacking.iloc[0]} is one; "
+                "expected one of each speaker: a larger fraction"
+            )
+    if faults:
+        raise InputError("\n".join(faults))
+
+
 # --- what can be wrong ---------------------------------------------------------------------------------------
 
 
@@ -298,6 +373,8 @@ def _faults(heard: pd.DataFrame, task: TaskConfig) -> list[str]:
         for noun in task.classes
         if noun not in spoken
     ]
+    if task.seen is not None and task.augmented == "before_split":
+        faults.append("task: seen does not go with augmented: before_split, which divides copies like utterances")
     if heard.empty:
         return faults
     match task.protocol:
@@ -313,14 +390,14 @@ def _faults(heard: pd.DataFrame, task: TaskConfig) -> list[str]:
                     f"expected at least {n_subsets}: one for each subset of {task.protocol}"
                 )
         case "holdout":
-            faults += _faults_of_values(set(heard[task.column]), task)
+            faults += _faults_of_values(heard[task.column], task)
     return faults
 
 
 def _faults_of_speakers(n_speakers: int, task: TaskConfig) -> list[str]:
     """Whether there are as many speakers as folds, and some left to train."""
     number = "the number of speakers with utterances of the task's classes"
-    if n_speakers < len(ROLES):
+    if n_speakers < _LEAST_UNITS:
         return [f"corpus: has {n_speakers} speaker(s), expected at least 3: train, dev and test share none"]
     if task.protocol == "leave_one_speaker_out" and task.folds != n_speakers:
         return [f"task: folds is {task.folds}, expected {n_speakers}: {number}"]
@@ -348,7 +425,7 @@ def _faults_of_sessions(heard: pd.DataFrame, task: TaskConfig) -> list[str]:
         return [f"corpus: session is empty for {n_empty} of {len(heard)} utterances, expected one for each"]
     faults = []
     sessions = sorted(heard["session"].unique())
-    if len(sessions) < len(ROLES):
+    if len(sessions) < _LEAST_UNITS:
         faults.append(
             f"corpus: has {len(sessions)} session(s), expected at least 3: train, dev and test share none"
         )
@@ -366,8 +443,15 @@ def _faults_of_sessions(heard: pd.DataFrame, task: TaskConfig) -> list[str]:
     return faults
 
 
-def _faults_of_values(values: set[str], task: TaskConfig) -> list[str]:
-    """Whether every value held out occurs, and some value is left to train."""
+def _faults_of_values(column: pd.Series, task: TaskConfig) -> list[str]:
+    """Whether every value held out occurs, and some value is left to train; an empty one is none."""
+    values = set(column) - {""}
+    if not values:
+        held_out = " or ".join(repr(value) for value in (*task.dev, *task.test))
+        return [
+            f"task: no utterance has {task.column} {held_out}: it is empty for all {len(column)} utterances "
+            "of the task's classes, expected a corpus that states it (docs/corpora.md)"
+        ]
     listed = ", ".join(sorted(values)[:20]) + (" ..." if len(values) > 20 else "")
     faults = [
         f"task: {role}: no utterance has {task.column} {value!r}, expected one of {listed}"

@@ -13,7 +13,7 @@ from emofactors.corpora.manifest import OTHER_LABELS, utterance_table
 from emofactors.errors import InputError
 
 _NEEDED = ("path", "speaker", "emotion")
-_OPTIONAL = ("utterance", "start_s", "end_s", "session", "gender", "text", "language", "style")
+_OPTIONAL = ("utterance", "start_s", "end_s", "session", "partition", "gender", "text", "language", "style")
 _SECONDS = re.compile(r"(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 

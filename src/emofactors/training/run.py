@@ -47,7 +47,7 @@ def load_roles(
         teacher: embeddings the variant's teacher wrote, of the same fold; None without a teacher.
 
     Returns:
-        train, dev and test; dev and test are empty where the protocol has none.
+        train, dev, test and seen; all but train may be empty.
 
     Raises:
         InputError: if the archive or the teacher lacks an utterance.

@@ -34,6 +34,8 @@ PROTOCOLS = {
     "holdout": {"protocol": "holdout", "column": "speaker", "dev": ["s1"], "test": ["s2", "s3"]},
     "all_train": {"protocol": "all_train"},
 }
+#: The roles of a task without held-out utterances of training speakers.
+THREE_ROLES = ("train", "dev", "test")
 SPEAKER_INDEPENDENT = ("leave_one_speaker_out", "speaker_groups", "leave_one_session_out")
 
 AUGMENTATION = AugmentationSettings(
@@ -74,7 +76,7 @@ def manifest(genders="fmfmfm", n_each=12, emotions=("anger", "sadness")):
 def speakers_of_roles(folds):
     """Fold -> role -> set of speakers."""
     return {
-        number: {role: set(fold.loc[fold["role"] == role, "speaker"]) for role in ROLES}
+        number: {role: set(fold.loc[fold["role"] == role, "speaker"]) for role in THREE_ROLES}
         for number, fold in folds.groupby("fold")
     }
 
@@ -100,7 +102,7 @@ def test_every_utterance_has_one_role_in_every_fold(task):
     for _, fold in folds.groupby("fold"):
         assert fold["utterance"].tolist() == sorted(utterances["utterance"])
     assert folds["fold"].is_monotonic_increasing
-    assert set(folds["role"]) == ({"train"} if task.protocol == "all_train" else set(ROLES))
+    assert set(folds["role"]) == ({"train"} if task.protocol == "all_train" else set(THREE_ROLES))
 
 
 def test_row_order_of_the_manifest_changes_nothing(task):
@@ -132,7 +134,7 @@ def test_no_speaker_in_two_roles(independent_task):
     roles = speakers_of_roles(make_folds(manifest(), independent_task))
     assert len(roles) == independent_task.n_folds
     for speakers in roles.values():
-        for one, other in combinations(ROLES, 2):
+        for one, other in combinations(THREE_ROLES, 2):
             assert not speakers[one] & speakers[other]
 
 
@@ -218,7 +220,7 @@ def test_speakers_of_unknown_gender_are_divided_too():
 def test_eight_speakers_make_two_groups():
     task = task_of(protocol="speaker_groups", folds=2, dev_speakers=1)
     roles = speakers_of_roles(make_folds(manifest(genders="fmfmfmfm"), task))
-    assert [[len(speakers[role]) for role in ROLES] for speakers in roles.values()] == [[3, 1, 4], [3, 1, 4]]
+    assert [[len(speakers[role]) for role in THREE_ROLES] for speakers in roles.values()] == [[3, 1, 4], [3, 1, 4]]
     assert not roles[0]["test"] & roles[1]["test"]
 
 
@@ -253,7 +255,7 @@ def test_any_corpus_is_divided_without_sharing_a_speaker(utterances, data):
     roles = speakers_of_roles(folds)
     assert len(roles) == n_folds
     for speakers in roles.values():
-        assert sum(len(speakers[role]) for role in ROLES) == n_speakers  # disjoint, and nobody is lost
+        assert sum(len(speakers[role]) for role in THREE_ROLES) == n_speakers  # disjoint, and nobody is lost
         assert len(speakers["dev"]) == n_dev
         assert speakers["train"]
     sizes = [len(speakers["test"]) for speakers in roles.values()]
@@ -340,7 +342,7 @@ def test_stratified_folds_test_two_subsets_and_dev_is_the_next(n_folds):
 @pytest.mark.parametrize(("n_folds", "sizes"), [(2, (36, 36, 72)), (3, (72, 24, 48)), (6, (108, 12, 24))])
 def test_dev_of_stratified_folds_is_half_of_what_is_tested(n_folds, sizes):
     task = task_of(protocol="stratified_folds", folds=n_folds, strata=["emotion"])
-    counts = make_folds(manifest(), task).groupby("fold")["role"].value_counts().unstack()[list(ROLES)]
+    counts = make_folds(manifest(), task).groupby("fold")["role"].value_counts().unstack()[list(THREE_ROLES)]
     assert len(counts) == n_folds
     for found in counts.to_numpy():
         assert tuple(found) == sizes  # each emotion has 72 utterances, of which every subset gets as many
@@ -494,7 +496,7 @@ def test_a_fold_gives_the_rows_of_a_role(tmp_path):
     assert set(fold.of_role("test")["speaker"]) == {"s3"}
     assert list(fold.of_role("train").columns) == ["utterance", "original", "speaker", "emotion", "role"]
     assert sum(len(fold.of_role(role)) for role in ROLES) == len(fold.utterances) == len(manifest())
-    with pytest.raises(ValueError, match="role is 'valid', expected one of train, dev, test"):
+    with pytest.raises(ValueError, match="role is 'valid', expected one of train, dev, test, seen"):
         fold.of_role("valid")
 
 

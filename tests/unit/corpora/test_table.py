@@ -42,8 +42,8 @@ def test_three_columns_are_enough(write_wavs: Callable[..., Path]):
 def test_every_column_is_read(tmp_path: Path):
     root = write_table(
         tmp_path,
-        "utterance,path,start_s,end_s,speaker,gender,session,style,language,text,emotion,note",
-        'u1,a.wav,0.5,1.25,s,female,m1,acted,pl,"well, ""yes""",calm,not ours',
+        "utterance,path,start_s,end_s,speaker,gender,session,partition,style,language,text,emotion,note",
+        'u1,a.wav,0.5,1.25,s,female,m1,valid,acted,pl,"well, ""yes""",calm,not ours',
     )
     (row,) = read_corpus(root, own_corpus(language="de")).to_dict("records")
     assert row == {
@@ -54,6 +54,7 @@ def test_every_column_is_read(tmp_path: Path):
         "speaker": "s",
         "gender": "female",
         "session": "m1",
+        "partition": "valid",
         "style": "acted",
         "language": "pl",
         "text": 'well, "yes"',
