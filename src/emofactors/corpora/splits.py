@@ -468,7 +468,8 @@ def _check_training(folds: pd.DataFrame, task: TaskConfig) -> None:
     """A class that is not trained in a fold can only be missed there: one line for each."""
     faults = []
     for number, fold in folds.groupby("fold"):
-        count = pd.crosstab(fold["emotion"], fold["role"]).reindex(columns=ROLES, fill_value=0)
+        count = pd.crosstab(fold["emotion"], fold["role"])
+        count = count.reindex(index=list(task.classes), columns=ROLES, fill_value=0)
         for noun in task.classes:
             if count.loc[noun, "train"] == 0:
                 faults.append(

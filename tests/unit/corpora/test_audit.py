@@ -477,3 +477,171 @@ def test_the_json_opens_with_the_verdict_and_holds_every_figure():
     assert content["protocol"] == "speaker-independent, 3 speaker groups, 1 dev speaker(s)"
     assert content["folds"][1]["roles"]["test"]["n_utterances"] == 16
     assert content["heard_speaker_fraction"] == 0.0
+
+
+# --- held-out utterances of training speakers
+
+SEEN_TASK = HOLDOUT | {"seen": 0.25}
+SEEN = CLEAN | {"s0_anger_1": "seen", "s0_sadness_1": "seen", "s1_anger_1": "seen", "s1_sadness_1": "seen"}
+
+
+@pytest.mark.parametrize("augmented", [{}, AUGMENTED], ids=["originals", "copies"])
+def test_folds_with_seen_utterances_pass(augmented):
+    task = task_of(protocol="speaker_groups", folds=3, dev_speakers=1, seen=0.25, **augmented)
+    folds = make_folds(manifest(), task, AUGMENTATION if augmented else None)
+    audit = audit_task(folds, manifest(), task, WHOLE, least_training_speakers=2)
+    assert (audit.failures, audit.warnings) == ((), ())
+    assert audit.heard_speaker_fraction == 0.0, "the fraction is of test utterances"
+    for fold in audit.folds:
+        assert list(fold.roles) == ["train", "dev", "test", "seen"]
+        assert fold.roles["seen"].speakers == fold.roles["train"].speakers
+        assert fold.roles["seen"].class_counts == {"anger": 3, "sadness": 3}  # 3 speakers, 1 in 4 each
+        assert list(fold.shared) == ["train/dev", "train/test", "train/seen", "dev/test", "dev/seen", "test/seen"]
+        assert fold.shared["train/seen"].speakers == fold.roles["train"].speakers
+        assert fold.shared["train/seen"].n_copies == 0
+        assert fold.shared["test/seen"].speakers == fold.shared["dev/seen"].speakers == ()
+    assert audit.protocol.endswith("25 % of the training speakers' utterances held out")
+
+
+def test_a_seen_utterance_that_trains_as_well_fails():
+    folds = pd.concat([folds_of(SEEN), folds_of({"s0_anger_1": "train"})])
+    assert audit_of(SEEN_TASK, folds).failures == (
+        "fold 0: utterance s0_anger_1 is in train and seen; expected one role, once",
+    )
+
+
+def test_a_copy_of_a_seen_utterance_fails_wherever_it_is():
+    trained = audit_of(SEEN_TASK | AUGMENTED, folds_of(SEEN | {"s0_anger_1~noise": "train"}))
+    assert trained.failures == (
+        "fold 0: copies of s0_anger_1 are in train (s0_anger_1~noise) and seen (s0_anger_1); expected one role",
+    )
+    assert trained.folds[0].shared["train/seen"].n_copies == 1
+    held_out = audit_of(SEEN_TASK | AUGMENTED, folds_of(SEEN | {"s0_anger_1~noise": "seen"}))
+    assert held_out.failures == ("fold 0: copy s0_anger_1~noise is in seen; expected copies in train only",)
+
+
+def test_audio_that_is_trained_and_seen_fails():
+    utterances = manifest()
+    utterances.loc["s0_anger_1", "audio_sha256"] = utterances.loc["s1_anger_0", "audio_sha256"]
+    audit = audit_task(folds_of(SEEN), utterances, task_of(**SEEN_TASK), WHOLE)
+    assert audit.failures == (
+        "fold 0: s0_anger_1 (seen) and s1_anger_0 (train) have the same audio; expected them in one role",
+    )
+    assert audit.folds[0].shared["train/seen"].n_audio_pairs == 1
+
+
+@pytest.mark.parametrize(("role", "speaker"), [("dev", "s2"), ("test", "s3")])
+def test_a_seen_speaker_of_dev_or_test_fails(role, speaker):
+    audit = audit_of(SEEN_TASK, folds_of(SEEN | {f"{speaker}_anger_1": "seen"}))
+    assert audit.failures == (
+        f"fold 0: speaker {speaker} is in {role} ({speaker}_anger_0) and seen ({speaker}_anger_1); "
+        "expected one role, as the task claims unseen speakers",
+        f"fold 0: speaker {speaker} is in seen ({speaker}_anger_1) and not in train; expected a training speaker",
+    )
+
+
+def test_a_class_that_no_seen_utterance_has_is_a_warning():
+    audit = audit_of(SEEN_TASK, folds_of(CLEAN | {"s0_anger_1": "seen", "s1_anger_1": "seen"}))
+    assert audit.failures == ()
+    assert audit.warnings == ("fold 0: seen has no utterance of sadness",)
+
+
+# --- speakers to be told apart
+
+
+def test_too_few_training_speakers_fail_with_their_number():
+    one = {name: role for name, role in CLEAN.items() if not name.startswith("s1")}
+    task = task_of(**HOLDOUT)
+    audits = [
+        audit_task(folds_of(one), manifest(), task, WHOLE, least_training_speakers=least).failures
+        for least in (1, 2, 3)
+    ]
+    assert audits == [
+        (),
+        ("fold 0: training has 1 speaker; expected at least 2, to be told apart",),
+        ("fold 0: training has 1 speaker; expected at least 3, to be told apart",),
+    ]
+    two = audit_task(folds_of(CLEAN), manifest(), task, WHOLE, least_training_speakers=3)
+    assert two.failures == ("fold 0: training has 2 speakers; expected at least 3, to be told apart",)
+
+
+TOO_FEW = "corpus: has 1 speaker(s), expected at least 3: train, dev and test share none"
+ALONE = "fold 0: training has 1 speaker; expected at least 2, to be told apart"
+DAYS = {"protocol": "holdout", "column": "session", "dev": ["Ses00"], "test": ["Ses01"]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"protocol": "leave_one_speaker_out", "folds": 2, "dev_speakers": 1}, TOO_FEW),
+        ({"protocol": "speaker_groups", "folds": 2, "dev_speakers": 1}, TOO_FEW),
+        (
+            {"protocol": "leave_one_session_out", "folds": 3},
+            "corpus: speaker 'anna' occurs in sessions Ses00, Ses01",
+        ),
+        ({"protocol": "stratified_random", "strata": ["emotion"]}, ALONE),
+        (RANDOM, ALONE),
+        (B, ALONE),
+        (DAYS, ALONE),
+        (DAYS | {"claims_unseen_speakers": True}, ALONE),
+        ({"protocol": "all_train"}, ALONE),
+    ],
+)
+def test_a_corpus_of_one_speaker_is_refused_where_speakers_are_to_be_told_apart(changes, reason):
+    utterances = manifest().assign(speaker="anna", gender="female")
+    task = task_of(**changes)
+
+    def prepare():
+        folds = make_folds(utterances, task, AUGMENTATION if task.augmented else None)
+        audit_task(folds, utterances, task, WHOLE, least_training_speakers=2).stop_if_failed()
+
+    with pytest.raises(InputError) as error:
+        prepare()
+    assert any(line.startswith(reason) for line in str(error.value).splitlines())
+
+
+# --- what a holdout claims and leaves out
+
+
+@pytest.mark.parametrize("column", ["session", "partition"])
+def test_a_test_speaker_in_training_fails_a_holdout_that_claims_unseen_speakers(column):
+    values = {"Ses00": "train", "Ses01": "valid", "Ses02": "test"}
+    utterances = manifest().assign(**{column: lambda table: table["session"].map(values)})
+    utterances.loc["s4_anger_2", column] = "train"
+    changes = {"protocol": "holdout", "column": column, "dev": ["valid"], "test": ["test"]}
+    task = task_of(**changes, claims_unseen_speakers=True)
+    audit = audit_task(make_folds(utterances, task), utterances, task, WHOLE)
+    assert audit.failures == (
+        "fold 0: speaker s4 is in train (s4_anger_2) and test (s4_anger_0); "
+        "expected one role, as the task claims unseen speakers",
+    )
+    without = task_of(**changes)
+    audit = audit_task(make_folds(utterances, without), utterances, without, WHOLE)
+    assert audit.failures == ()
+    assert audit.warnings == (
+        "the task is speaker-dependent: training hears the speakers of 7 of 15 test utterances",
+    )
+
+
+def test_utterances_that_a_holdout_leaves_out_are_counted():
+    values = {"Ses00": "train", "Ses01": "valid", "Ses02": "test"}
+    utterances = manifest().assign(partition=lambda table: table["session"].map(values))
+    utterances.loc[["s0_anger_0", "s4_sadness_0"], "partition"] = ""
+    task = task_of(
+        protocol="holdout", column="partition", dev=["valid"], test=["test"], claims_unseen_speakers=True
+    )
+    audit = audit_task(make_folds(utterances, task), utterances, task, WHOLE)
+    assert audit.failures == ()
+    assert audit.warnings == (
+        "partition is empty for 2 of 48 utterances of the task's classes: these take no part",
+    )
+    assert audit.n_originals == 46
+
+
+def test_the_class_absent_is_that_of_every_other_known_emotion():
+    utterances = manifest()
+    utterances.loc[["s0_anger_0", "s0_anger_1", "s0_anger_2"], "emotion"] = ["anger+sadness", "neutral", "other"]
+    task = task_of(protocol="speaker_groups", folds=3, dev_speakers=1, classes=["anger", "absent"])
+    audit = audit_task(make_folds(utterances, task), utterances, task, WHOLE)
+    assert audit.failures == ()
+    assert audit.class_counts == {"anger": 22, "absent": 25}

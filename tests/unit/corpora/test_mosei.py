@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+import yaml
 
-from emofactors.config import CorpusConfig
+from emofactors.config import CorpusConfig, TaskConfig
 from emofactors.corpora import read_corpus
 from emofactors.corpora.manifest import make_manifest
+from emofactors.corpora.splits import make_folds
 from emofactors.errors import InputError
 
 Load = Callable[..., CorpusConfig]
@@ -131,3 +133,130 @@ def test_a_line_that_does_not_fit_is_named(tmp_path: Path, corpus_config: Load, 
         read_corpus(write_csv(tmp_path / "labels.csv", line), corpus_config("mosei"))
     (said,) = str(caught.value).splitlines()
     assert fault in said
+
+
+# --- the publishers' partition
+
+FOLDS = "standard_train_fold=['-video1', 'gone']\n\nstandard_test_fold = ['video2']\n# none\nstandard_valid_fold=['x']\n"
+
+
+def with_labels(folder: Path) -> Path:
+    return write_csv(folder / "labels.csv", *lines_of_csv())
+
+
+def fault_of(root: Path, config: CorpusConfig) -> str:
+    with pytest.raises(InputError) as caught:
+        read_corpus(root, config)
+    (line,) = str(caught.value).splitlines()
+    return line
+
+
+def test_without_a_file_no_video_has_a_partition(tmp_path: Path, corpus_config: Load):
+    assert set(read_corpus(with_labels(tmp_path), corpus_config("mosei"))["partition"]) == {""}
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("cmu_mosei_std_folds.py", FOLDS),
+        ("standard_folds.csv", "video,partition\n-video1,train\ngone,train\nvideo2,test\nx,valid\n"),
+    ],
+)
+def test_every_segment_has_the_partition_of_its_video(
+    tmp_path: Path, corpus_config: Load, file: str, content: str
+):
+    (with_labels(tmp_path) / file).write_text(content, encoding="utf-8")
+    rows = read_corpus(tmp_path, corpus_config("mosei"))
+    assert rows["partition"].tolist() == ["train", "train", "test"]
+
+
+def test_a_video_that_the_file_does_not_name_has_no_partition(tmp_path: Path, corpus_config: Load):
+    (with_labels(tmp_path) / "cmu_mosei_std_folds.py").write_text(
+        FOLDS.replace("'-video1', ", ""), encoding="utf-8"
+    )
+    assert read_corpus(tmp_path, corpus_config("mosei"))["partition"].tolist() == ["", "", "test"]
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (("['x']", "['video2']"), "line 5: video 'video2' is in test and valid; expected one partition"),
+        (("['x']", "[]"), "has no videos of standard_valid_fold; expected standard_train_fold"),
+        (("['x']", "[17]"), "line 5: standard_valid_fold is no list of names"),
+        (("['x']", "['']"), "line 5: standard_valid_fold is no list of names"),
+        (("['x']", "['a' + 'b']"), "line 5: standard_valid_fold is no list of names"),
+        (("['x']", "[*'ab']"), "line 5: standard_valid_fold is no list of names"),
+        (("['x']", "open('touched', 'w').name"), "line 5: is none of the three partitions"),
+        (("standard_valid_fold", "standard_dev_fold"), "line 5: is none of the three partitions"),
+        (("standard_valid_fold", "standard_test_fold"), "line 5: standard_test_fold is there twice"),
+        (("# none", "open('touched', 'w')"), "line 4: is none of the three partitions"),
+        (("# none", "import os"), "line 4: is none of the three partitions"),
+        (("['x']", "['x'"), "cannot be read as Python (SyntaxError)"),
+        (("# none", "\0"), "cannot be read as Python ("),
+    ],
+)
+def test_a_folds_file_that_is_no_three_lists_is_refused_and_nothing_in_it_runs(
+    tmp_path: Path, corpus_config: Load, monkeypatch: pytest.MonkeyPatch, change: tuple[str, str], fault: str
+):
+    monkeypatch.chdir(tmp_path)
+    content = FOLDS.replace(*change)
+    assert content != FOLDS
+    (with_labels(tmp_path) / "cmu_mosei_std_folds.py").write_text(content, encoding="utf-8")
+    line = fault_of(tmp_path, corpus_config("mosei"))
+    assert line.startswith(f"{tmp_path / 'cmu_mosei_std_folds.py'}: {fault}")
+    assert not (tmp_path / "touched").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("video2,dev", "line 3: partition is 'dev', expected one of train, valid, test"),
+        ("video2,", "line 3: partition is '', expected one of train, valid, test"),
+        (",valid", "line 3: video is empty"),
+        ("-video1,valid", "line 3: video '-video1' is in train and valid; expected one partition"),
+    ],
+)
+def test_a_row_of_the_partition_that_does_not_fit_is_named(
+    tmp_path: Path, corpus_config: Load, line: str, fault: str
+):
+    (with_labels(tmp_path) / "standard_folds.csv").write_text(f"video,partition\n-video1,train\n{line}\n")
+    assert fault_of(tmp_path, corpus_config("mosei")).startswith(f"{tmp_path / 'standard_folds.csv'}: {fault}")
+
+
+def test_two_files_of_the_partition_are_refused(tmp_path: Path, corpus_config: Load):
+    (with_labels(tmp_path) / "cmu_mosei_std_folds.py").write_text(FOLDS)
+    (tmp_path / "standard_folds.csv").write_text("video,partition\n-video1,train\n")
+    assert fault_of(tmp_path, corpus_config("mosei")) == (
+        f"{tmp_path}: has cmu_mosei_std_folds.py and standard_folds.csv, expected one of them: the partition"
+    )
+
+
+def test_the_standard_tasks_divide_by_the_partition_and_leave_out_what_has_none():
+    emotions = ["happiness", "sadness", "anger", "surprise", "disgust", "fear"]
+    rows = [
+        {
+            "utterance": f"{partition}{speaker}_{emotion}",
+            "speaker": f"{partition}{speaker}",
+            "partition": partition,
+            "emotion": emotion,
+        }
+        for partition in ("train", "valid", "test", "")
+        for speaker in range(2)
+        for emotion in [*emotions, "neutral", "anger+disgust"]
+    ]
+    files = sorted((Path(__file__).parents[3] / "config" / "tasks").glob("mosei*_standard.yaml"))
+    assert len(files) == 7
+    roles = {"train": "train", "valid": "dev", "test": "test"}
+    for file in files:
+        task = TaskConfig(**yaml.safe_load(file.read_text(encoding="utf-8")))
+        assert task.speaker_independent
+        folds = make_folds(pd.DataFrame(rows), task)
+        assert folds["role"].tolist() == [roles[name.rstrip("01")] for name in folds["speaker"]]
+        if task.classes[1] == "absent":
+            is_anger_or_disgust = task.classes[0] in ("anger", "disgust")
+            assert folds["emotion"].value_counts().to_dict() == (
+                {"absent": 36, task.classes[0]: 12} if is_anger_or_disgust else {"absent": 42, task.classes[0]: 6}
+            )
+        else:
+            assert set(folds["emotion"]) == set(emotions)
+            assert len(folds) == 36

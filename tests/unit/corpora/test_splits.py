@@ -1,5 +1,7 @@
 import os
+from fractions import Fraction
 from itertools import combinations
+from math import ceil, floor
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from emofactors.corpora.copies import copy_name, original_of
 from emofactors.corpora.splits import (
     FOLD_COLUMNS,
     ROLES,
+    _numbers_held_out,
     _stratified_subsets,
     make_folds,
     read_fold,
@@ -127,6 +130,28 @@ def test_emotion_is_the_class_after_merging_and_others_are_left_out():
     assert "s0_excitement_00" in set(folds["utterance"])
 
 
+def test_a_class_that_is_absent_takes_in_every_utterance_whose_emotions_are_known():
+    emotions = (
+        "anger",
+        "anger+disgust",
+        "neutral",
+        "disgust",
+        "other",
+        "no_agreement",
+        "disgust+other",
+        "anger+other",
+    )
+    task = task_of(classes=["anger", "absent"], protocol="all_train")
+    folds = make_folds(manifest(genders="f", n_each=1, emotions=emotions), task)
+    assert dict(zip(folds["utterance"], folds["emotion"], strict=True)) == {
+        "s0_anger_00": "anger",
+        "s0_anger+disgust_00": "anger",
+        "s0_anger+other_00": "anger",
+        "s0_neutral_00": "absent",
+        "s0_disgust_00": "absent",
+    }
+
+
 # --- speaker-independent protocols
 
 
@@ -232,9 +257,9 @@ def test_dev_is_the_session_after_test():
 
 
 @st.composite
-def corpora(draw):
-    """A small manifest of random genders and numbers of utterances, where every speaker has every class."""
-    counts = draw(st.lists(st.integers(1, 6), min_size=4, max_size=9))
+def corpora(draw, least=1):
+    """A small manifest of random genders and numbers of utterances, ``least`` of every class by every speaker."""
+    counts = draw(st.lists(st.integers(least, 6), min_size=4, max_size=9))
     genders = draw(st.lists(st.sampled_from("fm-"), min_size=len(counts), max_size=len(counts)))
     utterances = manifest(genders=genders, n_each=6)
     take = utterances["utterance"].str[-2:].astype(int)
@@ -378,6 +403,182 @@ def test_stratified_random_starts_each_stratum_at_random():
 def test_holdout_gives_the_named_values_their_roles():
     roles = speakers_of_roles(make_folds(manifest(), task_of(**PROTOCOLS["holdout"])))
     assert roles == {0: {"train": {"s0", "s4", "s5"}, "dev": {"s1"}, "test": {"s2", "s3"}}}
+
+
+def partitioned():
+    """The manifest where the publishers name the first two speakers for training, one each to choose and test."""
+    partition = {"s0": "train", "s1": "train", "s2": "valid", "s3": "test"}
+    return manifest().assign(partition=lambda table: table["speaker"].map(partition).fillna(""))
+
+
+PARTITION = {"protocol": "holdout", "column": "partition", "dev": ["valid"], "test": ["test"]}
+
+
+def test_holdout_leaves_out_what_the_publishers_gave_no_partition():
+    roles = speakers_of_roles(make_folds(partitioned(), task_of(**PARTITION)))
+    assert roles == {0: {"train": {"s0", "s1"}, "dev": {"s2"}, "test": {"s3"}}}
+
+
+def test_a_corpus_without_a_partition_is_said():
+    with pytest.raises(InputError) as error:
+        make_folds(manifest().assign(partition=""), task_of(**PARTITION))
+    assert str(error.value) == (
+        "task: no utterance has partition 'valid' or 'test': it is empty for all 144 utterances "
+        "of the task's classes, expected a corpus that states it (docs/corpora.md)"
+    )
+
+
+def test_a_partition_that_lacks_a_part_is_said_with_those_there_are():
+    utterances = partitioned().replace({"partition": {"valid": ""}})
+    with pytest.raises(InputError) as error:
+        make_folds(utterances, task_of(**PARTITION))
+    assert str(error.value) == "task: dev: no utterance has partition 'valid', expected one of test, train"
+
+
+def test_a_class_that_only_utterances_without_a_partition_have_is_not_trained():
+    utterances = partitioned()
+    utterances = utterances[(utterances["partition"] == "") | (utterances["emotion"] == "anger")]
+    with pytest.raises(InputError, match="task: fold 0: class 'sadness' has no training utterance"):
+        make_folds(utterances, task_of(**PARTITION))
+
+
+# --- held-out utterances of training speakers
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    sizes=st.dictionaries(
+        st.tuples(st.sampled_from("vwxyz"), st.sampled_from(["anger", "fear", "sadness"])),
+        st.integers(1, 40),
+        min_size=1,
+    ),
+    fraction=st.sampled_from([0.07, 0.1, 0.25, 0.3, 0.5, 0.7, 0.9]),
+    seed=st.integers(0, 99),
+)
+def test_numbers_of_seen_utterances_keep_the_fraction_within_one(sizes, fraction, seed):
+    numbers = _numbers_held_out(sizes, fraction, np.random.default_rng(seed))
+    exact = {stratum: Fraction(str(fraction)) * size for stratum, size in sizes.items()}
+    assert numbers.keys() == sizes.keys()
+    for stratum, number in numbers.items():
+        assert floor(exact[stratum]) <= number <= ceil(exact[stratum])
+        assert number < sizes[stratum], "a speaker's last utterance of a class is trained"
+    if all(ceil(exact[stratum]) < sizes[stratum] for stratum in sizes):  # no stratum was spared
+        assert abs(sum(numbers.values()) - sum(exact.values())) <= 1
+        for speaker in {speaker for speaker, _ in sizes}:
+            assert abs(sum(numbers[s] - exact[s] for s in sizes if s[0] == speaker)) <= 1
+
+
+@settings(max_examples=20, deadline=None)
+@given(utterances=corpora(least=2), data=st.data())
+def test_seen_speakers_are_the_training_speakers_of_any_corpus(utterances, data):
+    protocol = {
+        "protocol": "speaker_groups",
+        "folds": data.draw(st.integers(2, 3)),
+        "dev_speakers": 1,
+        "seed": data.draw(st.integers(0, 99)),
+    }
+    fraction = data.draw(st.sampled_from([0.5, 0.7, 0.9]))  # of two utterances at least one
+    without = make_folds(utterances, task_of(**protocol))
+    folds = make_folds(utterances, task_of(**protocol, seen=fraction))
+    # Nothing but training rows has another role, and what was dev and test still is.
+    same = folds.assign(role=folds["role"].replace("seen", "train"))
+    pd.testing.assert_frame_equal(same, without)
+    n_training = (without["role"] == "train").sum()
+    assert n_training > (folds["role"] == "seen").sum() > 0
+    for _, fold in folds.groupby("fold"):
+        speakers = fold.groupby("role")["speaker"].agg(set)
+        assert speakers["seen"] == speakers["train"]
+        assert not speakers["seen"] & (speakers["dev"] | speakers["test"])
+        assert set(fold.loc[fold["role"] == "train", "emotion"]) == {"anger", "sadness"}
+
+
+@settings(max_examples=12, deadline=None)
+@given(utterances=corpora(least=2), kinds=st.integers(1, 3), seed=st.integers(0, 99))
+def test_no_seen_utterance_has_a_copy_and_no_copy_is_seen(utterances, kinds, seed):
+    augmentation = AUGMENTATION.model_copy(update={"copies": AUGMENTATION.copies[:kinds]})
+    plain = {"protocol": "speaker_groups", "folds": 3, "dev_speakers": 1, "seed": seed, "seen": 0.5}
+    originals = make_folds(utterances, task_of(**plain))
+    folds = make_folds(utterances, task_of(**plain, **AUGMENTED), augmentation)
+    is_copy = folds["utterance"] != folds["original"]
+    assert set(folds.loc[is_copy, "role"]) == {"train"}
+    assert set(roles_of_originals(folds).map(len)) == {1}
+    assert is_copy.sum() == kinds * (originals["role"] == "train").sum()
+    pd.testing.assert_frame_equal(folds[~is_copy].reset_index(drop=True), originals)
+
+
+def test_each_class_and_speaker_gives_its_share_where_no_stratum_comes_to_an_utterance():
+    # As in RAVDESS, a tenth of every stratum is less than one utterance, and one class is half as large.
+    utterances = manifest(genders="fm" * 10, n_each=8, emotions=("anger", "sadness", "fear", "calm", "neutral"))
+    utterances = utterances[(utterances["emotion"] != "neutral") | (utterances["text"] < "t2")]
+    classes = ["anger", "sadness", "fear", "calm", "neutral"]
+    task = task_of(classes=classes, protocol="speaker_groups", folds=5, dev_speakers=4, seen=0.1)
+    folds = make_folds(utterances, task)
+    for _, fold in folds.groupby("fold"):
+        seen = fold[fold["role"] == "seen"]
+        by_speaker, by_class = seen["speaker"].value_counts(), seen["emotion"].value_counts()
+        assert set(by_speaker) <= {3, 4}  # of 36
+        assert (by_class[["anger", "sadness", "fear", "calm"]] - 9.6).abs().max() < 1  # of 12 speakers' 8
+        assert abs(by_class["neutral"] - 4.8) < 1
+
+
+def test_seen_utterances_are_others_in_every_fold_and_with_another_seed():
+    task = task_of(**PROTOCOLS["speaker_groups"], seen=0.25)
+    folds = make_folds(manifest(), task)
+    of_fold = [
+        set(folds.loc[(folds["fold"] == n) & (folds["role"] == "seen") & (folds["speaker"] == "s0"), "utterance"])
+        for n in range(3)
+    ]
+    chosen = [names for names in of_fold if names]
+    assert len(chosen) >= 1
+    shuffled = make_folds(manifest().sample(frac=1, random_state=1), task)
+    pd.testing.assert_frame_equal(folds, shuffled)
+    leave_one = {**PROTOCOLS["leave_one_speaker_out"], "seen": 0.25}
+    by_seed = [make_folds(manifest(), task_of(**leave_one, seed=seed)) for seed in (1, 1, 2)]
+    pd.testing.assert_frame_equal(by_seed[0], by_seed[1])
+    assert not by_seed[0].equals(by_seed[2])
+    drawn = by_seed[0][(by_seed[0]["role"] == "seen") & (by_seed[0]["speaker"] == "s0")]
+    assert drawn.groupby("fold")["utterance"].agg(frozenset).nunique() > 1
+
+
+def test_a_fraction_that_leaves_a_speaker_unseen_is_said_in_one_line_a_fold():
+    utterances = manifest(n_each=12)
+    few = utterances[(utterances["speaker"] != "s3") | (utterances["utterance"].str[-2:] < "02")]
+    task = task_of(
+        protocol="holdout", column="speaker", dev=["s1"], test=["s2"], seen=0.1, claims_unseen_speakers=True
+    )
+    with pytest.raises(InputError) as error:
+        make_folds(few, task)
+    assert str(error.value) == (
+        "task: seen is 0.1: fold 0: holds out no utterance of 1 of the 4 training speakers, 's3' with 4 is one; "
+        "expected one of each speaker: a larger fraction"
+    )
+
+
+def test_the_only_training_utterance_of_a_class_is_never_held_out():
+    utterances = manifest(n_each=2, emotions=("anger", "sadness", "fear"))
+    one_fear = utterances[(utterances["emotion"] != "fear") | (utterances["utterance"] == "s0_fear_00")]
+    holdout = {"protocol": "holdout", "column": "speaker", "dev": ["s1"], "test": ["s2"]}
+    for seed in range(20):
+        task = task_of(
+            **holdout, classes=["anger", "sadness", "fear"], seen=0.5, seed=seed, claims_unseen_speakers=True
+        )
+        folds = make_folds(one_fear, task).set_index("utterance")
+        assert folds.loc["s0_fear_00", "role"] == "train"
+
+
+def test_seen_utterances_of_copies_divided_like_utterances_are_refused():
+    with pytest.raises(InputError) as error:
+        make_folds(manifest(), task_of(**A, seen=0.1, claims_unseen_speakers=True), AUGMENTATION)
+    assert str(error.value) == (
+        "task: seen does not go with augmented: before_split, which divides copies like utterances"
+    )
+
+
+def test_a_fold_gives_the_rows_of_the_role_seen_and_none_without_it(tmp_path):
+    for name, changes in (("with", {"seen": 0.25}), ("without", {})):
+        write_folds(make_folds(manifest(), task_of(**PROTOCOLS["speaker_groups"], **changes)), tmp_path / name)
+    assert len(read_fold(tmp_path / "with", 0).of_role("seen")) == 12  # of 2 speakers' 24
+    assert read_fold(tmp_path / "without", 0).of_role("seen").empty
 
 
 # --- copies
@@ -660,7 +861,14 @@ needs_emodb = pytest.mark.skipif(
 
 @needs_emodb
 @pytest.mark.parametrize(
-    "name", ["emodb7_speakers", "emodb7_groups3", "emodb7_groups3_augmented", "emodb7_groups5_augmented"]
+    "name",
+    [
+        "emodb7_speakers",
+        "emodb7_speakers_seen",
+        "emodb7_groups3",
+        "emodb7_groups3_augmented",
+        "emodb7_groups5_augmented",
+    ],
 )
 def test_every_class_of_emodb_is_trained_in_every_fold(name):
     task, folds = folds_of_emodb(name)
