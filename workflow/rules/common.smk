@@ -6,6 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 
+from emofactors.config import OF_SEEN, PROBED
 from emofactors.errors import InputError
 from emofactors.provenance import fingerprint
 from emofactors.study import ORIGINAL, check_corpora, load_study
@@ -236,7 +237,7 @@ def runs_of_variant(wildcards):
 def embeddings_of_variant(wildcards):
     """Embeddings of every fold and seed of a variant."""
     return files_of_runs(
-        [(wildcards.system, wildcards.variant)], [wildcards.task], "embeddings.npz"
+        wildcards.system, [wildcards.variant], [wildcards.task], "embeddings.npz"
     )
 
 
@@ -289,30 +290,44 @@ def tasks_of_table(wildcards):
     return tasks_as_data(STUDY.table_tasks[wildcards.table])
 
 
+def evaluations_of_table(wildcards, kind):
+    """One kind of evaluation of each row of a table on each of its tasks."""
+    return [
+        file
+        for system, variant in STUDY.tables[wildcards.table].runs.values()
+        for file in evaluations_of(
+            system, [variant], STUDY.table_tasks[wildcards.table], kind
+        )
+    ]
+
+
 def confusions_of_table(wildcards):
-    table = STUDY.tables[wildcards.table]
-    tasks = STUDY.table_tasks[wildcards.table]
-    return evaluations_of(table.system, table.rows, tasks, "confusion")
+    return evaluations_of_table(wildcards, "confusion")
 
 
 def scores_of_table(wildcards):
-    table = STUDY.tables[wildcards.table]
-    tasks = STUDY.table_tasks[wildcards.table]
-    return evaluations_of(table.system, table.rows, tasks, "scores")
+    return evaluations_of_table(wildcards, "scores")
+
+
+def probes_of_table(wildcards):
+    """What the metrics of a table need beside confusions and scores; nothing for most tables."""
+    metrics = set(STUDY.tables[wildcards.table].metrics)
+    kinds = ["seen_confusion"] if metrics & set(OF_SEEN) else []
+    kinds += ["probes", "mutual_information"] if metrics & set(PROBED) else []
+    return [file for kind in kinds for file in evaluations_of_table(wildcards, kind)]
 
 
 def table_settings(wildcards):
     return STUDY.tables[wildcards.table].model_dump(mode="json")
 
 
-def overrides_of_table(wildcards):
-    """Settings of the table's system that the study changes."""
-    return STUDY.systems[STUDY.tables[wildcards.table].system].overrides
-
-
-def variant_overrides_of_table(wildcards):
-    """Variant -> settings that the study changes in it alone."""
-    return STUDY.systems[STUDY.tables[wildcards.table].system].variant_overrides
+def systems_of_table(wildcards):
+    """The systems of a table's rows, with what the study changes of each."""
+    systems = [system for system, _ in STUDY.tables[wildcards.table].runs.values()]
+    return {
+        name: STUDY.systems[name].model_dump(mode="json")
+        for name in dict.fromkeys(systems)
+    }
 
 
 def tasks_of_figure(wildcards):

@@ -2,6 +2,7 @@ rule make_table:
     input:
         confusions=confusions_of_table,
         scores=scores_of_table,
+        probes=probes_of_table,
         notes=notes_of_study,
     output:
         csv=report(
@@ -25,8 +26,7 @@ rule make_table:
     params:
         table=table_settings,
         tasks=tasks_of_table,
-        overrides=overrides_of_table,
-        variant_overrides=variant_overrides_of_table,
+        systems=systems_of_table,
         intervals=STUDY.intervals.model_dump(mode="json"),
         code=code_of("make_table"),
     script:

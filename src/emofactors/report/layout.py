@@ -13,14 +13,14 @@ from html import escape
 from pathlib import Path
 from string import ascii_uppercase
 from textwrap import fill, wrap
-from typing import Any
 
 import pandas as pd
 
-from emofactors.config import PublishedScores, TableConfig, TaskConfig
+from emofactors.config import ABSENT, PublishedScores, SystemConfig, TableConfig, TaskConfig
 from emofactors.evaluation.intervals import MAX_EXACT_SPEAKERS, smallest_p_value
 from emofactors.files import write_text_atomically
-from emofactors.report.tables import METRICS, PUBLISHED, gap_column, gaps, published_of, row_label
+from emofactors.report.measures import METRICS, WORDS
+from emofactors.report.tables import PUBLISHED, gap_column, gaps, published_of, row_label
 
 _LINE_LENGTH = 100
 #: Longer headers and row labels are broken into lines in LaTeX, or a table would not fit a page.
@@ -62,8 +62,7 @@ def write_table(
     table: TableConfig,
     tasks: Mapping[str, TaskConfig],
     *,
-    overrides: Mapping[str, Any],
-    variant_overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    systems: Mapping[str, SystemConfig],
     csv: str | Path,
     md: str | Path,
     tex: str | Path,
@@ -75,8 +74,8 @@ def write_table(
         tidy: the numbers, as ``make_table`` gives them.
         table: title, caption, rows and published values.
         tasks: task -> its config, in the order of the blocks.
-        overrides: settings of the system that the study changes; a reduced network is not the published one.
-        variant_overrides: variant -> settings that the study changes in it alone.
+        systems: the systems of the rows, with what the study changes of each; a reduced network is not the
+            published one.
         csv: the tidy table, to 4 decimals.
         md: Markdown that is aligned in a terminal.
         tex: LaTeX tables; the document needs the package booktabs.
@@ -85,7 +84,7 @@ def write_table(
     Raises:
         OSError: if a file cannot be written.
     """
-    changes = _changes(overrides, variant_overrides or {})
+    changes = _changes(table, systems)
     if table.kind == "protocols":
         blocks = [_protocols_block(tidy, tasks, table, changes)]
     else:
@@ -112,24 +111,41 @@ def protocol_letters(tasks: Sequence[str]) -> dict[str, str]:
     return dict(zip(tasks, ascii_uppercase, strict=False))
 
 
-def _changes(overrides: Mapping[str, Any], variant_overrides: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The note of a study that changes settings of the system, or of some variants alone."""
-    changed = [f"{key} {value}" for key, value in overrides.items()] + [
-        f"{key} {value} ({variant})" for variant, of in variant_overrides.items() for key, value in of.items()
-    ]
-    return [f"not the published system: the study sets {', '.join(changed)}"] if changed else []
+def _changes(table: TableConfig, systems: Mapping[str, SystemConfig]) -> list[str]:
+    """The notes of a study that changes settings of the rows' systems, in all variants or in some alone."""
+    notes = []
+    for name, system in systems.items():
+        of_variants = system.variant_overrides.items()
+        changed = [f"{key} {value}" for key, value in system.overrides.items()] + [
+            f"{key} {value} ({variant})" for variant, of in of_variants for key, value in of.items()
+        ]
+        if changed:
+            whose = "" if name == table.system else f" of {name}"
+            is_published = any(s.kind == "published" for s in system.settings)
+            words = (
+                f"not the published system{whose}: the study sets" if is_published else f"set by the study{whose}:"
+            )
+            notes.append(f"{words} {', '.join(changed)}")
+    return notes
 
 
 def _block(tidy: pd.DataFrame, name: str, task: TaskConfig, table: TableConfig, changes: Sequence[str]) -> _Block:
     """The block of one task."""
-    first = tidy.iloc[0]
-    seeds = first["n_runs"] // task.n_folds
+    first = tidy[tidy["metric"] == "ua"].iloc[0]
     notes = [
         _protocol(task),
         f"{first['n_utterances']:,} test utterances of {_counted(first['n_speakers'], 'speaker')}; a row is "
-        f"{_counted(task.n_folds, 'fold')} x {_counted(seeds, 'seed')}",
+        f"{_trainings(tidy, table, task)}",
         f"{len(task.classes)} classes: {', '.join(task.classes)}",
     ]
+    if ABSENT in task.classes:
+        notes.append(
+            
+            f"whether {task.classes[0]} is present: what the literature on CMU-MOSEI calls weighted accuracy is "
+            "UA of these two classes, and not WA"
+        )
+    if table.left_out:
+        notes.append(f"left out, as a package is not installed: {', '.join(table.left_out)}")
     notes += changes
     if task.n_folds > 1 and not tidy["metric"].str.endswith("_fold_mean").any():
         notes.append("no mean over folds: the test of a fold lacks a class")
@@ -146,6 +162,14 @@ def _block(tidy: pd.DataFrame, name: str, task: TaskConfig, table: TableConfig, 
         scores=_scores(tidy, name, task, table),
         differences=differences,
     )
+
+
+def _trainings(tidy: pd.DataFrame, table: TableConfig, task: TaskConfig) -> str:
+    """``3 folds x 2 seeds``, and the rows that no seed changes."""
+    n_runs = tidy[(tidy["metric"] == "ua") & (tidy["minus"] == "")].set_index("variant")["n_runs"]
+    words = f"{_counted(task.n_folds, 'fold')} x {_counted(n_runs.max() // task.n_folds, 'seed')}"
+    unseeded = [row_label(table, row) for row in table.rows if n_runs[row] < n_runs.max()]
+    return words + (f" (of {', '.join(unseeded)}, which no seed changes: each fold once)" if unseeded else "")
 
 
 def _protocol(task: TaskConfig) -> str:
@@ -192,15 +216,23 @@ def _scores(tidy: pd.DataFrame, name: str, task: TaskConfig, table: TableConfig)
     rows = []
     for variant in table.rows:
         row = {table.axis or "setting": row_label(table, variant)}
-        for metric in METRICS:
-            row[f"{metric.upper()} [95 %]"] = _cell(numbers.loc[(variant, metric)])
+        for metric in table.metrics:
+            row[_header(metric)] = _cell(numbers.loc[(variant, metric)], metric)
             if (variant, f"{metric}_fold_mean") in numbers.index:
-                row[f"{metric.upper()} fold mean"] = _cell(numbers.loc[(variant, f"{metric}_fold_mean")])
+                row[f"{metric.upper()} fold mean"] = _cell(numbers.loc[(variant, f"{metric}_fold_mean")], metric)
             if beside is not None and _has(beside, metric):
                 row[f"{metric.upper()} published"] = _published_cell(numbers.loc[(variant, metric), "published"])
         rows.append(row | _elsewhere(table, variant, [beside]))
-    chance = {table.axis or "setting": "chance", "UA [95 %]": f"{100 / len(task.classes):.1f}"}
+    chance = {table.axis or "setting": "chance"}
+    for metric in table.metrics:
+        of_rows = numbers.loc[[(variant, metric) for variant in table.rows], "chance"].dropna()
+        chance[_header(metric)] = f"{of_rows.iloc[0]:.{WORDS[metric].decimals}f}" if len(of_rows) else ""
     return pd.DataFrame([*rows, chance]).fillna("")
+
+
+def _header(metric: str) -> str:
+    """``UA [95 %]``: the header of a metric."""
+    return f"{WORDS[metric].header}{' [95 %]' if WORDS[metric].unit == 100 else ''}"
 
 
 def _differences(tidy: pd.DataFrame, table: TableConfig) -> pd.DataFrame:
@@ -209,14 +241,12 @@ def _differences(tidy: pd.DataFrame, table: TableConfig) -> pd.DataFrame:
     rows = []
     for pair in table.differences:
         row = {"difference": row_label(table, pair.variant, pair.minus)}
-        for metric in METRICS:
+        for metric in table.metrics:
             number = numbers.loc[(pair.variant, pair.minus, f"{metric}_difference")]
-            name = metric.upper()
-            row |= {
-                f"{name} [95 %]": _cell(number, sign="+"),
-                f"{name} p": _p_cell(number["p_value"]),
-                f"{name} Holm": _p_cell(number["p_holm"]),
-            }
+            row[_header(metric)] = _cell(number, metric, sign="+")
+            if WORDS[metric].unit == 100:
+                row[f"{WORDS[metric].header} p"] = _p_cell(number["p_value"])
+                row[f"{WORDS[metric].header} Holm"] = _p_cell(number["p_holm"])
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -265,7 +295,7 @@ def _protocol_scores(tidy: pd.DataFrame, tasks: Mapping[str, TaskConfig], table:
         for name, task in tasks.items():
             for metric in METRICS:
                 number = numbers.loc[(variant, name, metric)]
-                row[_protocol_header(letters[name], task, metric)] = _cell(number)
+                row[_protocol_header(letters[name], task, metric)] = _cell(number, metric)
             for metric in METRICS:
                 if beside[name] is not None and _has(beside[name], metric):
                     published = numbers.loc[(variant, name, metric), "published"]
@@ -291,7 +321,7 @@ def _gaps(tidy: pd.DataFrame, tasks: Mapping[str, TaskConfig], table: TableConfi
     for one, other in [*gaps(list(tasks)), (PUBLISHED, last)]:
         for variant in table.rows:
             cells = {
-                f"{metric.upper()} [95 %]": _cell(numbers.loc[key], sign="+") if key in numbers.index else ""
+                _header(metric): _cell(numbers.loc[key], metric, sign="+") if key in numbers.index else ""
                 for metric in METRICS
                 for key in [(variant, gap_column(one, other), f"{metric}_gap")]
             }
@@ -308,10 +338,12 @@ def _remarks(table: TableConfig) -> list[str]:
         "folds of a seed, averaged over the seeds. In brackets: the 95 % interval from resampling speakers, the "
         "systems held as trained; with few speakers it is too narrow."
     ]
+    more = " ".join(WORDS[metric].remark for metric in table.metrics if metric not in METRICS)
+    remarks += [more] if more else []
     if table.differences:
         remarks.append(
             "Differences are paired over speakers. p: two-sided, the two settings swapped speaker by speaker. "
-            "Holm: corrected for all differences of a task, UA and WA."
+            f"Holm: corrected for all differences of a task, {_listed(table)}."
         )
     if table.kind == "protocols":
         remarks.append(
@@ -327,14 +359,21 @@ def _remarks(table: TableConfig) -> list[str]:
     return remarks
 
 
+def _listed(table: TableConfig) -> str:
+    """The metrics of a table that have p-values, in words."""
+    *others, last = [WORDS[metric].header for metric in table.metrics if WORDS[metric].unit == 100]
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def _source(table: TableConfig) -> list[str]:
     """Where the published values are from, if there are any."""
     return [f"Published: {labels}. Source: {where}." for where, labels in published_sources(table).items()]
 
 
-def _cell(number: pd.Series, sign: str = "") -> str:
+def _cell(number: pd.Series, metric: str, sign: str = "") -> str:
     """``66.9 [61.2, 71.8]``; never a negative zero."""
-    value, low, high = (f"{number[c]:{sign}z.1f}" for c in ("value", "ci_low", "ci_high"))
+    form = f"{sign}z.{WORDS[metric].decimals}f"
+    value, low, high = (f"{number[c]:{form}}" for c in ("value", "ci_low", "ci_high"))
     return value if pd.isna(number["ci_low"]) else f"{value} [{low}, {high}]"
 
 
@@ -361,7 +400,7 @@ def _counted(n: int, noun: str) -> str:
 def _rounded(tidy: pd.DataFrame) -> pd.DataFrame:
     """The tidy table as written: here, and only here, it is rounded."""
     rounded = tidy.copy()
-    columns = ["value", "ci_low", "ci_high", "p_value", "p_holm"]
+    columns = ["value", "ci_low", "ci_high", "p_value", "p_holm", "chance"]
     rounded[columns] = rounded[columns].astype(float).round(4) + 0.0  # + 0.0: no negative zero
     return rounded
 

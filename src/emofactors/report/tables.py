@@ -14,23 +14,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emofactors.config import IntervalSettings, PublishedScores, TableConfig, TaskConfig
+from emofactors.config import OF_SEEN, PROBED, IntervalSettings, PublishedScores, TableConfig, TaskConfig
 from emofactors.evaluation.intervals import (
     Interval,
     Metric,
     NoIntervalError,
     PairedDifference,
     holm,
-    paired_difference,
     pooled_score,
     protocol_gap,
     speaker_interval,
 )
-from emofactors.evaluation.metrics import unweighted_accuracy, weighted_accuracy
 from emofactors.evaluation.scores import POOLED, read_confusion, speaker_confusions
+from emofactors.report.measures import METRICS, WORDS, Measure, measure
 
 #: Columns of a tidy table. ``row`` is the label as printed and ``variant`` (of a difference, also
-#: ``minus``) the name by which config and results know it; ``column`` is the task and ``corpus`` what
+#: ``minus``) the name by which config and results know it, ``system/variant`` where the table has another
+#: system or none; ``chance`` is what nothing known would give; ``column`` is the task and ``corpus`` what
 #: of which corpus it was tested on. A gap between protocols (``ua_gap``, ``wa_gap``) has ``minus`` and
 #: ``column`` of its own: the task that is subtracted, and both tasks as :func:`gap_column` names them.
 COLUMNS = (
@@ -51,9 +51,8 @@ COLUMNS = (
     "variant",
     "minus",
     "corpus",
+    "chance",
 )
-
-METRICS: dict[str, Metric] = {"ua": unweighted_accuracy, "wa": weighted_accuracy}
 
 #: Stands for the published value in the column of a gap.
 PUBLISHED = "published"
@@ -69,6 +68,9 @@ class Evaluation:
         variant: name of the variant.
         scores: one row a fold and seed, and one with fold ``pooled`` a seed; see ``evaluation.scores``.
         confusion: seed, speaker, truth, prediction, count.
+        seen: likewise, of held-out utterances of seen speakers; None where no metric asks for it.
+        probes: see ``evaluation.probing``; likewise.
+        information: see ``evaluation.probing``; likewise.
     """
 
     task: str
@@ -76,14 +78,21 @@ class Evaluation:
     variant: str
     scores: pd.DataFrame
     confusion: pd.DataFrame
+    seen: pd.DataFrame | None = None
+    probes: pd.DataFrame | None = None
+    information: pd.DataFrame | None = None
 
 
-def read_evaluations(confusion_paths: Iterable[str | Path]) -> list[Evaluation]:
+def read_evaluations(
+    confusion_paths: Iterable[str | Path], metrics: Sequence[str] = ("ua", "wa")
+) -> list[Evaluation]:
     """Read evaluations; the path says what they are of.
 
     Args:
         confusion_paths: files ``…/{task}/{system}/{variant}/on_{task}/confusion.csv``, each with
-            ``scores.csv`` beside it.
+            ``scores.csv`` beside it, and what the metrics need: ``seen_confusion.csv``, ``probes.csv`` and
+            ``mutual_information.csv``.
+        metrics: metrics of the table.
 
     Returns:
         The evaluations, in the order of the paths.
@@ -96,8 +105,17 @@ def read_evaluations(confusion_paths: Iterable[str | Path]) -> list[Evaluation]:
         task, system, variant, on_task = ("", "", "", "", *path.parts[:-1])[-4:]
         if on_task != f"on_{task}":
             raise ValueError(f"{path}: expected …/<task>/<system>/<variant>/on_<task>/confusion.csv")
-        scores = pd.read_csv(path.with_name("scores.csv"), dtype={"fold": str})
-        evaluations.append(Evaluation(task, system, variant, scores, read_confusion(path)))
+        is_probed = bool(set(metrics) & set(PROBED))
+        evaluations.append(
+            Evaluation(
+                *(task, system, variant),
+                scores=pd.read_csv(path.with_name("scores.csv"), dtype={"fold": str}),
+                confusion=read_confusion(path),
+                seen=read_confusion(path.with_name("seen_confusion.csv")) if set(metrics) & set(OF_SEEN) else None,
+                probes=read_confusion(path.with_name("probes.csv")) if is_probed else None,
+                information=pd.read_csv(path.with_name("mutual_information.csv")) if is_probed else None,
+            )
+        )
     return evaluations
 
 
@@ -114,6 +132,7 @@ def make_table(
     UA and WA are over the pooled test predictions of all folds of a seed,
     averaged over the seeds. Their means over folds (``ua_fold_mean``) stand
     beside them where there are several folds and every one tests every class.
+    Other metrics are those of ``measures``.
     A published value stands beside a number of the same corpus, all of it,
     and the same protocol; beside no other.
 
@@ -140,19 +159,20 @@ def make_table(
     rows: list[dict[str, Any]] = []
     counted: dict[tuple[str, str], _Counted] = {}
     for task_name, task in tasks.items():
-        of_task = {e.variant: e for e in evaluations if (e.task, e.system) == (task_name, table.system)}
+        found = {(e.system, e.variant): e for e in evaluations if e.task == task_name}
+        of_task = {row: found[run] for row, run in table.runs.items() if run in found}
         missing = [variant for variant in table.rows if variant not in of_task]
         if missing:
             raise ValueError(f"table {name}: no evaluation of {', '.join(missing)} on {task_name}")
         notes = corpora[task.corpus]
         repeated = published_of(table, task_name)
         published = repeated.values if repeated is not None and notes["whole"] is not False else {}
-        counts = {v: speaker_confusions(of_task[v].confusion, task.classes) for v in table.rows}
+        measures = {v: _measures(table, of_task[v], task.classes) for v in table.rows}
         of_rows = [
             row
             for variant in table.rows
             for row in _score_rows(
-                table, variant, of_task[variant].scores, counts[variant], published.get(variant, {}), intervals
+                table, variant, of_task[variant].scores, measures[variant], published.get(variant, {}), intervals
             )
         ]
         n_runs = {row["variant"]: row["n_runs"] for row in of_rows}
@@ -162,10 +182,13 @@ def make_table(
             "protocol": task.protocol_words,
             "corpus": _corpus_words(notes),
         }
-        rows += [about | row for row in of_rows + _difference_rows(table, counts, n_runs, intervals)]
+        rows += [about | row for row in of_rows + _difference_rows(table, measures, n_runs, intervals)]
         for variant in table.rows:
-            speakers = tuple(sorted(of_task[variant].confusion["speaker"].unique()))
-            counted[task_name, variant] = _Counted(counts[variant], speakers, n_runs[variant])
+            confusion = of_task[variant].confusion
+            speakers = tuple(sorted(confusion["speaker"].unique()))
+            counted[task_name, variant] = _Counted(
+                speaker_confusions(confusion, task.classes), speakers, n_runs[variant]
+            )
     if table.kind == "protocols":
         rows += _gap_rows(name, table, tasks, counted, rows, intervals)
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -200,41 +223,50 @@ def row_label(table: TableConfig, variant: str, minus: str = "") -> str:
     return label if isinstance(label, str) else f"{label:g}"
 
 
+def _measures(table: TableConfig, evaluation: Evaluation, classes: Sequence[str]) -> dict[str, Measure]:
+    """The metrics of one row."""
+    files = {name: getattr(evaluation, name) for name in ("confusion", "seen", "probes", "information")}
+    return {metric: measure(metric, classes, **files) for metric in table.metrics}
+
+
 def _score_rows(
     table: TableConfig,
     variant: str,
     scores: pd.DataFrame,
-    counts: np.ndarray,
+    measures: Mapping[str, Measure],
     published: Mapping[str, float],
     intervals: IntervalSettings,
 ) -> list[dict[str, Any]]:
-    """UA and WA of one variant on one task, and their means over folds where these are defined."""
+    """The metrics of one variant on one task, and means of UA and WA over folds where these are defined."""
     folds = scores[scores["fold"] != POOLED]
     has_fold_means = folds["fold"].nunique() > 1 and folds["ua"].notna().all()
     rows = []
-    for metric, formula in METRICS.items():
-        score = score_interval(counts, formula, intervals)
+    for metric, of_row in measures.items():
         about = {
             "row": row_label(table, variant),
             "variant": variant,
             "minus": "",
             "n_runs": len(folds),
             "published": published.get(metric, nan),
-        } | _tested(counts)
-        rows.append(about | {"metric": metric} | _percent(score))
-        if has_fold_means:
+        } | _tested(of_row)
+        chance = {"chance": WORDS[metric].unit * of_row.chance}
+        rows.append(about | chance | {"metric": metric} | _printed(metric, of_row.interval(intervals)))
+        if has_fold_means and metric in METRICS:
             rows.append(about | {"metric": f"{metric}_fold_mean", "value": 100 * folds[metric].mean()})
     return rows
 
 
 def _difference_rows(
-    table: TableConfig, counts: Mapping[str, np.ndarray], n_runs: Mapping[str, int], intervals: IntervalSettings
+    table: TableConfig,
+    measures: Mapping[str, Mapping[str, Measure]],
+    n_runs: Mapping[str, int],
+    intervals: IntervalSettings,
 ) -> list[dict[str, Any]]:
-    """The differences of one task, UA and WA of each; Holm's correction runs over all of them."""
+    """The differences of one task, each metric of each; Holm's correction runs over all of them."""
     rows = []
     for pair in table.differences:
-        for metric, formula in METRICS.items():
-            difference = _difference(counts[pair.variant], counts[pair.minus], formula, intervals)
+        for metric, of_row in measures[pair.variant].items():
+            difference = of_row.difference(measures[pair.minus][metric], intervals)
             about = {
                 "row": row_label(table, pair.variant, pair.minus),
                 "variant": pair.variant,
@@ -242,11 +274,14 @@ def _difference_rows(
                 "metric": f"{metric}_difference",
                 "n_runs": n_runs[pair.variant] + n_runs[pair.minus],
                 "p_value": difference.p_value,
-            } | _tested(counts[pair.variant])
-            rows.append(about | _percent(difference))
-    for row, adjusted in zip(rows, holm(np.array([row["p_value"] for row in rows])), strict=True):
-        row["p_holm"] = adjusted
-    return rows
+            } | _tested(of_row)
+            rows.append(about | _printed(metric, difference))
+    # Corrected for those that have a p-value.
+    p_values = np.array([row["p_value"] for row in rows], dtype=float)
+    has_p = ~np.isnan(p_values)
+    adjusted = np.full(len(rows), nan)
+    adjusted[has_p] = holm(p_values[has_p])
+    return [row | {"p_holm": p_holm} for row, p_holm in zip(rows, adjusted, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -285,7 +320,7 @@ def _gap_rows(
                 "corpus": corpus,
             }
             rows += [
-                about | {"metric": f"{metric}_gap"} | _percent(_gap(one, other, formula, intervals))
+                about | {"metric": f"{metric}_gap"} | _printed(metric, _gap(one, other, formula, intervals))
                 for metric, formula in METRICS.items()
             ]
     *_, last = tasks
@@ -329,25 +364,15 @@ def score_interval(counts: np.ndarray, metric: Metric, intervals: IntervalSettin
         return Interval(value=pooled_score(counts, metric), low=nan, high=nan)
 
 
-def _difference(
-    counts: np.ndarray, minus: np.ndarray, metric: Metric, intervals: IntervalSettings
-) -> PairedDifference:
-    """A difference with its interval and p-value, or with none where speakers cannot be resampled."""
-    try:
-        return paired_difference(counts, minus, metric, resamples=intervals.resamples, seed=intervals.seed)
-    except NoIntervalError:
-        value = pooled_score(counts, metric) - pooled_score(minus, metric)
-        return PairedDifference(value=value, low=nan, high=nan, p_value=nan)
+def _printed(metric: str, score: Interval | PairedDifference) -> dict[str, float]:
+    """A number and its interval in the metric's unit."""
+    unit = WORDS[metric].unit
+    return {"value": unit * score.value, "ci_low": unit * score.low, "ci_high": unit * score.high}
 
 
-def _percent(score: Interval | PairedDifference) -> dict[str, float]:
-    """A number and its interval in percent."""
-    return {"value": 100 * score.value, "ci_low": 100 * score.low, "ci_high": 100 * score.high}
-
-
-def _tested(counts: np.ndarray) -> dict[str, int]:
-    """What a number rests on: test utterances and speakers of a seed."""
-    return {"n_utterances": int(counts[0].sum()), "n_speakers": counts.shape[1]}
+def _tested(measure: Measure) -> dict[str, int]:
+    """What a number rests on: utterances and speakers of a seed."""
+    return {"n_utterances": measure.n_utterances, "n_speakers": measure.n_speakers}
 
 
 def _corpus_words(notes: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emofactors.config import PublishedScores, TableConfig, TaskConfig
+from emofactors.config import PublishedScores, SystemConfig, TableConfig, TaskConfig
 from emofactors.report.layout import write_table
 
 CLASSES = ["anger", "happiness", "sadness", "neutral"]
@@ -45,7 +45,7 @@ def tidy_of(task_name, task, *, published=False, fold_means=False, n_speakers=10
     }
     for variant, label in TABLE.rows.items():
         for metric, value in (("ua", 66.864917), ("wa", 65.0)):
-            row = about | {"row": label, "variant": variant}
+            row = about | {"row": label, "variant": variant, "chance": 25.0 if metric == "ua" else np.nan}
             if published:
                 row["published"] = TABLE.published[0].values[variant].get(metric, np.nan)
             interval = {"ci_low": 61.151, "ci_high": 71.849}
@@ -63,9 +63,18 @@ def tidy_of(task_name, task, *, published=False, fold_means=False, n_speakers=10
 
 @pytest.fixture
 def write(tmp_path):
+
     def write_and_read(tidy, tasks, table=TABLE, overrides=None, variant_overrides=None):
+        system = SystemConfig(
+            source="a paper",
+            settings=[{"key": "max_steps", "value": 500, "kind": "published", "why": "the talk"}],
+            variants={},
+            overrides=overrides or {},
+            variant_overrides=variant_overrides or {},
+        )
+
         paths = {form: tmp_path / f"losses.{form}" for form in ("csv", "md", "tex", "html")}
-        write_table(tidy, table, tasks, overrides=overrides or {}, variant_overrides=variant_overrides, **paths)
+        write_table(tidy, table, tasks, systems={table.system: system}, **paths)
         return {form: path.read_text(encoding="utf-8") for form, path in paths.items()}
 
     return write_and_read

@@ -1,0 +1,314 @@
+"""What a table may show of a row: each metric with its interval and its chance, and how two rows compare."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import nan
+
+import numpy as np
+import pandas as pd
+
+from emofactors.config import IntervalSettings
+from emofactors.evaluation import intervals
+from emofactors.evaluation.intervals import (
+    Interval,
+    NoIntervalError,
+    PairedDifference,
+    SpeakerRecalls,
+    gap_difference,
+    paired_difference,
+    pooled_score,
+    protocol_gap,
+    recall_difference,
+    recall_interval,
+    speaker_interval,
+    speaker_recalls,
+)
+from emofactors.evaluation.metrics import unweighted_accuracy, weighted_accuracy
+from emofactors.evaluation.scores import speaker_confusions
+
+#: Metrics of the test utterances, which every evaluation has.
+METRICS: dict[str, intervals.Metric] = {"ua": unweighted_accuracy, "wa": weighted_accuracy}
+
+
+@dataclass(frozen=True)
+class Words:
+    """How a metric is printed.
+
+    Attributes:
+        header: of its column.
+        remark: what it is, in a sentence below the table.
+        unit: what a number is multiplied by before it is printed: 100 for percent.
+        decimals: digits after the point.
+    """
+
+    header: str
+    remark: str
+    unit: float = 100.0
+    decimals: int = 1
+
+
+_PROBED = "learnt from frozen embeddings of the training utterances"
+WORDS = {
+    "ua": Words("UA", "UA: mean recall over the classes."),
+    "wa": Words("WA", "WA: correct / all."),
+    "seen_ua": Words(
+        "UA, seen speakers", "UA, seen speakers: of held-out utterances of the training speakers, same models."
+    ),
+    "seen_gap": Words("gap", "Gap: UA of seen speakers minus UA of unseen ones, in points."),
+    "speaker_linear": Words(
+        "speaker, linear probe",
+        f"Speaker, linear probe: how often logistic regression, {_PROBED}, tells their speaker, cross-validated; "
+        "the mean over speakers.",
+    ),
+    "speaker_mlp": Words(
+        "speaker, MLP probe", "Speaker, MLP probe: likewise, with one hidden layer of 64 units in between."
+    ),
+    "speaker_seen": Words(
+        "speaker, held-out",
+        "Speaker, held-out: the linear probe, learnt from all training utterances, on held-out ones of the same "
+        "speakers.",
+    ),
+    "emotion_linear": Words(
+        "emotion probe, UA", f"Emotion probe: UA of logistic regression, {_PROBED}, on the unseen test speakers."
+    ),
+    "speaker_information": Words(
+        "MI with speaker / nats",
+        "MI: mutual information of ten k-means clusters of the training embeddings with the label, less its mean "
+        "under permuted labels, in nats; the mean over trainings.",
+        unit=1.0,
+        decimals=3,
+    ),
+    "emotion_information": Words("MI with emotion / nats", "", unit=1.0, decimals=3),
+}
+
+
+class Measure(ABC):
+    """One metric of one row, as a share (or in nats).
+
+    Attributes:
+        chance: what nothing known would give; NaN where there is no such number.
+        n_utterances: utterances of a seed it rests on.
+        n_speakers: their speakers.
+    """
+
+    chance: float
+    n_utterances: int
+    n_speakers: int
+
+    @property
+    @abstractmethod
+    def value(self) -> float:
+        """The number."""
+
+    @abstractmethod
+    def _interval(self, settings: IntervalSettings) -> Interval: ...
+
+    @abstractmethod
+    def _difference(self, minus: "Measure", settings: IntervalSettings) -> PairedDifference: ...
+
+    def interval(self, settings: IntervalSettings) -> Interval:
+        """The number with its interval, or with none (NaN) where speakers cannot be resampled."""
+        try:
+            return self._interval(settings)
+        except NoIntervalError:
+            return Interval(value=self.value, low=nan, high=nan)
+
+    def difference(self, minus: "Measure", settings: IntervalSettings) -> PairedDifference:
+        """How much more it is than that of another row, paired; NaN where speakers cannot be resampled."""
+        try:
+            return self._difference(minus, settings)
+        except NoIntervalError:
+            return PairedDifference(value=self.value - minus.value, low=nan, high=nan, p_value=nan)
+
+
+@dataclass(frozen=True)
+class Recognition(Measure):
+    """A score of confusion counts (K, S, C, C)."""
+
+    counts: np.ndarray
+    formula: intervals.Metric
+
+    @property
+    def value(self) -> float:
+        """The number."""
+        return pooled_score(self.counts, self.formula)
+
+    @property
+    def chance(self) -> float:
+        """What a guess would give, of UA; NaN of others."""
+        return 1 / self.counts.shape[-1] if self.formula is unweighted_accuracy else nan
+
+    @property
+    def n_utterances(self) -> int:
+        """Utterances of a seed."""
+        return int(self.counts[0].sum())
+
+    @property
+    def n_speakers(self) -> int:
+        """Speakers of these."""
+        return self.counts.shape[1]
+
+    def _interval(self, settings: IntervalSettings) -> Interval:
+        return speaker_interval(self.counts, self.formula, **settings.model_dump())
+
+    def _difference(self, minus: "Recognition", settings: IntervalSettings) -> PairedDifference:
+        one, other = _same_seeds(self.counts, minus.counts)
+        return paired_difference(one, other, self.formula, **settings.model_dump())
+
+
+@dataclass(frozen=True)
+class SeenGap(Measure):
+    """UA of seen speakers minus UA of unseen ones, of counts (K, S, C, C) each."""
+
+    seen: np.ndarray
+    unseen: np.ndarray
+    same_speakers: bool
+    chance = nan
+
+    @property
+    def value(self) -> float:
+        """The number."""
+        return pooled_score(self.seen, unweighted_accuracy) - pooled_score(self.unseen, unweighted_accuracy)
+
+    @property
+    def n_utterances(self) -> int:
+        """Utterances of a seed."""
+        return int(self.seen[0].sum() + self.unseen[0].sum())
+
+    @property
+    def n_speakers(self) -> int:
+        """Speakers of these."""
+        return self.unseen.shape[1]
+
+    def _interval(self, settings: IntervalSettings) -> Interval:
+        self._expect_same_speakers()
+        return protocol_gap(self.seen, self.unseen, unweighted_accuracy, **settings.model_dump())
+
+    def _difference(self, minus: "SeenGap", settings: IntervalSettings) -> PairedDifference:
+        self._expect_same_speakers()
+        (seen, other_seen), (unseen, other_unseen) = (
+            _same_seeds(*pair) for pair in ((self.seen, minus.seen), (self.unseen, minus.unseen))
+        )
+        return gap_difference(
+            (seen, unseen), (other_seen, other_unseen), unweighted_accuracy, **settings.model_dump()
+        )
+
+    def _expect_same_speakers(self) -> None:
+        if not self.same_speakers:
+            raise NoIntervalError("seen and unseen speakers are not the same over all folds, so nothing is paired")
+
+
+@dataclass(frozen=True)
+class Recognisability(Measure):
+    """How well a probe tells speakers, as the mean of their recalls."""
+
+    recalls: SpeakerRecalls
+    chance: float
+
+    @property
+    def value(self) -> float:
+        """The number."""
+        return float(self.recalls.recall.mean())
+
+    @property
+    def n_utterances(self) -> int:
+        """Utterances of a seed."""
+        return int(self.recalls.n_utterances.sum())
+
+    @property
+    def n_speakers(self) -> int:
+        """Speakers of these."""
+        return len(self.recalls.speakers)
+
+    def _interval(self, settings: IntervalSettings) -> Interval:
+        return recall_interval(self.recalls, **settings.model_dump())
+
+    def _difference(self, minus: "Recognisability", settings: IntervalSettings) -> PairedDifference:
+        one, other = _same_seeds(self.recalls.recall, minus.recalls.recall)
+        return recall_difference(
+            *(
+                SpeakerRecalls(recall=recall, speakers=of.speakers, n_utterances=of.n_utterances)
+                for recall, of in ((one, self.recalls), (other, minus.recalls))
+            ),
+            **settings.model_dump(),
+        )
+
+
+@dataclass(frozen=True)
+class Information(Measure):
+    """Mutual information above its null, in nats, of each training (K); it is of clusters, not of speakers."""
+
+    nats: np.ndarray
+    n_utterances: int
+    n_speakers: int
+    chance: float = 0.0
+
+    @property
+    def value(self) -> float:
+        """The number."""
+        return float(self.nats.mean())
+
+    def _interval(self, settings: IntervalSettings) -> Interval:
+        raise NoIntervalError("clusters are of all speakers together, so none can be drawn")
+
+    def _difference(self, minus: "Information", settings: IntervalSettings) -> PairedDifference:
+        raise NoIntervalError("clusters are of all speakers together, so none can be drawn")
+
+
+def measure(
+    metric: str,
+    classes: Sequence[str],
+    *,
+    confusion: pd.DataFrame,
+    seen: pd.DataFrame | None = None,
+    probes: pd.DataFrame | None = None,
+    information: pd.DataFrame | None = None,
+) -> Measure:
+    """One metric of one row.
+
+    Args:
+        metric: one of ``WORDS``.
+        classes: the task's classes.
+        confusion: counts of the test utterances, as ``evaluation.scores`` writes them.
+        seen: counts of the held-out utterances of seen speakers; needed by ``seen_ua`` and ``seen_gap``.
+        probes: counts of the probes, as ``evaluation.probing`` writes them; needed by the probes' metrics.
+        information: likewise of mutual information.
+
+    Returns:
+        The metric.
+    """
+    match metric:
+        case "ua" | "wa":
+            return Recognition(speaker_confusions(confusion, classes), METRICS[metric])
+        case "seen_ua":
+            return Recognition(speaker_confusions(seen, classes), unweighted_accuracy)
+        case "seen_gap":
+            return SeenGap(
+                seen=speaker_confusions(seen, classes),
+                unseen=speaker_confusions(confusion, classes),
+                same_speakers=set(seen["speaker"]) == set(confusion["speaker"]),
+            )
+        case "emotion_linear":
+            counts = speaker_confusions(probes[probes["probe"] == metric], classes)
+            return Recognition(counts, unweighted_accuracy)
+        case "speaker_linear" | "speaker_mlp" | "speaker_seen":
+            counts = probes[probes["probe"] == metric]
+            n_labels = counts.groupby(["fold", "seed"])["truth"].nunique()
+            return Recognisability(speaker_recalls(counts), chance=float((1 / n_labels).mean()))
+        case "speaker_information" | "emotion_information":
+            of_label = information[information["label"] == metric.removesuffix("_information")]
+            return Information(
+                nats=of_label["above_null"].to_numpy(dtype=float),
+                n_utterances=int(of_label.groupby("seed")["n"].sum().iloc[0]),
+                n_speakers=probes.loc[probes["probe"] == "speaker_linear", "speaker"].nunique(),
+            )
+    raise ValueError(f"metric is {metric!r}, expected one of {', '.join(WORDS)}")
+
+
+def _same_seeds(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Two arrays (K, ...) of as many seeds: one that no seed changes (K = 1) is the same in all."""
+    if one.shape[1:] != other.shape[1:] or 1 not in (len(one), len(other)):
+        return one, other
+    n_seeds = max(len(one), len(other))
+    return tuple(np.broadcast_to(of, (n_seeds, *of.shape[1:])) for of in (one, other))
