@@ -1,4 +1,4 @@
-"""The figures: confusion matrices, sweeps over a setting, embeddings, attention, losses, and cost.
+"""The figures: confusion matrices, attention, losses and cost here; embeddings and axes of tables beside.
 
 A figure is drawn from tables and arrays alone and is the same bytes whenever
 it is drawn from the same numbers: no state of pyplot, fonts that ship with
@@ -6,77 +6,27 @@ matplotlib, no date.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
-from sklearn.decomposition import PCA
 
-from emofactors.config import EMOTIONS, FigureConfig, IntervalSettings, PublishedScores, TableConfig, TaskConfig
+from emofactors.config import FigureConfig, IntervalSettings, TableConfig, TaskConfig
 from emofactors.evaluation.metrics import unweighted_accuracy
 from emofactors.evaluation.scores import read_confusion, speaker_confusions
-from emofactors.files import write_bytes_atomically
-from emofactors.report.tables import published_of, score_interval
+from emofactors.report.embedding_figures import embedding_figure, speakers_figure
+from emofactors.report.figure_style import LETTERS_PER_INCH, VARIANT_STYLE, broken, house_style, save_figure
+from emofactors.report.sweep_figures import sweep_figure, trade_off_figure
+from emofactors.report.tables import score_interval
 
-#: Colour and marker of an emotion, the same in all figures; colours of Okabe and Ito, then of Tol.
-EMOTION_STYLE = {
-    "anger": ("#D55E00", "^"),
-    "happiness": ("#E69F00", "o"),
-    "sadness": ("#0072B2", "v"),
-    "neutral": ("#707070", "s"),
-    "fear": ("#CC79A7", "D"),
-    "disgust": ("#009E73", "P"),
-    "surprise": ("#56B4E9", "*"),
-    "boredom": ("#882255", "X"),
-    "calm": ("#999933", "<"),
-    "excitement": ("#332288", ">"),
-    "frustration": ("#000000", "p"),
-}
-
-#: Label, colour, marker and line of a metric.
-METRIC_STYLE = {"ua": ("UA", "#0072B2", "o", "-"), "wa": ("WA", "#D55E00", "s", "--")}
-
-#: Colour, marker and line of the variants of a figure, in its order; colours of Okabe and Ito.
-VARIANT_STYLE = (
-    ("#0072B2", "o", "-"),
-    ("#D55E00", "s", "--"),
-    ("#009E73", "^", "-."),
-    ("#CC79A7", "D", ":"),
-    ("#E69F00", "v", "-"),
-    ("#56B4E9", "P", "--"),
-    ("#000000", "X", "-."),
-)
-
-_DOTS_PER_INCH = 200
-#: Of a heading in bold.
-_LETTERS_PER_INCH = 9.5
 #: Of a label of two lines in a figure of cost, as a fraction of its panel.
 _LABEL_HEIGHT = 0.13
-
-
-@dataclass(frozen=True)
-class Projection:
-    """Embeddings on the two principal components of the train embeddings.
-
-    Attributes:
-        train: train utterances, shape (N_train, 2).
-        test: test utterances, shape (N_test, 2).
-        explained: share of the train variance along each component, shape (2,), in [0, 1].
-    """
-
-    train: np.ndarray
-    test: np.ndarray
-    explained: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -110,11 +60,11 @@ def make_figure(
         figure: what to draw.
         tasks: the tasks to draw it for, in the study's order.
         sources: what it is drawn from. ``confusion``: ``confusion.csv`` of each variant of each task,
-            variants changing fastest; ``embedding_pca``: ``embeddings.npz`` and ``attention``:
-            ``attention.npz`` likewise; ``sweep``: the table's tidy CSV alone; ``losses``: files
-            ``…/{task}/{system}/{variant}/fold{fold}/seed{seed}/history.csv`` of every run; ``cost``:
-            every ``confusion.csv`` as above, then in the same order a ``run.json`` of each.
-        table: the table of a ``sweep``, else None.
+            variants changing fastest; ``embedding_pca`` and ``embedding_speakers``: ``embeddings.npz`` and
+            ``attention``: ``attention.npz`` likewise; ``sweep`` and ``trade_off``: the table's tidy CSV
+            alone; ``losses``: files ``…/{task}/{system}/{variant}/fold{fold}/seed{seed}/history.csv`` of every
+            run; ``cost``: every ``confusion.csv`` as above, then in the same order a ``run.json`` of each.
+        table: the table of a ``sweep`` or ``trade_off``, else None.
         intervals: number and seed of the resamples of ``cost``; None: the defaults.
         png: where the PNG goes, 200 dots an inch.
         svg: where the SVG goes.
@@ -123,7 +73,10 @@ def make_figure(
         ValueError: if the number of sources is not what the figure needs, or what they hold does not fit it.
     """
     panels = [(task, variant) for task in tasks for variant in figure.variants]
-    n_sources = {"sweep": 1, "cost": 2 * len(panels), "losses": len(sources)}.get(figure.kind, len(panels))
+    n_panels = len(panels)
+    n_sources = {"sweep": 1, "trade_off": 1, "cost": 2 * n_panels, "losses": len(sources)}.get(
+        figure.kind, n_panels
+    )
     if len(sources) != n_sources:
         raise ValueError(f"{len(sources)} sources for a {figure.kind} of {len(panels)} panels")
     with house_style():
@@ -133,6 +86,8 @@ def make_figure(
                 drawn = confusion_figure(figure, tasks, dict(zip(panels, tables, strict=True)))
             case "embedding_pca":
                 drawn = embedding_figure(figure, tasks, dict(zip(panels, map(_arrays, sources), strict=True)))
+            case "embedding_speakers":
+                drawn = speakers_figure(figure, tasks, dict(zip(panels, map(_arrays, sources), strict=True)))
             case "attention":
                 drawn = attention_figure(figure, tasks, dict(zip(panels, map(_arrays, sources), strict=True)))
             case "losses":
@@ -145,6 +100,8 @@ def make_figure(
                 drawn = cost_figure(
                     figure, tasks, dict(zip(panels, costed, strict=True)), intervals or IntervalSettings()
                 )
+            case "trade_off":
+                drawn = trade_off_figure(table, tasks, pd.read_csv(sources[0]))
             case _:
                 drawn = sweep_figure(table, tasks, pd.read_csv(sources[0]))
         save_figure(drawn, png=png, svg=svg)
@@ -175,42 +132,6 @@ def _read_costed(confusion: str, run: str) -> Costed:
     """A variant from its confusion counts and what one of its runs says of itself."""
     about = json.loads(Path(run).read_text(encoding="utf-8"))
     return Costed(confusion=read_confusion(confusion), flops=about["flops"], parameters=about["parameters"])
-
-
-@contextmanager
-def house_style() -> Iterator[None]:
-    """Matplotlib's own defaults, whatever the user's matplotlibrc says, and what the house changes of them."""
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(
-            {
-                "font.family": "DejaVu Sans",
-                "font.size": 11,
-                "axes.titlesize": 11,
-                "axes.spines.top": False,
-                "axes.spines.right": False,
-                "legend.frameon": False,
-                "svg.hashsalt": "emofactors",
-                "svg.fonttype": "path",
-            }
-        )
-        yield
-
-
-def save_figure(figure: Figure, *, png: str, svg: str) -> None:
-    """Write a figure as PNG (200 dots an inch) and SVG: the same numbers, the same bytes.
-
-    Raises:
-        OSError: if a file cannot be written.
-    """
-    # Without date and version of matplotlib, which would make equal figures differ.
-    for path, form, metadata in (
-        (png, "png", {"Software": None}),
-        (svg, "svg", {"Date": None, "Creator": None}),
-    ):
-        content = BytesIO()
-        figure.savefig(content, format=form, dpi=_DOTS_PER_INCH, metadata=metadata)
-        write_bytes_atomically(path, content.getvalue())
 
 
 # --- confusion -----------------------------------------------------------------------------------------------
@@ -271,7 +192,7 @@ def confusion_figure(
     top = height
     for (name, task), side in zip(tasks.items(), sides, strict=True):
         bottom = top - above - side
-        heading = _broken(f"{name}: {task.protocol_words}", round(width * _LETTERS_PER_INCH))
+        heading = broken(f"{name}: {task.protocol_words}", round(width * LETTERS_PER_INCH))
         drawn.text(0.1 / width, (top - 0.1) / height, heading, va="top", fontweight="bold")
         for place, (variant, label) in enumerate(figure.variants.items()):
             x = left + place * (side + gap)
@@ -317,200 +238,6 @@ def _draw_confusion(panel: Axes, counts: np.ndarray, classes: Sequence[str], lab
     return image
 
 
-# --- sweep ---------------------------------------------------------------------------------------------------
-
-
-def sweep_figure(table: TableConfig, tasks: Mapping[str, TaskConfig], scores: pd.DataFrame) -> Figure:
-    """UA and WA over the axis of a sweep, a panel a task; published values under their own label.
-
-    The values of the axis are set at even distances: they may include 0, and
-    a sweep over powers of ten would be unreadable on a linear axis.
-
-    Args:
-        table: the sweep.
-        tasks: the tasks, one a panel.
-        scores: the tidy table of the sweep, in percent; its column is the task.
-
-    Returns:
-        The figure.
-
-    Raises:
-        ValueError: if a task has no score of a row of the table.
-    """
-    values = [float(label) for label in table.rows.values()]
-    # Published numbers of another corpus or protocol never share a panel with ours, nor with each other.
-    elsewhere = [published for published in table.published if published.task not in tasks]
-    n_panels = len(tasks) + len(elsewhere)
-    drawn = Figure(figsize=(1.2 + 4.4 * n_panels, 4.4), layout="constrained")
-    axes = drawn.subplots(1, n_panels, squeeze=False)[0]
-    for panel, (name, task) in zip(axes, tasks.items(), strict=False):
-        of_task = scores[scores["column"] == name]
-        for metric in METRIC_STYLE:
-            _draw_line(panel, metric, _along_axis(of_task, metric, list(table.rows)))
-        published = published_of(table, name)
-        if published is not None:
-            _draw_published(panel, table, published)
-        panel.set_title(f"{name}\n{_broken(task.protocol_words)}")
-    for panel, published in zip(axes[len(tasks) :], elsewhere, strict=True):
-        _draw_published(panel, table, published)
-        panel.set_title(f"published, not comparable in height:\n{_broken(published.label)}")
-    for panel in axes:
-        panel.set_xticks(range(len(values)), [f"{value:g}" for value in values])
-        panel.set_xlim(-0.3, len(values) - 0.7)
-        panel.set_xlabel(table.axis)
-        panel.grid(axis="y", color="0.9")
-    axes[0].set_ylabel("UA, WA / %")
-    handles = {label: h for panel in axes for h, label in zip(*panel.get_legend_handles_labels(), strict=True)}
-    drawn.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles))
-    return drawn
-
-
-def _along_axis(scores: pd.DataFrame, metric: str, variants: Sequence[str]) -> pd.DataFrame:
-    """The scores of one metric in the order of the axis."""
-    scores = scores[scores["metric"] == metric].set_index("variant")
-    missing = [variant for variant in variants if variant not in scores.index]
-    if missing:
-        raise ValueError(f"no {metric} of {', '.join(missing)}, expected that of every row of the table")
-    return scores.loc[list(variants)]
-
-
-def _draw_line(panel: Axes, metric: str, scores: pd.DataFrame) -> None:
-    """One metric with its band of 95 % intervals."""
-    label, colour, marker, line = METRIC_STYLE[metric]
-    places = np.arange(len(scores))
-    panel.fill_between(
-        places, scores["ci_low"].astype(float), scores["ci_high"].astype(float), color=colour, alpha=0.18, lw=0
-    )
-    panel.plot(places, scores["value"], color=colour, marker=marker, linestyle=line, label=f"{label}, 95 % band")
-
-
-def _draw_published(panel: Axes, table: TableConfig, published: PublishedScores) -> None:
-    """The published values of a sweep: hollow markers, no band."""
-    for metric, (label, colour, marker, _) in METRIC_STYLE.items():
-        known = [
-            (place, published.values[variant][metric])
-            for place, variant in enumerate(table.rows)
-            if metric in published.values.get(variant, {})
-        ]
-        if known:
-            panel.plot(
-                *zip(*known, strict=True),
-                color=colour,
-                marker=marker,
-                markerfacecolor="white",
-                linestyle=":",
-                label=f"{label}, published",
-            )
-
-
-def _broken(words: str, width: int = 42) -> str:
-    """Words in lines of at most ``width`` letters, to fit above a panel."""
-    lines = [""]
-    for word in words.split():
-        if len(lines[-1]) + len(word) >= width:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
-    return "\n".join(lines)
-
-
-# --- embeddings ----------------------------------------------------------------------------------------------
-
-
-def project(embedding: np.ndarray, role: np.ndarray) -> Projection:
-    """Two principal components, fitted on the train embeddings and applied to train and test.
-
-    Source: Dai et al. 2019, figure of the embeddings.
-
-    Args:
-        embedding: embeddings, shape (N, D) with D >= 2.
-        role: train, dev or test, shape (N,).
-
-    Returns:
-        The projection; dev utterances are left out.
-
-    Raises:
-        ValueError: if there are fewer than two train utterances.
-    """
-    train = embedding[role == "train"].astype(np.float64)
-    test = embedding[role == "test"].astype(np.float64)
-    if len(train) < 2:
-        raise ValueError(f"{len(train)} train utterances, expected at least 2")
-    pca = PCA(n_components=2, svd_solver="full").fit(train)
-    return Projection(
-        train=pca.transform(train),
-        test=pca.transform(test) if len(test) else np.empty((0, 2)),
-        explained=pca.explained_variance_ratio_,
-    )
-
-
-def embedding_figure(
-    figure: FigureConfig,
-    tasks: Mapping[str, TaskConfig],
-    runs: Mapping[tuple[str, str], Mapping[str, np.ndarray]],
-) -> Figure:
-    """A row of panels a variant (of each task): its train and its test embeddings, coloured by emotion.
-
-    Args:
-        figure: its variants are the rows.
-        tasks: the tasks, one below the other.
-        runs: (task, variant) -> embedding (N, D), role (N,) and emotion (N,) of one run.
-
-    Returns:
-        The figure.
-
-    Raises:
-        ValueError: if a run has fewer than two train utterances.
-    """
-    n_variants = len(figure.variants)
-    drawn = Figure(figsize=(8.6, (3.7 * n_variants + 0.6) * len(tasks) + 0.6), layout="constrained")
-    parts = drawn.subfigures(len(tasks), 1, squeeze=False)[:, 0]
-    for part, (name, task) in zip(parts, tasks.items(), strict=True):
-        part.suptitle(f"{name}: {task.protocol_words}", fontsize=12, fontweight="bold")
-        rows = part.subplots(n_variants, 2, squeeze=False, sharex="row", sharey="row")
-        for axes, (variant, label) in zip(rows, figure.variants.items(), strict=True):
-            run = runs[name, variant]
-            projection = project(run["embedding"], run["role"])
-            for panel, role in zip(axes, ("train", "test"), strict=True):
-                _draw_embeddings(panel, getattr(projection, role), run["emotion"][run["role"] == role])
-                panel.set_title(f"{label}: {role}, N = {(run['role'] == role).sum()}")
-                panel.set_xlabel(f"component 1 ({100 * projection.explained[0]:.0f} % of train variance)")
-            axes[0].set_ylabel(f"component 2 ({100 * projection.explained[1]:.0f} %)")
-    _draw_legend(drawn, [e for e in EMOTIONS if any(e in task.classes for task in tasks.values())])
-    return drawn
-
-
-def _draw_embeddings(panel: Axes, points: np.ndarray, emotion: np.ndarray) -> None:
-    """Points (N, 2) in the colours of their emotions (N,)."""
-    size = float(np.clip(6000 / max(len(points), 1), 6, 30))
-    for name in EMOTIONS:
-        of_emotion = points[emotion == name]
-        if len(of_emotion):
-            colour, marker = EMOTION_STYLE[name]
-            # Thousands of points as a picture, the words around them as outlines: a small SVG.
-            panel.scatter(
-                *of_emotion.T,
-                s=size,
-                c=colour,
-                marker=marker,
-                alpha=0.75,
-                edgecolors="white",
-                linewidths=0.3,
-                label=name,
-                rasterized=True,
-            )
-
-
-def _draw_legend(figure: Figure | SubFigure, emotions: Sequence[str]) -> None:
-    """The emotions of all panels, once, below them."""
-    handles = [
-        Line2D([], [], linestyle="", color=EMOTION_STYLE[name][0], marker=EMOTION_STYLE[name][1], ms=8, label=name)
-        for name in emotions
-    ]
-    figure.legend(
-        handles=handles, loc="outside lower center", ncols=min(len(handles), 7), handletextpad=0.1, columnspacing=1
-    )
-
-
 # --- attention -----------------------------------------------------------------------------------------------
 
 
@@ -546,7 +273,7 @@ def attention_figure(
     line, titles, curve, between, image, below = 0.2, 0.75, 0.65, 0.1, 1.35, 0.6
     width = left + n_columns * side + (n_columns - 1) * gap + right
     headings = [
-        _broken(f"{name}: {task.protocol_words}", round(width * _LETTERS_PER_INCH)) for name, task in tasks.items()
+        broken(f"{name}: {task.protocol_words}", round(width * LETTERS_PER_INCH)) for name, task in tasks.items()
     ]
     of_rows = len(figure.variants) * (titles + curve + between + image + below)
     height = sum(0.25 + line * (1 + heading.count("\n")) + of_rows for heading in headings)
@@ -634,7 +361,7 @@ def losses_figure(
             colour, _, line = style
             panel.fill_between(course.index, course.min(axis=1), course.max(axis=1), color=colour, alpha=0.2, lw=0)
             panel.plot(course.index, course.median(axis=1), color=colour, linestyle=line, label=label)
-        panel.set_title(f"{name}\n{_broken(task.protocol_words)}")
+        panel.set_title(f"{name}\n{broken(task.protocol_words)}")
         panel.set_xlabel("epoch")
         panel.set_ylim(bottom=0)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -703,7 +430,7 @@ def cost_figure(
         panel.xaxis.set_minor_locator(NullLocator())
         panel.margins(y=0.12)
         _draw_labels(panel, labelled)
-        panel.set_title(f"{name}\n{_broken(task.protocol_words)}")
+        panel.set_title(f"{name}\n{broken(task.protocol_words)}")
         panel.set_xlabel("GFLOPs of one input")
         panel.grid(axis="y", color="0.9")
     axes[0].set_ylabel("UA / %")

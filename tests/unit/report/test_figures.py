@@ -6,26 +6,33 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
-from emofactors.config import EMOTIONS, FigureConfig, IntervalSettings, PublishedScores, TableConfig, TaskConfig
+from emofactors.config import (
+    ABSENT,
+    EMOTIONS,
+    FigureConfig,
+    IntervalSettings,
+    PublishedScores,
+    TableConfig,
+    TaskConfig,
+)
 from emofactors.evaluation.intervals import speaker_interval
 from emofactors.evaluation.metrics import unweighted_accuracy
 from emofactors.evaluation.scores import speaker_confusions
+from emofactors.report.embedding_figures import embedding_figure, project
+from emofactors.report.figure_style import EMOTION_STYLE
 from emofactors.report.figures import (
-    EMOTION_STYLE,
     Costed,
     attention_figure,
     confusion_figure,
     cost_figure,
-    embedding_figure,
     losses_by_epoch,
     losses_figure,
     make_figure,
     mean_counts,
-    project,
     read_histories,
     recall_percent,
-    sweep_figure,
 )
+from emofactors.report.sweep_figures import sweep_figure
 
 CLASSES = ("anger", "happiness", "sadness")
 TASK = TaskConfig(corpus="a", classes=CLASSES, protocol="speaker_groups", folds=2, dev_speakers=1)
@@ -100,9 +107,9 @@ def scores_of(tasks) -> pd.DataFrame:
 
 
 def test_every_emotion_has_a_colour_and_a_marker_of_its_own():
-    assert set(EMOTION_STYLE) == set(EMOTIONS)
-    assert len({colour for colour, _ in EMOTION_STYLE.values()}) == len(EMOTIONS)
-    assert len({marker for _, marker in EMOTION_STYLE.values()}) == len(EMOTIONS)
+    assert list(EMOTION_STYLE) == [*EMOTIONS, ABSENT]
+    assert len({colour for colour, _ in EMOTION_STYLE.values()}) == len(EMOTION_STYLE)
+    assert len({marker for _, marker in EMOTION_STYLE.values()}) == len(EMOTION_STYLE)
 
 
 def test_counts_are_pooled_over_speakers_and_averaged_over_seeds():
