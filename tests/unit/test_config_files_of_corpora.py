@@ -73,3 +73,34 @@ def test_three_protocols_of_a_corpus_stand_side_by_side(corpus: str):
     assert len({task.classes for task in of_corpus.values()}) == 1
     for name, task in of_corpus.items():
         assert name.endswith("_leaky" if task.shows_leak else "_augmented")
+
+
+SEEN = [file for file in TASKS if file.stem.endswith("_seen")]
+
+
+def test_every_corpus_but_mosei_has_a_task_with_held_out_utterances_of_its_training_speakers():
+    corpora = {file.stem for file in CORPORA} - {"mosei"}
+    assert {TaskConfig(**load(file)).corpus for file in SEEN} == corpora
+
+
+@pytest.mark.parametrize("file", SEEN, ids=lambda file: file.stem)
+def test_a_task_with_seen_utterances_differs_from_the_one_without_in_nothing_else(file: Path):
+    without = file.with_stem(file.stem.removesuffix("_seen"))
+    assert load(file) == load(without) | {"seen": 0.1}
+
+
+def test_the_standard_tasks_of_mosei_ask_for_each_emotion_and_hold_out_what_its_publishers_do():
+    tasks = {file.stem: load(file) for file in TASKS if file.stem.endswith("_standard")}
+    emotions = tasks["mosei6_standard"]["classes"]
+    assert len(emotions) == 6
+    partition = {key: value for key, value in tasks["mosei6_standard"].items() if key != "classes"}
+    assert partition == {
+        "corpus": "mosei",
+        "protocol": "holdout",
+        "column": "partition",
+        "dev": ["valid"],
+        "test": ["test"],
+        "claims_unseen_speakers": True,
+    }
+    binary = {f"mosei_{emotion}_standard": partition | {"classes": [emotion, "absent"]} for emotion in emotions}
+    assert tasks == {"mosei6_standard": tasks["mosei6_standard"]} | binary

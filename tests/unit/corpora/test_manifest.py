@@ -241,7 +241,7 @@ def test_a_corpus_whose_bad_audio_was_dropped_is_not_whole(write_wavs: Callable[
 def test_a_manifest_is_read_as_it_was_written(recording: Path):
     rows = utterance_table(
         [
-            segment("a", 0.0, 0.2) | {"text": 'says "tak", żółw', "session": "NA"},
+            segment("a", 0.0, 0.2) | {"text": 'says "tak", żółw', "session": "NA", "partition": "valid"},
             row("b", path="day.wav", speaker="08"),
         ]
     )
@@ -252,4 +252,5 @@ def test_a_manifest_is_read_as_it_was_written(recording: Path):
 
     pd.testing.assert_frame_equal(read, written, check_dtype=False)
     assert read["speaker"].tolist() == ["03", "08"]
+    assert read["partition"].tolist() == ["valid", ""]
     assert b"\r" not in (recording / "manifest.csv").read_bytes()

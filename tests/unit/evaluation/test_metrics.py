@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, recall_score
 from sklearn.metrics import confusion_matrix as sklearn_confusion_matrix
 
@@ -71,3 +73,21 @@ def test_no_utterance_has_no_accuracy():
 def test_labels_outside_the_task_are_refused(truth, prediction, message):
     with pytest.raises(ValueError, match=message):
         confusion_matrix(np.array(truth), np.array(prediction), n_classes=3)
+
+
+@given(positives=st.integers(1, 500), negatives=st.integers(1, 500), data=st.data())
+def test_the_weighted_accuracy_of_mosei_is_the_ua_of_one_emotion_s_binary_task(positives, negatives, data):
+    # Zadeh et al. 2018: (TP * N / P + TN) / 2N, of P utterances with the emotion and N without it.
+    true_positives = data.draw(st.integers(0, positives))
+    true_negatives = data.draw(st.integers(0, negatives))
+    printed = (true_positives * negatives / positives + true_negatives) / (2 * negatives)
+    confusion = np.array(
+        [[true_positives, positives - true_positives], [negatives - true_negatives, true_negatives]]
+    )
+    assert unweighted_accuracy(confusion) == pytest.approx(printed)
+
+
+def test_the_weighted_accuracy_of_mosei_is_not_wa():
+    confusion = np.array([[1, 9], [0, 90]])  # nearly always "absent": 0.55 by the one, 0.91 by the other
+    assert unweighted_accuracy(confusion) == pytest.approx(0.55)
+    assert weighted_accuracy(confusion) == pytest.approx(0.91)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,6 +22,25 @@ def test_embeddings_of_all_roles_stand_with_their_labels(predictions, train, dev
     assert predictions.embedding.shape == (70, 4)
     assert list(predictions.labels["utterance"]) == [*train.utterances, *dev.utterances]
     assert list(predictions.labels["emotion"][:2]) == ["calm", "anger"]
+
+
+def first_of(role, n):
+    of_each = ("utterances", "speakers", "emotion", "offset", "n_frames")
+    return replace(role, **{name: getattr(role, name)[:n] for name in of_each})
+
+
+def test_seen_utterances_are_predicted_and_a_role_without_any_changes_no_byte(tmp_path, train, dev, fresh_system):
+    def predicted(**more):
+        roles = {"train": train, "dev": dev} | more
+        return predict(fresh_system(), roles, ["calm", "anger"], batch_size=8, precision="float32")
+
+    with_seen = predicted(seen=first_of(dev, 5))
+    assert with_seen.table["role"].tolist() == ["dev"] * 20 + ["seen"] * 5
+    assert with_seen.labels["role"].tolist() == ["train"] * 50 + ["dev"] * 20 + ["seen"] * 5
+    for name, roles in (("without", {}), ("empty", {"seen": first_of(dev, 0)})):
+        predicted(**roles).save(tmp_path / f"{name}.csv", tmp_path / f"{name}.npz")
+    for suffix in ("csv", "npz"):
+        assert (tmp_path / f"without.{suffix}").read_bytes() == (tmp_path / f"empty.{suffix}").read_bytes()
 
 
 def test_posteriors_sum_to_one_and_agree_with_the_prediction(predictions):

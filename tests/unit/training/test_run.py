@@ -88,6 +88,17 @@ def test_speakers_are_counted_among_those_of_training(fold, archive, run):
     assert roles["train"].batch(np.array([2, 0]), least_frames=1).speaker.tolist() == [1, 0]
 
 
+def test_seen_utterances_are_loaded_with_their_speakers_and_do_not_count_as_training(fold, archive, run):
+    rows = fold.utterances.assign(role=["train", "train", "train", "seen"], speaker=["x", "x", "y", "y"])
+    roles = load_roles(Fold(0, rows), archive, CLASSES, run, torch.device("cpu"))
+    plain = load_roles(fold, archive, CLASSES, run, torch.device("cpu"))
+    assert roles["seen"].utterances == ("c",)
+    assert roles["seen"].speaker.tolist() == [1]
+    assert roles["train"].digest() == plain["train"].digest(), "standardised by the training rows alone"
+    assert torch.equal(roles["seen"].frames, plain["test"].frames)
+    assert len(plain["seen"]) == 0
+
+
 def test_a_teacher_of_another_fold_is_refused(tmp_path, fold, archive, run):
     teacher = write_embeddings(tmp_path / "embeddings.npz", ["b", "c"])
     with pytest.raises(InputError, match=r"embeddings.npz: has no embedding of 'a' and 1 more; expected one"):
