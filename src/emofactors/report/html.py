@@ -20,7 +20,8 @@ from markupsafe import Markup
 from emofactors.config import Documented, PublishedScores, SystemConfig, TableConfig, TaskConfig
 from emofactors.evaluation.intervals import smallest_p_value
 from emofactors.report.layout import protocol_letters, published_sources
-from emofactors.report.tables import METRICS, PUBLISHED, gap_column, published_of
+from emofactors.report.measures import METRICS
+from emofactors.report.tables import PUBLISHED, gap_column, published_of
 from emofactors.study import Study
 
 #: A corrected p-value up to which a difference counts as shown.
@@ -28,6 +29,13 @@ _SIGNIFICANT = 0.05
 
 #: Logits that change by up to this fraction of the largest (of 1, if that is less) change by rounding alone.
 _ROUNDING = 1e-4
+
+#: Metrics of speaker probes, as a sentence begins.
+_TOLD_BY_PROBES = {
+    "speaker_linear": "A linear probe tells the training speakers by frozen embeddings",
+    "speaker_mlp": "A probe with a hidden layer tells them",
+    "speaker_seen": "On held-out utterances of these speakers a linear probe tells them",
+}
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,8 @@ class Cost:
         system: name of the system.
         variant: name of the variant.
         n_runs: trainings, one a fold and seed.
-        parameters: trained parameters; the median, should a task's folds differ.
+        parameters: trained parameters; the median, should a task's folds differ. None for a support vector
+            machine, which keeps training rows instead.
         flops: of one input of median length; likewise.
         flops_frames: frames of that input; likewise.
         utterances_per_s: median of the training utterances a second; None if every training was resumed,
@@ -85,20 +94,20 @@ class Cost:
         inference_utterances_per_s: median of the utterances a second that are recognised; likewise, or if
             none was timed.
         wall_s: median seconds of a training; likewise.
-        steps: median number of updates.
+        steps: median number of updates; None where there are none.
     """
 
     task: str
     system: str
     variant: str
     n_runs: int
-    parameters: int
-    flops: int
-    flops_frames: int
+    parameters: int | None
+    flops: int | None
+    flops_frames: int | None
     utterances_per_s: float | None
     inference_utterances_per_s: float | None
     wall_s: float | None
-    steps: int
+    steps: int | None
 
 
 def make_page(
@@ -217,15 +226,18 @@ def findings(
             if table.axis:
                 sentences[name] += _course(table, of_task)
             else:
-                sentences[name] += _highest(table, task, study.systems[table.system], of_task)
+                sentences[name] += _highest(table, task, study, of_task)
+                sentences[name] += _others(table, of_task)
                 sentences[name] += _differences(table, of_task)
+                sentences[name] += _speakers_left(table, of_task)
         sentences[name] += _reservations(study, task, notes[task.corpus])
     return sentences
 
 
-def _highest(table: TableConfig, task: TaskConfig, system: SystemConfig, scores: pd.DataFrame) -> list[str]:
-    """The row with the highest UA, against chance and against what is published."""
-    rows = scores[scores["metric"] == "ua"]
+def _highest(table: TableConfig, task: TaskConfig, study: Study, scores: pd.DataFrame) -> list[str]:
+    """The row of the table's own system with the highest UA, against chance and against what is published."""
+    own = [row for row, (system, _) in table.runs.items() if table.system in (None, system)]
+    rows = scores[(scores["metric"] == "ua") & scores["variant"].isin(own)]
     if rows.empty:
         return []
     best = rows.loc[rows["value"].idxmax()]
@@ -246,11 +258,49 @@ def _highest(table: TableConfig, task: TaskConfig, system: SystemConfig, scores:
         sentences.append(f"Chance is {chance:.1f} % for {len(task.classes)} classes: {words}.")
     where = _place(best["published"], best)
     if where:
+        departs = _departures(study.systems[table.runs[best["variant"]][0]])
         sentences.append(
             f"The published UA for this corpus and protocol is {best['published']:.1f} %, "
-            f"{where} our interval"
-            f"{'; but ours is not the published system' if _departures(system) else ''}."
+            f"{where} our interval{'; but ours is not the published system' if departs else ''}."
         )
+    return sentences
+
+
+def _others(table: TableConfig, scores: pd.DataFrame) -> list[str]:
+    """What rows of other systems reach on the same folds, beside the best of the table's own."""
+    if table.system is None:
+        return []
+    rows = scores[scores["metric"] == "ua"].set_index("variant")
+    others = [row for row, (system, _) in table.runs.items() if system != table.system]
+    best = rows.drop(index=others)["value"].max()
+    sentences = []
+    for row in (rows.loc[row] for row in others):
+        where = "below" if row["value"] < best else "above"
+        sentences.append(
+            f"On the same folds, “{row['row']}” has UA {_with_interval(row)}: "
+            f"{abs(best - row['value']):.1f} points {where} that."
+        )
+    return sentences
+
+
+def _speakers_left(table: TableConfig, scores: pd.DataFrame) -> list[str]:
+    """How well probes tell the training speakers by the embeddings of each row, and what the comparisons show."""
+    sentences = []
+    for metric in (m for m in table.metrics if m in _TOLD_BY_PROBES):
+        rows = scores[scores["metric"] == metric]
+        listed = "; ".join(f"“{row['row']}” {_with_interval(row)}" for _, row in rows.iterrows())
+        sentences.append(f"{_TOLD_BY_PROBES[metric]}, chance {rows['chance'].iloc[0]:.1f} %: {listed}.")
+        for _, row in scores[scores["metric"] == f"{metric}_difference"].iterrows():
+            verdict = _verdict(row, scores, "the speaker is told", "more", "less")
+            sentences.append(f"{row['row']}: {row['value']:+z.1f} points of that{verdict}.")
+    for _, row in scores[scores["metric"] == "seen_gap"].iterrows():
+        sentences.append(
+            f"“{row['row']}”: UA of held-out utterances of seen speakers minus that of unseen speakers, same "
+            f"models, {_signed(row)}."
+        )
+    for _, row in scores[scores["metric"] == "seen_gap_difference"].iterrows():
+        verdict = _verdict(row, scores, "the gap is", "wider", "narrower")
+        sentences.append(f"{row['row']}: {row['value']:+z.1f} points of that gap{verdict}.")
     return sentences
 
 
@@ -289,7 +339,9 @@ def _differences(table: TableConfig, scores: pd.DataFrame) -> list[str]:
     ]
 
 
-def _verdict(row: pd.Series, scores: pd.DataFrame) -> str:
+def _verdict(
+    row: pd.Series, scores: pd.DataFrame, what: str = "UA is", more: str = "higher", less: str = "lower"
+) -> str:
     """Interval and corrected p-value of a difference, and whether it is shown."""
     p = row["p_holm"]
     if pd.isna(p):
@@ -297,7 +349,7 @@ def _verdict(row: pd.Series, scores: pd.DataFrame) -> str:
     if p > _SIGNIFICANT:
         verdict = f"no difference is shown{_no_power(scores)}"
     else:
-        verdict = f"UA is {'higher' if row['value'] > 0 else 'lower'}"
+        verdict = f"{what} {more if row['value'] > 0 else less}"
     return (
         f" [{row['ci_low']:+z.1f}, {row['ci_high']:+z.1f}], "
         f"p {f'= {p:.4f}' if p >= 0.00005 else '< 0.0001'} (Holm): {verdict}"
@@ -614,10 +666,10 @@ def costs(runs: Sequence[Mapping[str, Any]]) -> list[Cost]:
             system=system,
             variant=variant,
             n_runs=len(group),
-            parameters=statistics.median_low(run["parameters"] for run in group),
-            flops=statistics.median_low(run["flops"] for run in group),
-            flops_frames=statistics.median_low(run["flops_frames"] for run in group),
-            steps=statistics.median_low(run["steps"] for run in group),
+            **{
+                key: _count_or_none([run[key] for run in group])
+                for key in ("parameters", "flops", "flops_frames", "steps")
+            },
             **{
                 # A resumed training knows the time of its last process only.
                 key: _median_or_none([run[key] for run in group if not run["resumed_at_step"]])
@@ -631,7 +683,8 @@ def costs(runs: Sequence[Mapping[str, Any]]) -> list[Cost]:
 def costs_csv(costs: Sequence[Cost]) -> str:
     """Costs as CSV text, a row a cost and a column an attribute; empty where there is no such number."""
     columns = [field.name for field in fields(Cost)]
-    table = pd.DataFrame([asdict(cost) for cost in costs], columns=columns)
+    # As objects a count stays whole beside one that is missing.
+    table = pd.DataFrame([asdict(cost) for cost in costs], columns=columns, dtype=object)
     return table.to_csv(index=False, lineterminator="\n")
 
 
@@ -645,6 +698,12 @@ def provenance(runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
             counts = found.setdefault(key, {})
             counts[str(value)] = counts.get(str(value), 0) + 1
     return found
+
+
+def _count_or_none(values: Sequence[int | None]) -> int | None:
+    """The median of counts, itself one of them."""
+    known = [value for value in values if value is not None]
+    return statistics.median_low(known) if known else None
 
 
 def _median_or_none(values: Sequence[float | None]) -> float | None:
