@@ -43,6 +43,9 @@ _DOCUMENTED = {"source", "published", "assumed"}
 #: Those of a system beside them.
 _OF_SYSTEM = {"method", "least_training_speakers", "variants"}
 
+#: Kinds of figures drawn from what only networks have: losses, attention and FLOPs.
+_OF_NETWORKS = ("losses", "attention", "cost")
+
 
 class StudyRequest(Section):
     """What a study's file and the command line may say.
@@ -193,6 +196,12 @@ def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
                     f"{variant!r} cannot use; expected "
                     + ("functionals or opensmile" if system.method == "svm" else "a spectrogram")
                 )
+    for name, figure in figures.items():
+        if figure.kind in _OF_NETWORKS and systems[figure.system].method != "network":
+            raise InputError(
+                f"{config_dir / 'figures' / name}.yaml: system: {figure.system!r} is no network; "
+                f"expected one, as the figure is of kind {figure.kind!r}"
+            )
     return Study(
         **{key: getattr(request, key) for key in ("study", "title", "corpora_root", "seeds")},
         compute=request.compute,

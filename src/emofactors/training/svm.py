@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.svm import SVC
 
 from emofactors.config import SvmSettings
-from emofactors.corpora.splits import Fold
+from emofactors.corpora.splits import ROLES, Fold
 from emofactors.errors import InputError
 from emofactors.features.archive import FeatureArchive
 from emofactors.features.standardisation import Standardisation, fit_standardisation
@@ -62,8 +62,8 @@ def fit_svm(fold: Fold, archive: FeatureArchive, classes: Sequence[str], setting
     Raises:
         InputError: if an utterance is missing, or has more than one frame.
     """
-    roles = [role for role in dict.fromkeys([TRAINING_ROLE, *sorted(fold.utterances["role"])]) if role]
-    rows = {role: fold.utterances[fold.utterances["role"] == role] for role in roles}
+    roles = sorted(fold.utterances["role"].unique(), key=ROLES.index)
+    rows = {role: fold.of_role(role) for role in roles}
     index = {name: i for i, name in enumerate(classes)}
     started = time.monotonic()
     standardisation = fit_standardisation(archive, list(rows[TRAINING_ROLE]["utterance"]))
