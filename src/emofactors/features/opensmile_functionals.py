@@ -44,7 +44,7 @@ def _functionals(waveform: np.ndarray, settings: OpensmileSettings) -> np.ndarra
 
 @cache
 def _smile(feature_set: str) -> opensmile.Smile:
-    """openSMILE with one set of features; it is set up anew for each utterance, so that threads may share it."""
+    """OpenSMILE with one set of features; it is set up anew for each utterance, so that threads may share it."""
     return opensmile.Smile(
         feature_set=opensmile.FeatureSet[feature_set], feature_level=opensmile.FeatureLevel.Functionals
     )
