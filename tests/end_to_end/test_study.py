@@ -395,3 +395,21 @@ def test_a_broken_claim_is_named_and_its_audit_kept_among_the_logs(fresh_smoke):
     audit = json.loads((project.folder / "results/logs/corpora/tones2_days/audit_task.json").read_text())
     assert audit["verdict"] == "fail"
     assert audit["folds"][0]["shared"]["train/test"]["speakers"] == ["ben"]
+
+
+def leave_one_speaker_a_day(tones):
+    day = {"ada": "day1", "ben": "day2", "cleo": "day3"}
+    rewrite(tones, lambda rows: rows[rows["speaker"].isin(day)].assign(session=lambda r: r["speaker"].map(day)))
+
+
+def test_one_training_speaker_is_refused_to_a_study_that_tells_speakers_apart(fresh_smoke):
+    project = fresh_smoke()
+    leave_one_speaker_a_day(project.folder / "data" / "tones")
+    audit = "results/corpora/audits/tones2_days.json"
+    told_apart = ("--config", "tables=[adversarial]", "figures=[]", "systems={}")
+
+    assert project.snakemake(audit, *OF_DAYS).returncode == 0
+    assert_says(
+        project.snakemake(audit, *OF_DAYS, *told_apart),
+        ["fold 0: training has 1 speaker; expected at least 2, to be told apart"],
+    )
