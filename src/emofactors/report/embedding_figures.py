@@ -220,10 +220,8 @@ def _drawn_utterances(run: Mapping[str, np.ndarray]) -> _Drawn:
     if len(rows) < 2:
         raise ValueError(f"{len(rows)} original train utterances, expected at least 2")
     chosen = choose_utterances([str(name) for name in run["utterance"][rows]])
-    # The last bits of both projections depend on the number of threads, and t-SNE makes another picture of them.
-    with threadpool_limits(limits=1):
-        points, explained = principal_components(run["embedding"][rows])
-        neighbours = embed_neighbours(run["embedding"][rows][chosen], points[chosen])
+    points, explained = principal_components(run["embedding"][rows])
+    neighbours = embed_neighbours(run["embedding"][rows][chosen], points[chosen])
     return _Drawn(
         points={"PCA": points[chosen], "t-SNE": neighbours},
         emotion=run["emotion"][rows][chosen],
@@ -261,7 +259,9 @@ def principal_components(embedding: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     if not (embedding == embedding[0]).all():
         n_components = min(2, *embedding.shape)
         pca = PCA(n_components=n_components, svd_solver="full")
-        points[:, :n_components] = pca.fit_transform(embedding.astype(np.float64))
+        # The last bits depend on the number of threads, and t-SNE would make another picture of them.
+        with threadpool_limits(limits=1):
+            points[:, :n_components] = pca.fit_transform(embedding.astype(np.float64))
         explained[:] = 0
         explained[:n_components] = pca.explained_variance_ratio_
     return points, explained
@@ -272,7 +272,8 @@ def embed_neighbours(embedding: np.ndarray, components: np.ndarray) -> np.ndarra
 
     The embeddings are taken as they are: their dimensions are not standardised, for the classifier did not see
     them so. They are only centered, and scaled as a whole. Perplexity is 30, or a third of the others where
-    they are few. What is drawn depends on the number of threads of OpenMP: see to it that there is one.
+    they are few; after 750 iterations hardly anything moves. One thread alone works, for the picture depends
+    on their number.
 
     Source: van der Maaten and Hinton 2008.
 
@@ -286,14 +287,16 @@ def embed_neighbours(embedding: np.ndarray, components: np.ndarray) -> np.ndarra
     if np.ptp(components[:, 0]) == 0:
         return np.zeros((len(embedding), 2))
     centered = embedding.astype(np.float64) - embedding.mean(axis=0, dtype=np.float64)
-    return TSNE(
+    t_sne = TSNE(
         perplexity=min(30, (len(embedding) - 1) / 3),
         # Scikit-learn's own start on the components, but for few or equal embeddings too.
         init=(1e-4 * components / components[:, 0].std()).astype(np.float32),
         learning_rate="auto",
         max_iter=750,
         random_state=0,
-    ).fit_transform(centered / centered.std())
+    )
+    with threadpool_limits(limits=1):
+        return t_sne.fit_transform(centered / centered.std())
 
 
 def speaker_styles(speakers: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -323,6 +326,7 @@ class _Block:
         heading: name and protocol, in lines that fit.
         emotions: emotion -> colour and marker.
         speakers: speaker -> colour and marker.
+        n_rows: number of variants.
     """
 
     task: str

@@ -1,7 +1,7 @@
 """Figures along the axis of a table: a sweep, and the trade-off between emotion and speaker."""
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,10 @@ PROBE_STYLE = {
     "speaker_linear": ("linear probe", "#0072B2", "o", "-"),
     "speaker_mlp": ("MLP probe", "#D55E00", "s", "--"),
 }
+
+#: Where a label may stand beside its point, best first: off the bars, then on them.
+_WAYS = (*product((1, -1), (1, -1)), (0, 1.3), (0, -1.3), (1.3, 0), (-1.3, 0))
+
 
 # --- sweep ---------------------------------------------------------------------------------------------------
 
@@ -66,10 +70,8 @@ def sweep_figure(table: TableConfig, tasks: Mapping[str, TaskConfig], scores: pd
         panel.set_xlabel(table.axis)
         panel.grid(axis="y", color="0.9")
     axes[0].set_ylabel("UA, WA / %")
-    handles, labels = drawn.axes[0].get_legend_handles_labels()
-    legend = dict(zip(labels, handles, strict=True))
-    title = f"at each point: {table.axis}; bars: 95 %"
-    drawn.legend(legend.values(), legend.keys(), loc="lower center", ncols=len(legend), title=title)
+    handles = {label: h for panel in axes for h, label in zip(*panel.get_legend_handles_labels(), strict=True)}
+    drawn.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles))
     return drawn
 
 
@@ -165,16 +167,10 @@ def trade_off_figure(table: TableConfig, tasks: Mapping[str, TaskConfig], scores
             size=(side, height),
         )
     drawn.axes[0].set_ylabel("UA on unseen speakers / %")
-    handles = {
-        label: h for panel in drawn.axes for h, label in zip(*panel.get_legend_handles_labels(), strict=True)
-    }
-    drawn.legend(
-        handles.values(),
-        handles.keys(),
-        loc="lower center",
-        ncols=len(handles),
-        title=f"at each point: {table.axis}",
-    )
+    handles, labels = drawn.axes[0].get_legend_handles_labels()
+    legend = dict(zip(labels, handles, strict=True))
+    title = f"at each point: {table.axis}; bars: 95 % intervals"
+    drawn.legend(legend.values(), legend.keys(), loc="lower center", ncols=len(legend), title=title)
     return drawn
 
 
@@ -196,10 +192,6 @@ def _draw_chance(draw_line: Callable[..., Line2D], chance: pd.Series) -> None:
         draw_line(value, color="0.35", lw=1, linestyle=":", label="chance")
 
 
-#: Where a label may stand beside its point, best first: off the bars, then on them.
-_WAYS = (*product((1, -1), (1, -1)), (0, 1.3), (0, -1.3), (1.3, 0), (-1.3, 0))
-
-
 def _label_points(
     panel: Axes, labelled: Sequence[tuple[float, float, str, str]], size: tuple[float, float]
 ) -> None:
@@ -211,13 +203,20 @@ def _label_points(
     places = (places - limits[:, 0]) / np.ptp(limits, axis=1) * size  # (N, 2)
     # A box is (center, half of its width and height).
     boxes = [(place, np.array([0.06, 0.06])) for place in places]
+    # Points of the lines between those of one colour.
+    lines = [
+        np.linspace(places[i], places[i + 1], 50)
+        for i, (one, other) in enumerate(pairwise(labelled))
+        if one[-1] == other[-1]
+    ]
     for place, (x, y, text, colour) in zip(places, labelled, strict=True):
         half = np.array([0.02 + 0.04 * len(text), 0.08])
-        tried = [place + np.array(way) * (half + 0.05) for way in _WAYS]
+        tried = [place + np.array(way) * (half + 0.07) for way in _WAYS]
         center = min(
             tried,
             key=lambda at: (
                 sum((np.abs(at - other) < half + reach).all() for other, reach in boxes)
+                + 0.3 * sum((np.abs(at - line) < half).all(axis=1).any() for line in lines)
                 + 2 * ((at - half < 0) | (at + half > size)).any()
             ),
         )
