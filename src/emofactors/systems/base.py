@@ -65,7 +65,11 @@ class TrainingData:
 
 
 class System(Protocol):
-    """A paper's method, as the loop of ``training.fit`` sees it; also a ``torch.nn.Module``."""
+    """A paper's method, as the loop of ``training.fit`` sees it; also a ``torch.nn.Module``.
+
+    Where parts of it learn faster or slower, ``learning_rate_factors`` says so: how the names of their
+    parameters begin -> factor of the learning rate. A system without has one learning rate.
+    """
 
     least_frames: int
 

@@ -24,6 +24,10 @@ class SpeakerAdversarial(nn.Module):
     the head's own gradient, reversed, and by the entropy of its posterior.
     Without either weight there is no speaker head.
 
+    The head hears each dimension standardised over the batch, or the encoder
+    could hide from it by making the embedding small; and it may learn faster
+    than the encoder, or it would be outrun and know less than the embedding holds.
+
     Source: Li et al. 2020, gradient reversal and entropy loss; Ganin & Lempitsky 2015, gradient reversal and
     its ramp; settings in ``config/systems/speaker_adversarial.yaml``.
 
@@ -36,6 +40,7 @@ class SpeakerAdversarial(nn.Module):
         embedding_dim: size of the embedding, D.
         emotion_hidden: units between embedding and classes.
         speaker_hidden: units between embedding and speakers.
+        speaker_rate_factor: learning rate of the speaker head, as a multiple of the encoder's, above 0.
         grl_weight: weight of the reversed gradient, at least 0; 0: none is reversed.
         entropy_weight: weight of the entropy of the speaker posterior, at least 0; 0: it is no term of the loss.
 
@@ -58,6 +63,7 @@ class SpeakerAdversarial(nn.Module):
         embedding_dim: int,
         emotion_hidden: int,
         speaker_hidden: int,
+        speaker_rate_factor: float,
         grl_weight: float,
         entropy_weight: float,
     ) -> None:
@@ -82,6 +88,11 @@ class SpeakerAdversarial(nn.Module):
         for key, weight in {"grl_weight": grl_weight, "entropy_weight": entropy_weight}.items():
             if weight < 0:
                 raise InputError(f"speaker_adversarial: {key} is {weight}, expected at least 0")
+        if not speaker_rate_factor > 0:
+            raise InputError(
+                f"speaker_adversarial: speaker_rate_factor is {speaker_rate_factor}, expected above 0"
+            )
+        self.learning_rate_factors = {"speaker_head.": speaker_rate_factor}
         self.grl_weight = grl_weight
         self.entropy_weight = entropy_weight
         self.n_updates = data.n_updates
@@ -131,17 +142,26 @@ class SpeakerAdversarial(nn.Module):
         ramp = reversal_ramp((self.step / self.n_updates).clamp(max=1.0))
         # Reversed with weight 0 no gradient passes: the head learns, and the encoder does not hear of it.
         embedding = reverse_gradient(output.embedding, self.grl_weight * ramp)
-        losses["speaker"] = F.cross_entropy(self.speaker_head(embedding), batch.speaker, ignore_index=-1)
+        losses["speaker"] = F.cross_entropy(
+            self.speaker_head(_standardised(embedding)), batch.speaker, ignore_index=-1
+        )
         if self.entropy_weight > 0:
             # By this term the head would learn to know nobody: it takes part with its parameters detached.
             frozen = {name: parameter.detach() for name, parameter in self.speaker_head.named_parameters()}
-            logits = functional_call(self.speaker_head, frozen, (output.embedding,))  # (B, S)
+            logits = functional_call(self.speaker_head, frozen, (_standardised(output.embedding),))  # (B, S)
             losses["entropy"] = -self.entropy_weight * ramp * posterior_entropy(logits)
         return losses
 
     def after_step(self, output: Output, batch: Batch) -> None:
         """Count the updates, which the ramp follows."""
         self.step += 1
+
+
+def _standardised(embedding: Tensor) -> Tensor:
+    """Embeddings (B, D), each dimension at mean 0 and deviation 1 over the batch; one alone is zero."""
+    if len(embedding) < 2:
+        return embedding - embedding
+    return F.batch_norm(embedding, None, None, training=True)
 
 
 def _head(n_in: int, n_hidden: int, n_out: int) -> nn.Sequential:

@@ -120,7 +120,9 @@ def fit(
         SystemExit: after SIGTERM, with the state written.
     """
     # Without weight decay AdamW is Adam, bit by bit.
-    optimiser = torch.optim.AdamW(system.parameters(), lr=run.learning_rate, weight_decay=run.weight_decay)
+    optimiser = torch.optim.AdamW(
+        _parameter_groups(system, run.learning_rate), lr=run.learning_rate, weight_decay=run.weight_decay
+    )
     max_steps = run.n_updates(len(train))
     progress, best = Progress(), _copy_of(system.state_dict())
     state = checkpoint.load()
@@ -210,6 +212,18 @@ def run_key(settings: Any, code: str, system: System, *roles: RoleData) -> str:
         weights.update(tensor.cpu().contiguous().numpy().data)
     text = json.dumps([settings, code, weights.hexdigest(), [role.digest() for role in roles]], sort_keys=True)
     return sha256(text.encode()).hexdigest()[:32]
+
+
+def _parameter_groups(system: System, learning_rate: float) -> list[dict[str, Any]]:
+    """Parameters with the learning rate of their part; a system without ``learning_rate_factors`` is one part."""
+    groups: dict[float, list[Tensor]] = {1.0: []}
+    factors = getattr(system, "learning_rate_factors", {})
+    for name, parameter in system.named_parameters():
+        factor = next((factor for part, factor in factors.items() if name.startswith(part)), 1.0)
+        groups.setdefault(factor, []).append(parameter)
+    return [
+        {"params": parameters, "lr": factor * learning_rate} for factor, parameters in groups.items() if parameters
+    ]
 
 
 def _is_over(progress: Progress, run: RunSettings, max_steps: int) -> bool:

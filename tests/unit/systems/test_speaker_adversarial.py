@@ -12,7 +12,13 @@ from emofactors.systems.base import Batch, Output, TrainingData
 DATA = TrainingData(n_bins=6, class_counts=(40, 10, 20), n_speakers=4, n_updates=200)
 SMALL = {
     **{"conv_channels": 5, "conv_kernel_size": 3, "conv_dilations": [1, 2], "lstm_units": 4, "embedding_dim": 7},
-    **{"emotion_hidden": 5, "speaker_hidden": 6, "grl_weight": 0.7, "entropy_weight": 0.4},
+    **{
+        "emotion_hidden": 5,
+        "speaker_hidden": 6,
+        "speaker_rate_factor": 5.0,
+        "grl_weight": 0.7,
+        "entropy_weight": 0.4,
+    },
 }
 VARIANTS = {
     "none": SMALL | {"grl_weight": 0.0, "entropy_weight": 0.0},
@@ -64,13 +70,16 @@ def gradients(loss, embedding, head):
 def plain_head(system, embedding):
     """Logits of the speaker head, written plainly."""
     first, _, second = system.speaker_head
+    centred = embedding - embedding.mean(dim=0)
+    embedding = centred / (centred.square().mean(dim=0) + 1e-5).sqrt()
     hidden = (embedding @ first.weight.T + first.bias).clamp(min=0)
     return hidden @ second.weight.T + second.bias
 
 
 def plain_speaker_loss(system, embedding, speaker):
     posterior = plain_head(system, embedding).softmax(dim=1)
-    return -sum(posterior[i, s].log() for i, s in enumerate(speaker.tolist())) / len(speaker)
+    known = [(i, s) for i, s in enumerate(speaker.tolist()) if s >= 0]
+    return -sum(posterior[i, s].log() for i, s in known) / len(known)
 
 
 def plain_entropy(system, embedding):
@@ -81,7 +90,7 @@ def plain_entropy(system, embedding):
 def test_every_variant_of_the_file_is_built(study_of_all_variants):
     study = study_of_all_variants("speaker_adversarial")
     system = study.systems["speaker_adversarial"]
-    assert len(system.variants) == 7
+    assert len(system.variants) == 6
     for variant in system.variants:
         n_bins = study.features[system.run(variant).features].n_bins
         data = TrainingData(n_bins, (3, 4, 5), n_speakers=8, n_updates=100)
@@ -97,7 +106,7 @@ def test_the_variants_of_the_file_differ_by_the_two_weights_alone(study_of_all_v
         weights[variant] = (settings.pop("grl_weight") > 0, settings.pop("entropy_weight") > 0)
         assert settings == {k: v for k, v in system.variant("both").items() if not k.endswith("_weight")}
     named = {"none": (False, False), "grl": (True, False), "entropy": (False, True), "both": (True, True)}
-    assert weights == named | dict.fromkeys(("both_0.1", "both_1", "both_3"), (True, True))
+    assert weights == named | dict.fromkeys(("both_0.1", "both_1"), (True, True))
 
 
 def test_with_one_seed_every_variant_starts_from_the_same_encoder():
@@ -226,7 +235,8 @@ def test_what_reaches_the_embedding_reaches_the_encoder(batch):
     system.step += STEP
     output = system(batch)
     losses = system.losses(output, batch)
-    encoder = [*system.time_delay.parameters(), *system.bilstm.parameters(), *system.embed.parameters()]
+    # The bias of the embedding is gone with its mean over the batch.
+    encoder = [*system.time_delay.parameters(), *system.bilstm.parameters(), system.embed.weight]
     plain = {
         "speaker": -0.7 * RAMP * plain_speaker_loss(system, output.embedding, batch.speaker),
         "entropy": -0.4 * RAMP * plain_entropy(system, output.embedding),
@@ -235,7 +245,7 @@ def test_what_reaches_the_embedding_reaches_the_encoder(batch):
         ours = torch.autograd.grad(losses[name], encoder, retain_graph=True)
         expected = torch.autograd.grad(loss, encoder, retain_graph=True)
         for gradient, other in zip(ours, expected, strict=True):
-            torch.testing.assert_close(gradient, other, rtol=1e-4, atol=1e-7)
+            torch.testing.assert_close(gradient, other, rtol=1e-3, atol=1e-5)
             assert other.abs().max() > 0
 
 
@@ -261,8 +271,7 @@ def test_updates_so_far_are_state():
 def test_a_speaker_who_is_not_in_training_is_left_out_of_the_speaker_loss(batch):
     system, output = heard("both", batch)
     losses = system.losses(output, replace(batch, speaker=torch.tensor([-1, 1, 2, -1, 0])))
-    known = [1, 2, 4]
-    expected = plain_speaker_loss(system, output.embedding[known], torch.tensor([1, 2, 0]))
+    expected = plain_speaker_loss(system, output.embedding, torch.tensor([-1, 1, 2, -1, 0]))
     torch.testing.assert_close(losses["speaker"], expected)
 
 
@@ -306,3 +315,30 @@ def test_an_impossible_setting_is_refused(key, value, expected):
     with pytest.raises(InputError) as error:
         build_system("speaker_adversarial", SMALL | {key: value}, DATA)
     assert str(error.value) == f"speaker_adversarial: {key} is {value}, expected {expected}"
+
+
+def test_the_head_is_not_deceived_by_a_small_or_shifted_embedding(batch):
+    system, output = heard("both", batch)
+    moved = replace(output, embedding=1e-3 * output.embedding + 5)
+    losses, others = system.losses(output, batch), system.losses(moved, batch)
+    for name in ("speaker", "entropy"):
+        torch.testing.assert_close(losses[name], others[name], rtol=0.01, atol=1e-3)
+
+
+def test_one_utterance_alone_has_losses_that_are_finite_and_reach_nobody():
+    system = build("both")
+    system.step += STEP
+    alone = make_batch(12)
+    output = system.eval()(alone)
+    losses = system.losses(output, alone)
+    assert all(torch.isfinite(term) for term in losses.values())
+    of_embedding, _ = gradients(losses["speaker"] + losses["entropy"], output.embedding, system.speaker_head)
+    assert of_embedding.abs().max() == 0
+
+
+def test_the_speaker_head_alone_learns_at_a_rate_of_its_own():
+    system = build("both")
+    ((part, factor),) = system.learning_rate_factors.items()
+    assert factor == 5.0
+    named = [name for name, _ in system.named_parameters() if name.startswith(part)]
+    assert named == [f"speaker_head.{layer}.{kind}" for layer in (0, 2) for kind in ("weight", "bias")]

@@ -99,6 +99,27 @@ def test_same_seed_same_bits_other_seed_other(fitted):
     assert first.history != fitted(seed=1).history
 
 
+def test_a_part_with_a_factor_learns_at_its_own_rate(tmp_path, train, dev, run, fresh_system):
+    """A factor so small that the part stays where it was, while the others move as ever."""
+    named = [name for name, _ in fresh_system().named_parameters()]
+    part = named[0]
+    slowed = fresh_system()
+    slowed.learning_rate_factors = {part: 1e-30}
+    one_step = run.model_copy(
+        update={"max_steps": 1, "max_epochs": None, "select": "last", "select_after_step": 0}
+    )
+    moved = {}
+    for name, system in (("plain", fresh_system()), ("slowed", slowed)):
+        before = {key: tensor.clone() for key, tensor in system.named_parameters()}
+        fit(system, train, dev, one_step, seed=0, precision="float32", checkpoint=Checkpoint(tmp_path / name))
+        moved[name] = {key: tensor - before[key] for key, tensor in system.named_parameters()}
+    assert moved["plain"][part].abs().max() > 0
+    assert moved["slowed"][part].abs().max() == 0
+    for other in named[1:]:
+        if not other.startswith(part):
+            assert torch.equal(moved["plain"][other], moved["slowed"][other])
+
+
 @pytest.mark.parametrize("at_step", [1, 6, 7, 23])
 def test_resume_after_sigterm_is_bit_equal(tmp_path, fitted, at_step):
     path = tmp_path / "state.pt"
