@@ -44,7 +44,7 @@ def test_the_default_study_is_sound():
     assert list(study.tables)[:4] == ["center_loss", "center_lambda", "center_alpha", "vit_protocols"]
     assert len(study.systems["cnn_bigru"].variants) == 11
     # Every system is there, on tasks of its own.
-    assert set(study.systems) == {"cnn_bigru", "vit_transfer"}
+    assert {"cnn_bigru", "vit_transfer"} <= set(study.systems)
     assert {t.task for t in study.trainings if t.system == "cnn_bigru"} == {"synthetic4_groups3"}
     assert study.tasks[study.table_tasks["vit_protocols"][0]].shows_leak
 
@@ -160,7 +160,7 @@ def test_what_a_variant_needs_is_trained_before_it_on_the_same_tasks(own_config)
     tables = {"center_loss": tasks[:1], "center_alpha": tasks[1:]}
     study = load_study(default_study() | {"tasks": tasks, "tables": tables, "figures": []}, config_dir)
     assert study.systems["cnn_bigru"].needs["mel_softmax"].variants == ("lambda_3",)
-    on = {t: [x.variant for x in study.trainings if x.task == t] for t in tasks}
+    on = {t: [x.variant for x in study.trainings if (x.task, x.system) == (t, "cnn_bigru")] for t in tasks}
     assert on[tasks[0]] == ["lambda_3", "mel_softmax", "mel_center", "stft_softmax", "stft_center"]
     assert sorted(on[tasks[1]]) == ["alpha_0.1", "alpha_0.3", "alpha_0.7", "alpha_0.9", "mel_center"]
 
@@ -297,3 +297,107 @@ def test_every_corpus_that_is_not_there_is_named_with_its_folder(tmp_path):
 
 def test_a_synthetic_corpus_needs_no_folder(tmp_path):
     check_corpora(load_study(default_study() | {"corpora_root": str(tmp_path / "nowhere")}, CONFIG))
+
+
+# --- a support vector machine beside networks ------------------------------------------------------------------
+
+
+FLOOR_ROWS = {
+    "functionals_svm/functionals": "log-Mel and F0",
+    "functionals_svm/compare": "ComParE",
+    "cnn_bigru/mel_softmax": "CNN-BiGRU",
+}
+
+
+@pytest.fixture
+def floor(own_config):
+    """Function of rows, differences and what is changed of which file: a study of one table, and its config."""
+
+    def make(rows, differences=(), spoiled=()):
+        config_dir = own_config(*(spoiled or [None]))
+        table = {"title": "t", "caption": "c", "rows": rows, "differences": list(differences)}
+        (config_dir / "tables" / "floor.yaml").write_text(yaml.safe_dump(table, sort_keys=False))
+        study = default_study() | {"tables": ["floor"], "figures": [], "tasks": ["synthetic4_groups3"]}
+        return study | {"seeds": [5, 6], "systems": {}}, config_dir
+
+    return make
+
+
+def test_rows_of_missing_packages_are_left_out_with_their_labels(floor, monkeypatch):
+    pairs = [
+        {"variant": "cnn_bigru/mel_softmax", "minus": "functionals_svm/compare"},
+        {"variant": "cnn_bigru/mel_softmax", "minus": "functionals_svm/functionals"},
+    ]
+    config = floor(FLOOR_ROWS, pairs)
+    monkeypatch.setattr("emofactors.study.find_spec", lambda name: None)
+    study = load_study(*config)
+    assert list(study.tables["floor"].rows) == ["functionals_svm/functionals", "cnn_bigru/mel_softmax"]
+    assert study.tables["floor"].left_out == ("ComParE (package opensmile)",)
+    assert [pair.minus for pair in study.tables["floor"].differences] == ["functionals_svm/functionals"]
+    assert list(study.systems["functionals_svm"].variants) == ["functionals"]
+    assert set(study.features) == {"functionals", "log_mel_128"}
+
+
+def test_with_the_package_every_row_is_there(floor, monkeypatch):
+    monkeypatch.setattr("emofactors.study.find_spec", lambda name: "found")
+    study = load_study(*floor(FLOOR_ROWS))
+    assert list(study.tables["floor"].rows) == list(FLOOR_ROWS)
+    assert study.tables["floor"].left_out == ()
+    assert study.features["compare"].n_bins == 6_373
+
+
+def test_a_table_of_missing_rows_alone_is_refused(floor, monkeypatch):
+    config = floor({"functionals_svm/egemaps": "eGeMAPS", "functionals_svm/compare": "ComParE"})
+    monkeypatch.setattr("emofactors.study.find_spec", lambda name: None)
+    assert "floor.yaml: rows: all need a package that is not installed: eGeMAPS (package opensmile)" in refusal(
+        *config
+    )
+
+
+def test_an_svm_has_one_seed_and_typed_settings(floor):
+    study = load_study(*floor(FLOOR_ROWS))
+    assert study.seeds_of("functionals_svm") == (5,)
+    assert study.seeds_of("cnn_bigru") == (5, 6)
+    svm = study.systems["functionals_svm"].svm("functionals")
+    assert (svm.kernel, svm.features) == ("rbf", "functionals")
+    assert study.features["functionals"].n_bins == 575
+
+
+@pytest.mark.parametrize(
+    ("system", "old", "new", "said"),
+    [
+        (
+            "functionals_svm",
+            "[functionals,",
+            "[log_mel_40,",
+            "is 'log_mel', which variant 'functionals' cannot use",
+        ),
+        (
+            "cnn_bigru",
+            "[log_mel_128,",
+            "[functionals,",
+            "is 'functionals', which variant 'mel_softmax' cannot use",
+        ),
+        ("functionals_svm", "[rbf,", "[sigmoid,", "kernel: is 'sigmoid'; Input should be 'linear' or 'rbf'"),
+        ("functionals_svm", "penalty: [1.0,", "penalty: [0.0,", "penalty: is 0.0"),
+        ("functionals_svm", "penalty: [1.0,", "c: [1.0,", "c: is unknown, expected one of features, kernel"),
+    ],
+)
+def test_features_and_settings_fit_the_method(floor, system, old, new, said):
+    assert said in refusal(*floor(FLOOR_ROWS, spoiled=(f"systems/{system}.yaml", old, new)))
+
+
+@pytest.mark.parametrize("kind", ["losses", "attention", "cost"])
+def test_figures_of_what_only_networks_have_refuse_an_svm(floor, kind):
+    config, config_dir = floor(FLOOR_ROWS)
+    figure = {
+        "kind": kind,
+        "title": "t",
+        "caption": "c",
+        "system": "functionals_svm",
+        "variants": {"functionals": "f"},
+    }
+    figure |= {"loss": "center"} if kind == "losses" else {}
+    (config_dir / "figures" / "floor.yaml").write_text(yaml.safe_dump(figure))
+    message = refusal(config | {"figures": ["floor"]}, config_dir)
+    assert f"system: 'functionals_svm' is no network; expected one, as the figure is of kind '{kind}'" in message

@@ -30,6 +30,11 @@ def complaint(output, start):
     return line
 
 
+def runs_of(item):
+    """System and variant of all that a table or figure shows."""
+    return getattr(item, "runs", {}).values() or [(item.system, variant) for variant in item.variants]
+
+
 def test_there_are_studies():
     assert len(STUDIES) >= 2
 
@@ -43,16 +48,15 @@ def test_a_study_makes_what_it_asks_for_and_nothing_else(project, file):
         for name, figure in study.figures.items()
         if figure.kind in ("confusion", "cost")
     ]
-    scored = {
-        (task, item.system, variant)
-        for item, tasks in shown
-        for task in tasks
-        for variant in getattr(item, "rows", None) or item.variants
-    }
+    scored = {(task, *run) for item, tasks in shown for task in tasks for run in runs_of(item)}
     archives = set()
     for training in study.trainings:
-        task, run = study.tasks[training.task], study.systems[training.system].run(training.variant)
-        archives |= {(task.corpus, copies, run.features) for copies in {None, task.augmentation}}
+        task, features = study.tasks[training.task], study.systems[training.system].features(training.variant)
+        archives |= {(task.corpus, copies, features) for copies in {None, task.augmentation}}
+    n_runs = {"network": 0, "svm": 0}
+    for training in study.trainings:
+        n_seeds = len(study.seeds_of(training.system))
+        n_runs[study.systems[training.system].method] += study.tasks[training.task].n_folds * n_seeds
     synthetic = [corpus for corpus in study.corpora.values() if corpus.synthesis]
     expected = {
         "all": 1,
@@ -61,7 +65,8 @@ def test_a_study_makes_what_it_asks_for_and_nothing_else(project, file):
         "make_folds": len(study.tasks),
         "audit_task": len(study.tasks),
         "extract_features": len(archives),
-        "train": sum(study.tasks[training.task].n_folds for training in study.trainings) * len(study.seeds),
+        "train": n_runs["network"],
+        "fit_svm": n_runs["svm"],
         "score_variant": len(scored),
         "make_table": len(study.tables),
         "make_figure": len(study.figures),
@@ -73,8 +78,27 @@ def test_a_study_makes_what_it_asks_for_and_nothing_else(project, file):
 
 def test_without_a_configfile_the_default_study_stands(project):
     study = load_study(read(CONFIG / "config.yaml"), CONFIG)
-    n_runs = sum(study.tasks[training.task].n_folds for training in study.trainings)
+    networks = [t for t in study.trainings if study.systems[t.system].method == "network"]
+    n_runs = sum(study.tasks[training.task].n_folds for training in networks)
     assert project.jobs("--config", "seeds=[0,1]")["train"] == 2 * n_runs
+
+
+def test_a_support_vector_machine_is_fitted_once_a_fold_whatever_the_seeds(project):
+    floor = {
+        "title": "The floor",
+        "caption": "what a network is to stand above",
+        "rows": {"functionals_svm/functionals": "SVM", "cnn_bigru/mel_softmax": "CNN-BiGRU"},
+    }
+    (project.folder / "config" / "tables" / "floor.yaml").write_text(yaml.safe_dump(floor, sort_keys=False))
+    study = read(CONFIG / "config.yaml") | {"figures": [], "tables": {"floor": ["synthetic4_groups3"]}}
+    file = project.folder / "floor.yaml"
+    file.write_text(yaml.safe_dump(study | {"tasks": ["synthetic4_groups3"], "seeds": [3, 4]}))
+    jobs = project.jobs("--configfile", str(file))
+    assert (jobs["fit_svm"], jobs["train"], jobs["extract_features"], jobs["score_variant"]) == (3, 6, 2, 2)
+    run = "results/training/synthetic4_groups3/functionals_svm/functionals/fold1/seed3"
+    assert project.jobs("--configfile", str(file), "--", f"{run}/predictions.csv")["fit_svm"] == 1
+    weights = project.snakemake("-n", "--configfile", str(file), "--", f"{run}/model.safetensors")
+    assert complaint(weights.stdout, "No rule to produce").startswith(f"No rule to produce {run}/model")
 
 
 def test_a_missing_corpus_ends_in_one_line(project):

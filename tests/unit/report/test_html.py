@@ -382,6 +382,17 @@ def test_inference_that_was_not_timed_has_no_speed():
     assert costs([untimed])[0].inference_utterances_per_s is None
 
 
+def test_a_support_vector_machine_has_no_parameters_flops_or_updates():
+    of_networks = ("parameters", "flops", "flops_frames", "steps", "utterances_per_s")
+    machine = RUN | {"variant": "center"} | dict.fromkeys(of_networks)
+    _, cost = costs([RUN, machine])
+    assert [getattr(cost, key) for key in of_networks] == [None] * 5
+    network, row = costs_csv(costs([RUN, machine])).splitlines()[1:]
+    assert network == "a4,net,plain,1,1234,5000000,300,50.0,400.0,10.0,300"
+    assert row == "a4,net,center,1,,,,,400.0,10.0,"
+    assert page_of(study_of(), runs=[RUN, machine]).count('<td class="number">–</td>') == 5
+
+
 def test_costs_are_a_csv_too():
     resumed = RUN | {"variant": "center", "resumed_at_step": 100}
     assert costs_csv(costs([RUN, resumed])).splitlines() == [
