@@ -216,6 +216,7 @@ def _label_points(
             tried,
             key=lambda at: (
                 sum((np.abs(at - other) < half + reach).all() for other, reach in boxes)
+                + 0.3 * sum((np.abs(at - other) < half + np.array([0, 0.4])).all() for other in places)  # on a bar
                 + 0.3 * sum((np.abs(at - line) < half).all(axis=1).any() for line in lines)
                 + 2 * ((at - half < 0) | (at + half > size)).any()
             ),
