@@ -340,7 +340,7 @@ def _numbers_held_out(
             owed[noun] += exact * sizes[speaker, noun] - numbers[speaker, noun]
         n_more = floor(sum(owed.values()) + Fraction(1, 2))
         able = [c for c in classes if numbers[speaker, c] < min(exact * sizes[speaker, c], sizes[speaker, c] - 1)]
-        for noun in sorted(rng.permutation(able).tolist(), key=owed.get, reverse=True)[: max(n_more, 0)]:
+        for noun in sorted(rng.permutation(able).tolist(), key=owed.get, reverse=True)[:n_more]:
             numbers[speaker, noun] += 1
             owed[noun] -= 1
     return numbers
