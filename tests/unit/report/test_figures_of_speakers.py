@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 from matplotlib.colors import to_hex
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from emofactors.config import ABSENT, FigureConfig, TableConfig, TaskConfig
 from emofactors.errors import InputError
@@ -250,14 +250,23 @@ def test_speakers_differ_in_colour_and_marker_or_at_least_in_the_pair():
     assert list(many) == sorted(many)
 
 
-def test_the_picture_is_the_same_whatever_the_number_of_threads():
-    embedding = run_of(n=250)["embedding"]
-    drawn = []
-    for threads in (1, 2):
-        with threadpool_limits(limits=threads):
-            points, _ = principal_components(embedding)
-            drawn.append((points, embed_neighbours(embedding, points)))
-    np.testing.assert_array_equal(*drawn)
+@pytest.mark.parametrize("method", ["PCA", "TSNE"])
+def test_one_thread_draws_whatever_the_number_there_are(method, monkeypatch):
+    seen = []
+
+    def fit_transform(_, embedding):
+        seen.extend(library["num_threads"] for library in threadpool_info())
+        return np.zeros((len(embedding), 2))
+
+    monkeypatch.setattr(getattr(embedding_figures, method), "fit_transform", fit_transform)
+    embedding = run_of()["embedding"]
+    with threadpool_limits(limits=2):
+        if method == "PCA":
+            monkeypatch.setattr(embedding_figures.PCA, "explained_variance_ratio_", np.ones(2), raising=False)
+            principal_components(embedding)
+        else:
+            embed_neighbours(embedding, embedding[:, :2])
+    assert set(seen) == {1}
 
 
 # --- trade-off -----------------------------------------------------------------------------------------------
