@@ -18,12 +18,19 @@ VIT_TASKS = ("tones2_random2_leaky", "tones2_groups2_augmented")
 #: Trainings by task, system and variant; the leaking task has no figure of the teacher's cost.
 CNN = [("tones2_groups2", "cnn_bigru", v) for v in ("mel_softmax", "mel_center")]
 VIT = [(task, "vit_transfer", v) for task in VIT_TASKS for v in ("teacher", "matched", "student")]
-RUNS = [f"{'/'.join(training)}/fold{fold}/seed0" for training in CNN + VIT for fold in (0, 1)]
+ADVERSARIAL = [("tones2_groups2_seen", "speaker_adversarial", v) for v in ("none", "both")]
+FLOOR = ("tones2_groups2_seen", "functionals_svm", "functionals")
+RUNS = [f"{'/'.join(training)}/fold{fold}/seed0" for training in CNN + VIT + ADVERSARIAL for fold in (0, 1)]
+FITTED = [f"{'/'.join(FLOOR)}/fold{fold}/seed0" for fold in (0, 1)]
 #: What tables and figures show; `matched` never learns to tell emotions apart and is not scored.
-SCORED = [*CNN, VIT[2], VIT[3], VIT[5]]
+SCORED = [*CNN, VIT[2], VIT[3], VIT[5], *ADVERSARIAL, FLOOR]
+PROBED = [*ADVERSARIAL, FLOOR]
 INSPECTED = "tones2_groups2_augmented/vit_transfer/student/fold0/seed0"
-TABLES = ("smoke_lambda", "smoke_protocols")
-FIGURES = ("embedding_pca", "smoke_attention", "smoke_confusion", "smoke_cost", "smoke_lambda", "smoke_matching")
+TABLES = ("smoke_lambda", "smoke_protocols", "smoke_speakers", "smoke_weight")
+FIGURES = (
+    *("adversarial_embedding", "embedding_pca", "smoke_attention", "smoke_confusion", "smoke_cost"),
+    *("smoke_lambda", "smoke_matching", "smoke_trade_off"),
+)
 
 #: Everything a number or a picture of the study stands in.
 COMPARED = (
@@ -48,8 +55,11 @@ def results(project):
 
 def assert_same_results(project, other):
     ours, theirs = results(project), results(other)
-    # Manifest and folds; scores and confusions; tables in four forms; figures in two; what was inspected.
-    assert len(ours) == 1 + 3 + 2 * len(SCORED) + 4 * len(TABLES) + 2 * len(FIGURES) + 4 * len(RUNS) + 2
+    # Manifest and folds; scores and confusions; probes and information; tables in four forms; figures in two;
+    # what a network and what a support vector machine leaves; what was inspected.
+    evaluated = 3 * len(SCORED) + 2 * len(PROBED)
+    shown = 4 * len(TABLES) + 2 * len(FIGURES)
+    assert len(ours) == 1 + 4 + evaluated + shown + 4 * len(RUNS) + 2 * len(FITTED) + 2
     assert ours.keys() == theirs.keys()
     assert [name for name in ours if ours[name] != theirs[name]] == []
 
@@ -70,16 +80,24 @@ def test_every_file_is_made_and_nothing_else(finished):
     report |= {f"report/figures/{figure}.{kind}" for figure in FIGURES for kind in ("png", "svg")}
     of_a_run = ("model.safetensors", "history.csv", "predictions.csv", "embeddings.npz", "run.json")
     training = {f"training/{run}/{name}" for run in RUNS for name in of_a_run}
+    training |= {
+        f"training/{run}/{name}" for run in FITTED for name in ("predictions.csv", "embeddings.npz", "run.json")
+    }
     training |= {f"training/{INSPECTED}/{name}" for name in ("attention.npz", "column_shuffle.json")}
     evaluation = {
         f"evaluation/{task}/{system}/{variant}/on_{task}/{name}.csv"
         for task, system, variant in SCORED
-        for name in ("scores", "confusion")
+        for name in ("scores", "confusion", "seen_confusion")
+    }
+    evaluation |= {
+        f"evaluation/{task}/{system}/{variant}/on_{task}/{name}.csv"
+        for task, system, variant in PROBED
+        for name in ("probes", "mutual_information")
     }
     corpora = {"corpora/manifests/tones.csv", "corpora/manifests/tones.json"}
     corpora |= {
         f"corpora/{of_task}"
-        for task in ("tones2_groups2", *VIT_TASKS)
+        for task in ("tones2_groups2", "tones2_groups2_seen", *VIT_TASKS)
         for of_task in (f"folds/{task}.csv", f"audits/{task}.json")
     }
     assert files(finished, "logs", "benchmarks", "features") == report | training | evaluation | corpora
@@ -91,6 +109,8 @@ def test_features_are_made_once_for_originals_and_copies(finished):
         for file in finished.folder.glob("results/features/**/index.csv")
     }
     assert {name: len(index) for name, index in made.items()} == {
+        "tones/original/functionals": 48,
+        "tones/original/log_mel_40": 48,
         "tones/original/log_mel_128": 48,
         "tones/original/log_mel_128x128": 48,
         "tones/noise_shift_speed/log_mel_128x128": 3 * 48,
@@ -215,7 +235,7 @@ def test_a_changed_setting_remakes_what_it_touches(finished, copy_of):
     file.write_text(text, encoding="utf-8")
     jobs = project.jobs(*STUDY, "--config", "intervals={resamples: 300}")
     assert jobs["make_table"] == len(TABLES)
-    assert jobs["make_figure"] == 2, "that of costs has intervals, that of a sweep is drawn from its table"
+    assert jobs["make_figure"] == 3, "that of costs has intervals, those of sweeps are drawn from their tables"
     assert not jobs.keys() & {"make_manifest", "extract_features", "train", "score_variant"}
 
 
@@ -225,7 +245,7 @@ def test_a_changed_recording_makes_a_new_manifest(finished, copy_of):
     shutil.copyfile(tones / "ada_anger_1.wav", tones / "ada_anger_2.wav")
     jobs = project.jobs(*STUDY)
     assert jobs["make_manifest"] == 1
-    assert jobs["train"] == len(RUNS)
+    assert (jobs["train"], jobs["fit_svm"]) == (len(RUNS), len(FITTED))
 
 
 def test_one_core_and_two_give_the_same_bytes(finished, fresh_smoke):

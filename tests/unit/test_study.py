@@ -41,11 +41,12 @@ def refusal(config, config_dir=CONFIG):
 
 def test_the_default_study_is_sound():
     study = load_study(default_study(), CONFIG)
-    assert list(study.tables)[:4] == ["center_loss", "center_lambda", "center_alpha", "vit_protocols"]
-    assert len(study.systems["cnn_bigru"].variants) == 11
-    # Every system is there, on tasks of its own.
-    assert {"cnn_bigru", "vit_transfer"} <= set(study.systems)
-    assert {t.task for t in study.trainings if t.system == "cnn_bigru"} == {"synthetic4_groups3"}
+    assert list(study.tables)[:3] == ["center_loss", "center_lambda", "vit_protocols"]
+    assert len(study.systems["cnn_bigru"].variants) == 7
+    # Every system is there, and one table says of all what their embeddings hold of the speaker.
+    assert set(study.systems) == {"cnn_bigru", "vit_transfer", "speaker_adversarial", "functionals_svm"}
+    assert {system for system, _ in study.tables["speakers_left"].runs.values()} == set(study.systems)
+    assert {t.task for t in study.trainings if t.system == "cnn_bigru"} == {"synthetic4_groups3_seen"}
     assert study.tasks[study.table_tasks["vit_protocols"][0]].shows_leak
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from emofactors.config import PROBED
 from emofactors.study import load_study
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -48,6 +49,13 @@ def test_a_study_makes_what_it_asks_for_and_nothing_else(project, file):
         for name, figure in study.figures.items()
         if figure.kind in ("confusion", "cost")
     ]
+    probed = {
+        (task, *run)
+        for name, table in study.tables.items()
+        if set(table.metrics) & set(PROBED)
+        for task in study.table_tasks[name]
+        for run in table.runs.values()
+    }
     scored = {(task, *run) for item, tasks in shown for task in tasks for run in runs_of(item)}
     archives = set()
     for training in study.trainings:
@@ -68,6 +76,7 @@ def test_a_study_makes_what_it_asks_for_and_nothing_else(project, file):
         "train": n_runs["network"],
         "fit_svm": n_runs["svm"],
         "score_variant": len(scored),
+        "probe_variant": len(probed),
         "make_table": len(study.tables),
         "make_figure": len(study.figures),
         "make_page": 1,

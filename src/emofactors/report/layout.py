@@ -140,7 +140,6 @@ def _block(tidy: pd.DataFrame, name: str, task: TaskConfig, table: TableConfig, 
     ]
     if ABSENT in task.classes:
         notes.append(
-            
             f"whether {task.classes[0]} is present: what the literature on CMU-MOSEI calls weighted accuracy is "
             "UA of these two classes, and not WA"
         )
