@@ -8,12 +8,10 @@ import numpy as np
 
 from emofactors.config import Features, OpensmileSettings
 from emofactors.errors import InputError
+from emofactors.features.pitch import PitchTracker
 
 #: From some waveforms, (n_samples,) each, to as many frames of functionals, (1, F) float32.
 Functionals = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
-
-#: From a waveform to its F0 in Hz, (T,); see ``features.pitch``.
-PitchTracker = Callable[..., np.ndarray]
 
 
 def functionals_by(settings: Features) -> Functionals | None:

@@ -18,7 +18,6 @@ from emofactors.config import AugmentationSettings, Features, FeatureSettings, O
 from emofactors.corpora.audio import read_waveform
 from emofactors.corpora.copies import copy_name
 from emofactors.errors import InputError
-from emofactors.features import Functionals
 from emofactors.features.archive import ArchiveWriter
 from emofactors.features.audio import resampled
 from emofactors.features.augment import augmented
@@ -33,6 +32,9 @@ GROUP_S = 20.0
 
 #: Seconds between two lines of progress.
 PROGRESS_S = 5.0
+
+#: From some waveforms, (n_samples,) each, to the features of each, (T, F) float32.
+Transform = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -66,7 +68,7 @@ def extract(
     threads: int,
     *,
     augmentation: AugmentationSettings | None = None,
-    functionals: Functionals | None = None,
+    functionals: Transform | None = None,
 ) -> None:
     """Write the features of every utterance of a corpus, or of the copies of every utterance.
 
@@ -165,7 +167,7 @@ def _features(
     group: list[_Utterance],
     settings: Features,
     augmentation: AugmentationSettings | None,
-    transform: Callable[[Sequence[np.ndarray]], list[np.ndarray]],
+    transform: Transform,
 ) -> dict[str, np.ndarray]:
     """Features of some utterances or of their copies: name -> (T, F)."""
     takes = [take for utterance in group for take in _takes(utterance, settings, augmentation)]

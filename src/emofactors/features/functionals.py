@@ -1,10 +1,11 @@
 """Functionals: a whole utterance in one frame, by statistics of its log-Mel bands and F0 over time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from emofactors.config import FunctionalSettings
+from emofactors.features.pitch import PitchTracker
 from emofactors.features.spectrogram import log_spectrograms
 
 #: Frames on either side that a slope is fitted over.
@@ -12,7 +13,7 @@ DELTA_REACH = 2
 
 
 def functionals(
-    waveforms: Sequence[np.ndarray], settings: FunctionalSettings, track_f0: Callable[..., np.ndarray]
+    waveforms: Sequence[np.ndarray], settings: FunctionalSettings, track_f0: PitchTracker
 ) -> list[np.ndarray]:
     """Functionals of whole utterances.
 
@@ -57,7 +58,7 @@ def slopes(tracks: np.ndarray) -> np.ndarray:
 
 
 def _log_f0(
-    waveform: np.ndarray, n_frames: int, settings: FunctionalSettings, track_f0: Callable[..., np.ndarray]
+    waveform: np.ndarray, n_frames: int, settings: FunctionalSettings, track_f0: PitchTracker
 ) -> np.ndarray:
     """Natural logarithm of F0 in Hz of each frame, NaN where unvoiced, (T,)."""
     if not np.isfinite(waveform).all():

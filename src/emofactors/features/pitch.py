@@ -1,6 +1,11 @@
 """What all trackers of F0 share: frames that stand where a spectrogram's stand."""
 
+from collections.abc import Callable
+
 import numpy as np
+
+#: From samples (n_samples,) and their rate, and the keywords hop_ms, min_hz and max_hz, to F0 in Hz, (T,).
+PitchTracker = Callable[..., np.ndarray]
 
 
 def hop_length_of(sample_rate_hz: int, hop_ms: float) -> int:
