@@ -106,7 +106,7 @@ def test_the_variants_of_the_file_differ_by_the_two_weights_alone(study_of_all_v
         weights[variant] = (settings.pop("grl_weight") > 0, settings.pop("entropy_weight") > 0)
         assert settings == {k: v for k, v in system.variant("both").items() if not k.endswith("_weight")}
     named = {"none": (False, False), "grl": (True, False), "entropy": (False, True), "both": (True, True)}
-    assert weights == named | dict.fromkeys(("both_0.1", "both_1"), (True, True))
+    assert weights == named | dict.fromkeys(("both_0.03", "both_0.3"), (True, True))
 
 
 def test_with_one_seed_every_variant_starts_from_the_same_encoder():
