@@ -57,8 +57,11 @@ class Embeddings:
 
     def of_role(self, role: str) -> Self:
         """Those of one role; a speaker probe takes ``train``, the speakers the system was to forget."""
-        chosen = self.role == role
-        return type(self)(**{name: getattr(self, name)[chosen] for name in _ARRAYS})
+        return self.chosen(self.role == role)
+
+    def chosen(self, which: np.ndarray) -> Self:
+        """Those at some places: indices or a mask, shape (N,)."""
+        return type(self)(**{name: getattr(self, name)[which] for name in _ARRAYS})
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def probe_runs(
     """Probe and cluster the embeddings of every run.
 
     ``speaker_linear`` and ``speaker_mlp`` are cross-validated over the training
-    utterances; ``speaker_seen`` learns from all of them and is tested on held-out
+    utterances, but for speakers with one alone; ``speaker_seen`` learns from all of them and is tested on held-out
     utterances of the same speakers; ``emotion_linear`` learns from them and is
     tested on the test speakers. The last two are linear. Clusters are those of
     the training utterances.
@@ -109,15 +109,20 @@ def _probe(
 ) -> dict[str, tuple[ProbeResult, Embeddings]]:
     """Probe -> its result, and the embeddings that were probed."""
     results = {}
+    # Who has one original alone would have to be told unheard.
+    of_originals = train.speaker[np.unique(originals, return_index=True)[1]]
+    speakers, n_originals = np.unique(of_originals, return_counts=True)
+    is_told = np.isin(train.speaker, speakers[n_originals > 1])
+    told = train.chosen(is_told)
     for kind in ("linear", "mlp"):
         result = probe(
-            *(train.embedding, train.speaker),
-            groups=originals,
+            *(told.embedding, told.speaker),
+            groups=originals[is_told],
             kind=kind,
             folds=settings.folds,
             seed=settings.seed,
         )
-        results[f"speaker_{kind}"] = (result, train)
+        results[f"speaker_{kind}"] = (result, told)
     for name, role, label in (("speaker_seen", "seen", "speaker"), ("emotion_linear", "test", "emotion")):
         others = embeddings.of_role(role)
         if len(others.utterance):
