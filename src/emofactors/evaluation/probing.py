@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from emofactors.config import ProbeSettings
 from emofactors.evaluation.mutual_information import cluster, shared_information
@@ -91,6 +92,14 @@ def probe_runs(
         ValueError: if the training utterances of a run are of one speaker only, cannot be divided, or are
             fewer than the clusters.
     """
+    with threadpool_limits(1):  # sums, and so clusters and probes, vary in the last bit with the number of threads
+        return _probe_runs(runs, settings, original_of)
+
+
+def _probe_runs(
+    runs: Mapping[tuple[int, int], Embeddings], settings: ProbeSettings, original_of: Callable[[str], str]
+) -> Probed:
+    """Probes and information of every run, by as many threads as there are."""
     probes, information = [], []
     for (fold, seed), embeddings in sorted(runs.items()):
         train = embeddings.of_role("train")
