@@ -47,7 +47,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """A score of one system minus that of another, in [-1, 1], with its 95 % interval.
+    """A score of one system minus that of another, in [-1, 1], with its 95 % interval; of gaps, in [-2, 2].
 
     Attributes:
         value: the difference.
@@ -400,6 +400,11 @@ def _paired(terms: Sequence[_Term], metric: Metric, resamples: int, seed: int) -
             raise ValueError(
                 f"counts {term.counts.shape} and {term.minus.shape} are not of the same seeds and test "
                 "utterances; expected a pair"
+            )
+        if term.counts.shape[1:] != terms[0].counts.shape[1:]:
+            raise ValueError(
+                f"counts {terms[0].counts.shape} and {term.counts.shape} are not of the same speakers and "
+                "classes; expected those of one gap"
             )
     rng = np.random.default_rng(seed)
     support = np.concatenate([_support(term.counts) for term in terms], axis=1)

@@ -1,16 +1,22 @@
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from emofactors.evaluation.intervals import (
     NoIntervalError,
+    SpeakerRecalls,
+    gap_difference,
     holm,
     paired_difference,
     pooled_score,
     protocol_gap,
+    recall_difference,
+    recall_interval,
     smallest_p_value,
     speaker_interval,
+    speaker_recalls,
 )
 from emofactors.evaluation.metrics import macro_f1, unweighted_accuracy, weighted_accuracy
 
@@ -37,6 +43,12 @@ def utterances_as_speakers(counts):
     for s, (i, j) in enumerate(cells):
         alone[0, s, i, j] = 1
     return alone
+
+
+def recalls_of(recall, n_utterances=20):
+    recall = np.asarray(recall, dtype=float)
+    speakers = tuple(f"s{i:02d}" for i in range(recall.shape[1]))
+    return SpeakerRecalls(recall, speakers, np.full(len(speakers), n_utterances))
 
 
 def test_score_is_the_mean_over_seeds_of_the_pooled_metric():
@@ -276,3 +288,195 @@ def test_holm_steps_down_from_the_smallest():
     np.testing.assert_allclose(adjusted, [0.04, 0.02, 0.04, 0.033])
     np.testing.assert_allclose(holm(np.array([0.6, 0.7])), [1.0, 1.0])
     assert holm(np.array([])).shape == (0,)
+
+
+# --- recalls of speakers by a probe ---------------------------------------------------------------------------
+
+
+def test_recall_interval_is_that_of_a_plain_loop():
+    rng = np.random.default_rng(0)
+    recalls = recalls_of(rng.beta(6, 4, size=(3, 9)))
+    plain = [recalls.recall[:, rng.integers(0, 9, size=9)].mean() for _ in range(4000)]
+    interval = recall_interval(recalls, resamples=4000, seed=3)
+    assert [interval.low, interval.high] == pytest.approx(np.percentile(plain, [2.5, 97.5]), abs=0.01)
+    assert interval == recall_interval(recalls, resamples=4000, seed=3)
+    assert interval != recall_interval(recalls, resamples=4000, seed=4)
+
+
+def test_recall_p_value_is_that_of_a_plain_loop_over_all_signs():
+    rng = np.random.default_rng(1)
+    one, minus = (recalls_of(rng.beta(6, b, size=(2, 7))) for b in (3, 4))
+    of_speaker = (one.recall - minus.recall).mean(axis=0)
+    at_least = sum(
+        abs(np.mean(of_speaker * signs)) >= abs(of_speaker.mean()) - 1e-12 for signs in product([1, -1], repeat=7)
+    )
+    tested = recall_difference(one, minus, resamples=2000, seed=0)
+    assert tested.value == pytest.approx(one.recall.mean() - minus.recall.mean())
+    assert tested.p_value == pytest.approx(at_least / 2**7)
+    assert 0.02 < tested.p_value < 0.98
+    plain = [rng.choice(of_speaker, size=7).mean() for _ in range(4000)]
+    assert [tested.low, tested.high] == pytest.approx(np.percentile(plain, [2.5, 97.5]), abs=0.015)
+
+
+def test_random_signs_agree_with_all_signs():
+    # 12 speakers are tried exactly; a thirteenth who does not differ changes nothing but the method.
+    rng = np.random.default_rng(5)
+    of_speaker = rng.normal(0.05, 0.15, size=12)
+    exact = recall_difference(
+        recalls_of(0.5 + of_speaker[None]), recalls_of(np.full((1, 12), 0.5)), resamples=5000, seed=0
+    )
+    of_speaker = np.append(of_speaker, 0.0)
+    sampled = recall_difference(
+        recalls_of(0.5 + of_speaker[None]), recalls_of(np.full((1, 13), 0.5)), resamples=5000, seed=0
+    )
+    assert 0.05 < exact.p_value < 0.95
+    assert sampled.p_value == pytest.approx(exact.p_value, abs=0.03)
+
+
+def test_speakers_who_all_agree_have_the_smallest_p_value():
+    tested = recall_difference(
+        recalls_of(np.full((2, 5), 0.6)), recalls_of(np.full((2, 5), 0.5)), resamples=50, seed=0
+    )
+    assert tested.p_value == 2 / 32
+    assert (tested.low, tested.high) == pytest.approx((0.1, 0.1))
+
+
+def test_only_pairs_of_recalls_are_compared():
+    one = recalls_of(np.full((2, 4), 0.5))
+    for minus in (
+        recalls_of(np.full((1, 4), 0.5)),
+        recalls_of(np.full((2, 4), 0.5), n_utterances=21),
+        SpeakerRecalls(one.recall, ("a", "b", "c", "d"), one.n_utterances),
+    ):
+        with pytest.raises(ValueError, match="expected a pair"):
+            recall_difference(one, minus, resamples=50, seed=0)
+
+
+def test_one_speaker_has_no_interval():
+    alone = recalls_of([[0.5]])
+    with pytest.raises(NoIntervalError, match="1 speaker"):
+        recall_interval(alone, resamples=50, seed=0)
+    with pytest.raises(NoIntervalError, match="1 speaker"):
+        recall_difference(alone, alone, resamples=50, seed=0)
+
+
+def test_recalls_are_pooled_over_folds_and_counted_by_speaker():
+    rows = [("a", "a", 3), ("a", "b", 1), ("b", "b", 2), ("a", "a", 2), ("a", "c", 4), ("c", "b", 5)]
+    counts = pd.DataFrame(rows, columns=["truth", "prediction", "count"]).assign(seed=0)
+    counts["speaker"] = counts["truth"]
+    twice = pd.concat([counts, counts.assign(seed=1)])  # "a" is heard in two folds
+    recalls = speaker_recalls(twice)
+    assert recalls.speakers == ("a", "b", "c")
+    np.testing.assert_allclose(recalls.recall, [[0.5, 1.0, 0.0]] * 2)
+    assert recalls.n_utterances.tolist() == [10, 2, 5]
+    for other in (counts.iloc[1:], counts.iloc[:-1]):  # an utterance less, and a speaker less
+        with pytest.raises(ValueError, match="not probed on the same utterances"):
+            speaker_recalls(pd.concat([counts, other.assign(seed=1)]))
+
+
+# --- differences of gaps ------------------------------------------------------------------------------------
+
+
+def two_gaps(seed, n_speakers, n_seeds=2):
+    """Counts of two systems, each on seen and on unseen utterances of the same speakers."""
+    rng = np.random.default_rng(seed)
+    return [
+        tuple(
+            simulated(rng, n_speakers, skill=skill, spread=0.1, n_seeds=n_seeds, per_class=per_class)
+            for skill, per_class in ((seen, 8), (0.55, 12))
+        )
+        for seen in (0.8, 0.7)
+    ]
+
+
+def plain_gap_difference(gap, minus, metric, drawn):
+    """The statistic, one speaker after the other; ``drawn`` are their indices."""
+
+    def score(counts):
+        return np.mean([metric(sum(of_seed[s] for s in drawn)) for of_seed in counts])
+
+    return (score(gap[0]) - score(gap[1])) - (score(minus[0]) - score(minus[1]))
+
+
+@pytest.mark.parametrize("metric", [unweighted_accuracy, weighted_accuracy])
+def test_a_difference_of_gaps_is_that_of_plain_loops_over_draws_and_swaps(metric):
+    gap, minus = two_gaps(1, n_speakers=5)
+    tested = gap_difference(gap, minus, metric, resamples=1500, seed=3)
+    everyone = plain_gap_difference(gap, minus, metric, range(5))
+    assert tested.value == pytest.approx(everyone)
+    rng = np.random.default_rng(4)
+    plain = [plain_gap_difference(gap, minus, metric, rng.integers(0, 5, size=5)) for _ in range(1500)]
+    assert [tested.low, tested.high] == pytest.approx(np.percentile(plain, [2.5, 97.5]), abs=0.03)
+    at_least = 0
+    for swaps in product([False, True], repeat=5):
+        swap = np.array(swaps)[None, :, None, None]
+        swapped = [
+            tuple(np.where(swap, b, a) for a, b in zip(one, other, strict=True))
+            for one, other in ((gap, minus), (minus, gap))
+        ]
+        at_least += abs(plain_gap_difference(*swapped, metric, range(5))) >= abs(everyone) - 1e-12
+    assert tested.p_value == pytest.approx(at_least / 2**5)
+    assert 2 / 2**5 < tested.p_value < 1
+
+
+def test_a_difference_of_gaps_draws_the_speakers_of_a_pair_in_both_sets():
+    # Speakers differ much, but each alike on seen and unseen utterances and in both systems: nothing is unsure.
+    counts = simulated(np.random.default_rng(0), n_speakers=8, spread=0.3, per_class=40)
+    perfect = np.zeros_like(counts)
+    perfect[..., range(3), range(3)] = counts.sum(axis=-1)
+    same = gap_difference((perfect, counts), (perfect, counts), weighted_accuracy, resamples=100, seed=0)
+    assert (same.value, same.low, same.high, same.p_value) == (0.0, 0.0, 0.0, 1.0)
+    gained = gap_difference((perfect, counts), (counts, counts), weighted_accuracy, resamples=100, seed=0)
+    paired = paired_difference(perfect, counts, weighted_accuracy, resamples=100, seed=0)
+    assert [gained.value, gained.low, gained.high] == pytest.approx([paired.value, paired.low, paired.high])
+    assert gained.p_value == paired.p_value == smallest_p_value(8)
+
+
+def test_the_sign_of_a_difference_of_gaps_is_that_of_the_first_system():
+    gap, minus = two_gaps(2, n_speakers=6)
+    there, back = (
+        gap_difference(*pair, unweighted_accuracy, resamples=100, seed=0) for pair in ((gap, minus), (minus, gap))
+    )
+    assert there.value == pytest.approx(-back.value)
+    assert (there.low, there.high) == pytest.approx((-back.high, -back.low))
+    assert there.p_value == back.p_value
+    # A system that is better on seen utterances alone has the wider gap, on unseen ones alone the narrower.
+    seen, unseen = gap
+    perfect = [np.zeros_like(of) for of in gap]
+    for of, counts in zip(perfect, gap, strict=True):
+        of[..., range(3), range(3)] = counts.sum(axis=-1)
+    wider = gap_difference((perfect[0], unseen), gap, unweighted_accuracy, resamples=100, seed=0)
+    narrower = gap_difference((seen, perfect[1]), gap, unweighted_accuracy, resamples=100, seed=0)
+    assert narrower.high < 0 < wider.low
+
+
+@pytest.mark.parametrize("n_speakers", [4, 14])
+def test_gaps_of_the_same_system_do_not_differ(n_speakers):
+    gap, _ = two_gaps(0, n_speakers)
+    same = gap_difference(gap, gap, unweighted_accuracy, resamples=100, seed=0)
+    assert (same.value, same.low, same.high, same.p_value) == (0.0, 0.0, 0.0, 1.0)
+    assert not np.signbit(same.value)
+
+
+def test_only_gaps_of_the_same_utterances_and_speakers_are_compared():
+    (seen, unseen), (other_seen, other_unseen) = two_gaps(0, n_speakers=5)
+    more = other_seen.copy()
+    more[:, 0, 0, 0] += 1
+    with pytest.raises(ValueError, match="expected a pair"):
+        gap_difference((seen, unseen), (more, other_unseen), weighted_accuracy, resamples=50, seed=0)
+    with pytest.raises(ValueError, match="expected a pair"):
+        gap_difference((seen, unseen), (other_seen[:1], other_unseen), weighted_accuracy, resamples=50, seed=0)
+    fewer = (seen[:, :4], unseen), (other_seen[:, :4], other_unseen)
+    with pytest.raises(ValueError, match="not of the same speakers"):
+        gap_difference(*fewer, weighted_accuracy, resamples=50, seed=0)
+    alone = [tuple(of[:, :1] for of in gap) for gap in ((seen, unseen), (other_seen, other_unseen))]
+    with pytest.raises(NoIntervalError, match="1 speaker"):
+        gap_difference(*alone, weighted_accuracy, resamples=50, seed=0)
+
+
+def test_a_class_unspoken_in_one_set_of_a_gap_is_drawn_again():
+    (seen, unseen), (other_seen, other_unseen) = two_gaps(0, n_speakers=6)
+    for of in (seen, other_seen):
+        of[:, 1:, 2] = 0  # of the held-out utterances, only the first speaker's are of class 2
+    tested = gap_difference((seen, unseen), (other_seen, other_unseen), unweighted_accuracy, resamples=200, seed=0)
+    assert np.isfinite([tested.low, tested.high]).all()

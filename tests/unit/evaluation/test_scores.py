@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -76,6 +78,56 @@ def test_confusion_counts_every_test_utterance_once_a_seed(runs):
         for j, prediction in enumerate(CLASSES):
             expected = ((of_08["truth"] == truth) & (of_08["prediction"] == prediction)).sum()
             assert counts[1, 0, i, j] == expected
+
+
+@pytest.fixture
+def with_seen(runs):
+    """The runs, with held-out utterances of the training speaker: in both folds, each with other answers."""
+    rng = np.random.default_rng(1)
+    truth = ["anger", "sadness", "disgust", "anger"]
+    for (fold, seed), table in runs.items():
+        seen = predictions_of("11", truth, rng.choice(CLASSES, 4).tolist(), role="seen")
+        runs[fold, seed] = pd.concat([seen, table], ignore_index=True)
+    return runs
+
+
+def test_held_out_utterances_of_seen_speakers_are_counted_in_every_fold(with_seen):
+    seen = score_runs(with_seen, CLASSES).seen
+    assert list(seen.columns) == ["seed", "speaker", "truth", "prediction", "count"]
+    assert set(seen["speaker"]) == {"11"}
+    assert seen.groupby("seed")["count"].sum().to_list() == [8, 8]  # four utterances, held out in both folds
+    for seed in (0, 1):
+        rows = pd.concat(with_seen[fold, seed] for fold in (0, 1)).query("role == 'seen'")
+        counts = speaker_confusions(seen[seen["seed"] == seed], CLASSES)[0, 0]
+        for (i, truth), (j, prediction) in product(enumerate(CLASSES), enumerate(CLASSES)):
+            assert counts[i, j] == ((rows["truth"] == truth) & (rows["prediction"] == prediction)).sum()
+
+
+def test_seen_utterances_are_in_no_score(with_seen):
+    bare = {run: table.query("role != 'seen'") for run, table in with_seen.items()}
+    there, without = score_runs(with_seen, CLASSES), score_runs(bare, CLASSES)
+    pd.testing.assert_frame_equal(there.scores, without.scores)
+    pd.testing.assert_frame_equal(there.confusion, without.confusion)
+
+
+def test_without_seen_utterances_the_table_has_columns_alone(with_seen, tmp_path):
+    paths = {name: tmp_path / f"{name}.csv" for name in ("scores", "confusion", "seen")}
+    bare = {run: table.query("role != 'seen'") for run, table in with_seen.items()}
+    score_runs(bare, CLASSES).write(**paths)
+    assert paths["seen"].read_text() == "seed,speaker,truth,prediction,count\n"
+    empty = read_confusion(paths["seen"])
+    assert empty.empty
+    assert list(empty.columns) == ["seed", "speaker", "truth", "prediction", "count"]
+    of_seen = score_runs(with_seen, CLASSES)
+    of_seen.write(**paths)
+    pd.testing.assert_frame_equal(read_confusion(paths["seen"]), of_seen.seen)
+
+
+def test_a_label_of_a_seen_utterance_outside_the_task_is_refused(with_seen):
+    table = with_seen[0, 0]
+    with_seen[0, 0] = table.assign(truth=table["truth"].where(table["role"] != "seen", "fear"))
+    with pytest.raises(ValueError, match="'fear' is no class of the task"):
+        score_runs(with_seen, CLASSES)
 
 
 def test_tables_survive_their_files(runs, tmp_path):
