@@ -709,7 +709,7 @@ class TableConfig(Section):
         system: name of the system whose variants the rows are; none where every row names its own.
         axis: what a sweep's row labels are (``lambda``); empty for a table that is no sweep.
         rows: variant, or ``system/variant`` -> label.
-        metrics: what is shown of each row.
+        metrics: what is shown of each row; UA always is.
         unseen_speakers: whether the table is about speakers unseen in training: other tasks are refused.
         left_out: labels of rows that need a package which is not installed; a study fills it in.
         differences: pairs to compare; Holm's correction runs over all of a task.
@@ -736,6 +736,8 @@ class TableConfig(Section):
                     raise ValueError(f"'differences' names {variant!r}: expected a row of the table")
         if self.axis and not all(isinstance(label, int | float) for label in self.rows.values()):
             raise ValueError("'rows' of a sweep (with 'axis') are labelled by numbers")
+        if "ua" not in self.metrics or len(set(self.metrics)) < len(self.metrics):
+            raise ValueError(f"'metrics' is {list(self.metrics)}: expected ua, and each metric once")
         if self.kind == "protocols" and (self.differences or self.axis or self.metrics != ("ua", "wa")):
             raise ValueError(
                 "'differences', 'axis' and 'metrics' do not go with kind 'protocols': it shows gaps of UA and WA"

@@ -440,6 +440,11 @@ def _installed_rows(table: TableConfig, config_dir: Path, name: str) -> TableCon
     """A table without the rows that need an optional package which is not installed; it keeps their labels."""
     lacking = {}
     for row, (system, variant) in table.runs.items():
+        if system not in _names(config_dir, "systems"):
+            raise InputError(
+                f"{config_dir / 'tables' / name}.yaml: rows: {row}: system {system!r} is unknown; "
+                f"expected one of {', '.join(_names(config_dir, 'systems'))}"
+            )
         content = _read_yaml(_existing(config_dir, "systems", system))
         changes = (content.get("variants") or {}).get(variant) or {}
         features = changes.get("features")

@@ -20,7 +20,7 @@ from markupsafe import Markup
 from emofactors.config import Documented, PublishedScores, SystemConfig, TableConfig, TaskConfig
 from emofactors.evaluation.intervals import smallest_p_value
 from emofactors.report.layout import protocol_letters, published_sources
-from emofactors.report.measures import METRICS
+from emofactors.report.measures import METRICS, WORDS
 from emofactors.report.tables import PUBLISHED, gap_column, published_of
 from emofactors.study import Study
 
@@ -31,11 +31,15 @@ _SIGNIFICANT = 0.05
 _ROUNDING = 1e-4
 
 #: Metrics of speaker probes, as a sentence begins.
-_TOLD_BY_PROBES = {
-    "speaker_linear": "A linear probe tells the training speakers by frozen embeddings",
-    "speaker_mlp": "A probe with a hidden layer tells them",
-    "speaker_seen": "On held-out utterances of these speakers a linear probe tells them",
+_RECOGNISED_BY_PROBES = {
+    "speaker_linear": "A linear probe on frozen embeddings recognises the training speakers",
+    "speaker_mlp": "A probe with a hidden layer on frozen embeddings recognises the training speakers",
+    "speaker_seen": "A linear probe on frozen embeddings recognises the training speakers in utterances held out "
+    "from training",
 }
+
+
+_NO_GAP_INTERVAL = " (no interval: seen and unseen speakers are not the same, or cannot be resampled)"
 
 
 @dataclass(frozen=True)
@@ -235,13 +239,14 @@ def findings(
 
 
 def _highest(table: TableConfig, task: TaskConfig, study: Study, scores: pd.DataFrame) -> list[str]:
-    """The row of the table's own system with the highest UA, against chance and against what is published."""
+    """The row of the table's own system (if it has none, of all) with the highest UA, chance and what is published."""
     own = [row for row, (system, _) in table.runs.items() if table.system in (None, system)]
     rows = scores[(scores["metric"] == "ua") & scores["variant"].isin(own)]
     if rows.empty:
         return []
     best = rows.loc[rows["value"].idxmax()]
-    among = f"Among the {len(rows)} variants of “{table.title}”, UA is highest for" if len(rows) > 1 else "UA for"
+    noun = "variants" if table.system else "rows"
+    among = f"Among the {len(rows)} {noun} of “{table.title}”, UA is highest for" if len(rows) > 1 else "UA of"
     sentences = [
         f"{among} “{best['row']}”: {_with_interval(best)}, "
         f"from {best['n_utterances']:.0f} test utterances of {best['n_speakers']:.0f} speakers "
@@ -268,39 +273,39 @@ def _highest(table: TableConfig, task: TaskConfig, study: Study, scores: pd.Data
 
 def _others(table: TableConfig, scores: pd.DataFrame) -> list[str]:
     """What rows of other systems reach on the same folds, beside the best of the table's own."""
-    if table.system is None:
-        return []
     rows = scores[scores["metric"] == "ua"].set_index("variant")
     others = [row for row, (system, _) in table.runs.items() if system != table.system]
-    best = rows.drop(index=others)["value"].max()
-    sentences = []
-    for row in (rows.loc[row] for row in others):
-        where = "below" if row["value"] < best else "above"
-        sentences.append(
-            f"On the same folds, “{row['row']}” has UA {_with_interval(row)}: "
-            f"{abs(best - row['value']):.1f} points {where} that."
-        )
-    return sentences
+    own = rows.drop(index=others, errors="ignore")
+    if table.system is None or own.empty:
+        return []
+    best = own.loc[own["value"].idxmax()]
+    return [
+        f"On the same folds, “{row['row']}” has UA {_with_interval(row)}: "
+        f"{abs(row['value'] - best['value']):.1f} points {'above' if row['value'] > best['value'] else 'below'} "
+        f"“{best['row']}”."
+        for _, row in rows.loc[others].iterrows()
+    ]
 
 
 def _speakers_left(table: TableConfig, scores: pd.DataFrame) -> list[str]:
-    """How well probes tell the training speakers by the embeddings of each row, and what the comparisons show."""
+    """How well probes recognise the training speakers, what an unseen voice costs, and what comparisons show."""
     sentences = []
-    for metric in (m for m in table.metrics if m in _TOLD_BY_PROBES):
+    for metric in (m for m in table.metrics if m in _RECOGNISED_BY_PROBES):
         rows = scores[scores["metric"] == metric]
         listed = "; ".join(f"“{row['row']}” {_with_interval(row)}" for _, row in rows.iterrows())
-        sentences.append(f"{_TOLD_BY_PROBES[metric]}, chance {rows['chance'].iloc[0]:.1f} %: {listed}.")
+        chance = rows["chance"].iloc[0]
+        sentences.append(f"{_RECOGNISED_BY_PROBES[metric]} (chance {chance:.1f} %): {listed}.")
         for _, row in scores[scores["metric"] == f"{metric}_difference"].iterrows():
-            verdict = _verdict(row, scores, "the speaker is told", "more", "less")
-            sentences.append(f"{row['row']}: {row['value']:+z.1f} points of that{verdict}.")
+            verdict = _verdict(row, scores, "the speaker is recognised", "more often", "less often")
+            sentences.append(f"{row['row']}: {WORDS[metric].header} {row['value']:+z.1f} points{verdict}.")
     for _, row in scores[scores["metric"] == "seen_gap"].iterrows():
         sentences.append(
-            f"“{row['row']}”: UA of held-out utterances of seen speakers minus that of unseen speakers, same "
-            f"models, {_signed(row)}."
+            f"“{row['row']}”: UA on held-out utterances of seen speakers minus UA on unseen speakers, by the same "
+            f"models: {_signed(row)}{'' if pd.notna(row['ci_low']) else _NO_GAP_INTERVAL}."
         )
     for _, row in scores[scores["metric"] == "seen_gap_difference"].iterrows():
-        verdict = _verdict(row, scores, "the gap is", "wider", "narrower")
-        sentences.append(f"{row['row']}: {row['value']:+z.1f} points of that gap{verdict}.")
+        verdict = _verdict(row, scores, "the gap is", "higher", "lower")
+        sentences.append(f"{row['row']}: gap between seen and unseen {row['value']:+z.1f} points{verdict}.")
     return sentences
 
 
@@ -319,7 +324,8 @@ def _course(table: TableConfig, scores: pd.DataFrame) -> list[str]:
     for which, rows in (("shown", differences[is_shown]), ("not shown", differences[~is_shown])):
         if len(rows):
             listed = "; ".join(f"{row['row']}: {row['value']:+z.1f} points" for _, row in rows.iterrows())
-            sentences.append(f"Differences {which} at 5 % (Holm): {listed}{_no_power(scores)}.")
+            no_power = _no_power(scores, rows["n_speakers"].max())
+            sentences.append(f"Differences {which} at 5 % (Holm): {listed}{no_power}.")
     for published in table.published:
         values = _published_values(table, published, "ua")
         if values:
@@ -347,7 +353,7 @@ def _verdict(
     if pd.isna(p):
         return "; the speakers cannot be resampled to say how surely"
     if p > _SIGNIFICANT:
-        verdict = f"no difference is shown{_no_power(scores)}"
+        verdict = f"no difference is shown{_no_power(scores, row['n_speakers'])}"
     else:
         verdict = f"{what} {more if row['value'] > 0 else less}"
     return (
@@ -356,10 +362,12 @@ def _verdict(
     )
 
 
-def _no_power(scores: pd.DataFrame) -> str:
-    """A warning where the task has so few speakers that no difference could ever be shown; else empty."""
-    n_speakers = int(scores["n_speakers"].max())
-    smallest = min(1.0, scores["p_value"].notna().sum() * smallest_p_value(n_speakers))
+def _no_power(scores: pd.DataFrame, n_speakers: float) -> str:
+    """A warning where a difference is over so few speakers that none could ever be shown; else empty."""
+    n_speakers = int(n_speakers)
+    # Holm's correction is at least for the differences of as few speakers: those of more may have smaller p.
+    n_tests = (scores.loc[scores["p_value"].notna(), "n_speakers"] <= n_speakers).sum()
+    smallest = min(1.0, n_tests * smallest_p_value(n_speakers))
     if smallest <= _SIGNIFICANT:
         return ""
     return f"; with {n_speakers} speakers none could be, the smallest corrected p is {smallest:.2f}"
@@ -443,7 +451,8 @@ def _protocol_course(
             f"“{table.rows[variant]}”, points of WA: {'; '.join(steps)}. From {letters[tasks[0]]} to "
             f"{letters[tasks[-1]]}: {whole[0]}; of UA: {whole[1]}."
         )
-    departs = "; but ours is not the published system" if _departures(study.systems[table.system]) else ""
+    system = study.systems[table.runs[variant][0]]
+    departs = "; but ours is not the published system" if _departures(system) else ""
     return sentences + [
         f"“{table.rows[variant]}”, published for {words}{departs}."
         for task in tasks

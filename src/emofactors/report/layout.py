@@ -150,16 +150,20 @@ def _block(tidy: pd.DataFrame, name: str, task: TaskConfig, table: TableConfig, 
         notes.append("no mean over folds: the test of a fold lacks a class")
     if tidy.loc[tidy["metric"] == "ua", "ci_low"].isna().any():
         notes.append("no intervals: too few speakers to resample, or too few of them speak every class")
+    elif tidy.loc[tidy["metric"] == "seen_gap", "ci_low"].isna().any():
+        notes.append("no interval of the gap: seen and unseen speakers are not the same, or cannot be resampled")
     notes += _elsewhere_note(table, [_beside(tidy, name, table)])
-    differences = _differences(tidy, table)
-    if len(differences) and first["n_speakers"] <= MAX_EXACT_SPEAKERS:
-        smallest = _p_cell(smallest_p_value(first["n_speakers"]))
-        notes.append(f"with {_counted(first['n_speakers'], 'speaker')} no p can be below {smallest}")
+    tested = tidy.loc[tidy["metric"].str.endswith("_difference") & tidy["p_value"].notna(), "n_speakers"]
+    notes += [
+        f"with {_counted(n_speakers, 'speaker')} no p can be below {_p_cell(smallest_p_value(n_speakers))}"
+        for n_speakers in sorted(tested.unique())
+        if n_speakers <= MAX_EXACT_SPEAKERS
+    ]
     return _Block(
         heading=f"{name}: {first['corpus']}",
         notes=tuple(notes),
         scores=_scores(tidy, name, task, table),
-        differences=differences,
+        differences=_differences(tidy, table),
     )
 
 
@@ -337,7 +341,7 @@ def _remarks(table: TableConfig) -> list[str]:
         "folds of a seed, averaged over the seeds. In brackets: the 95 % interval from resampling speakers, the "
         "systems held as trained; with few speakers it is too narrow."
     ]
-    more = " ".join(WORDS[metric].remark for metric in table.metrics if metric not in METRICS)
+    more = " ".join(dict.fromkeys(WORDS[metric].remark for metric in table.metrics if metric not in METRICS))
     remarks += [more] if more else []
     if table.differences:
         remarks.append(

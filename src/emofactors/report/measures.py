@@ -25,6 +25,7 @@ from emofactors.evaluation.intervals import (
     speaker_recalls,
 )
 from emofactors.evaluation.metrics import unweighted_accuracy, weighted_accuracy
+from emofactors.evaluation.probes import HIDDEN_UNITS
 from emofactors.evaluation.scores import speaker_confusions
 
 #: Metrics of the test utterances, which every evaluation has.
@@ -49,6 +50,10 @@ class Words:
 
 
 _PROBED = "learnt from frozen embeddings of the training utterances"
+_INFORMATION = (
+    "MI: mutual information of k-means clusters of the training embeddings with the label, less its mean under "
+    "permuted labels, in nats; the mean over trainings."
+)
 WORDS = {
     "ua": Words("UA", "UA: mean recall over the classes."),
     "wa": Words("WA", "WA: correct / all."),
@@ -62,7 +67,9 @@ WORDS = {
         "the mean over speakers.",
     ),
     "speaker_mlp": Words(
-        "speaker, MLP probe", "Speaker, MLP probe: likewise, with one hidden layer of 64 units in between."
+        "speaker, MLP probe",
+        f"Speaker, MLP probe: how often a network with one hidden layer of {HIDDEN_UNITS} units, {_PROBED}, tells "
+        "their speaker, likewise.",
     ),
     "speaker_seen": Words(
         "speaker, held-out",
@@ -74,12 +81,11 @@ WORDS = {
     ),
     "speaker_information": Words(
         "MI with speaker / nats",
-        "MI: mutual information of ten k-means clusters of the training embeddings with the label, less its mean "
-        "under permuted labels, in nats; the mean over trainings.",
+        _INFORMATION,
         unit=1.0,
         decimals=3,
     ),
-    "emotion_information": Words("MI with emotion / nats", "", unit=1.0, decimals=3),
+    "emotion_information": Words("MI with emotion / nats", _INFORMATION, unit=1.0, decimals=3),
 }
 
 
