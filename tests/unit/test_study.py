@@ -118,8 +118,8 @@ def needs(what):
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
-        ("tasks/synthetic4_groups3.yaml", "folds", "fold", "synthetic4_groups3.yaml: fold: is unknown"),
-        ("tasks/synthetic4_groups3.yaml", "anger", "angry", "'angry' is no emotion; expected one of anger"),
+        ("tasks/synthetic4_groups3_seen.yaml", "folds", "fold", "synthetic4_groups3_seen.yaml: fold: is unknown"),
+        ("tasks/synthetic4_groups3_seen.yaml", "anger", "angry", "'angry' is no emotion; expected one of anger"),
         ("features/log_mel_128.yaml", "win_ms: [40", "win_ms: [80", "1280 samples: expected at most n_fft (1024)"),
         (
             "features/log_mel_128.yaml",
@@ -136,7 +136,7 @@ def needs(what):
             "alpha_0.1: {centre_alpha",
             "centre_alpha: is unknown",
         ),
-        ("systems/cnn_bigru.yaml", "alpha_0.1", "alpha_0.2", "variant 'alpha_0.1' is unknown; expected one of"),
+        ("systems/cnn_bigru.yaml", "lambda_0.03:", "lambda_0.02:", "variant 'lambda_0.03' is unknown; expected one of"),
         ("corpora/synthetic.yaml", "reader: synthetic", "reader: synthetics", "reader: is 'synthetics'"),
         ("tables/center_loss.yaml", "rows", "- :", "center_loss.yaml: is no YAML"),
         ("systems/cnn_bigru.yaml", *needs("teacher: mel_centre"), "needs: variant 'mel_centre' is unknown"),

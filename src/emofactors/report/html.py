@@ -239,7 +239,7 @@ def findings(
 
 
 def _highest(table: TableConfig, task: TaskConfig, study: Study, scores: pd.DataFrame) -> list[str]:
-    """The row of the table's own system (if it has none, of all) with the highest UA, chance and what is published."""
+    """The row of the table's own system, or of all, with the highest UA, against chance and what is published."""
     own = [row for row, (system, _) in table.runs.items() if table.system in (None, system)]
     rows = scores[(scores["metric"] == "ua") & scores["variant"].isin(own)]
     if rows.empty:
