@@ -1,3 +1,4 @@
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from emofactors.config import IntervalSettings, TableConfig, TaskConfig
 from emofactors.evaluation.intervals import holm, paired_difference, protocol_gap, speaker_interval
 from emofactors.evaluation.metrics import unweighted_accuracy, weighted_accuracy
 from emofactors.evaluation.scores import score_runs, speaker_confusions
+from emofactors.report.measures import WORDS, measure
 from emofactors.report.tables import COLUMNS, Evaluation, gaps, make_table, read_evaluations, row_label
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -272,6 +274,153 @@ def test_rows_of_a_sweep_are_labelled_by_the_value_of_the_axis():
     assert row_label(sweep, "center", "plain") == "lambda 0.003 minus 0"
 
 
+# --- rows of several systems, metrics of all kinds ----------------------------------------------------------
+
+SYSTEMS = TableConfig(
+    title="Speakers left",
+    caption="Every system.",
+    rows={"net/plain": "network", "svm/functionals": "functionals"},
+    metrics=list(WORDS),
+    differences=[{"variant": "net/plain", "minus": "svm/functionals"}],
+)
+
+
+def seen_evaluation(system, variant, skill, seeds):
+    """An evaluation with seen utterances, probes and information: two folds of two test speakers."""
+    rng = np.random.default_rng(round(100 * skill))
+    folds = (("08", "09"), ("10", "11"))
+    runs, probes, information = {}, [], []
+    for (fold, tested), seed in product(enumerate(folds), seeds):
+        heard = folds[1 - fold]
+        tables = []
+        for role, speakers in (("test", tested), ("seen", heard)):
+            speaker = np.repeat(speakers, 12)
+            truth = np.tile(CLASSES, 8)
+            right = rng.random(24) < skill + 0.2 * (role == "seen")
+            prediction = np.where(right, truth, rng.choice(CLASSES, 24))
+            columns = {"speaker": speaker, "truth": truth, "prediction": prediction}
+            tables.append(
+                pd.DataFrame({"utterance": [f"{s}_{i}" for i, s in enumerate(speaker)], "role": role} | columns)
+            )
+        runs[fold, seed] = pd.concat(tables, ignore_index=True)
+        said = {"fold": fold, "seed": seed, "speaker": heard, "truth": heard}
+        for name in ("speaker_linear", "speaker_mlp", "speaker_seen"):
+            n_right = rng.integers(5, 9)
+            for prediction, count in ((heard, n_right), (heard[::-1], 14 - n_right)):
+                probes.append(pd.DataFrame(said | {"probe": name, "prediction": prediction, "count": count}))
+        of_test = tables[0].assign(prediction=rng.permutation(tables[0]["prediction"]), count=1)
+        probes.append(
+            of_test.assign(probe="emotion_linear", fold=fold, seed=seed).drop(columns=["utterance", "role"])
+        )
+        information += [
+            {"label": label, "fold": fold, "seed": seed, "n": 40, "above_null": rng.random()}
+            for label in ("speaker", "emotion")
+        ]
+    scores = score_runs(runs, CLASSES)
+    return Evaluation(
+        *("berlin3_speakers", system, variant, scores.scores, scores.confusion, scores.seen),
+        probes=pd.concat(probes, ignore_index=True),
+        information=pd.DataFrame(information),
+    )
+
+
+@pytest.fixture
+def of_systems():
+    return [
+        seen_evaluation("net", "plain", 0.6, seeds=(0, 1, 2)),
+        seen_evaluation("svm", "functionals", 0.5, seeds=(0,)),
+        seen_evaluation("svm", "plain", 0.9, seeds=(0,)),  # the variant of a row, of another system
+    ]
+
+
+def measured(evaluation, metric):
+    files = {name: getattr(evaluation, name) for name in ("confusion", "seen", "probes", "information")}
+    return measure(metric, CLASSES, **files)
+
+
+def test_every_metric_has_its_unit_interval_and_chance_of_rows_of_any_system(of_systems):
+    tidy = tidy_of(of_systems, SYSTEMS)
+    for (row, label), evaluation in zip(SYSTEMS.rows.items(), of_systems[:2], strict=True):
+        for metric, words in WORDS.items():
+            of_row, expected = one(tidy, variant=row, metric=metric), measured(evaluation, metric)
+            interval = expected.interval(INTERVALS)
+            assert [of_row[c] for c in ("value", "ci_low", "ci_high", "chance")] == pytest.approx(
+                [words.unit * x for x in (interval.value, interval.low, interval.high, expected.chance)],
+                nan_ok=True,
+            )
+            assert words.unit == (1 if metric.endswith("information") else 100)
+            assert of_row["row"] == label
+            assert of_row["n_runs"] == (6 if row == "net/plain" else 2)
+            assert (of_row["n_utterances"], of_row["n_speakers"]) == (expected.n_utterances, expected.n_speakers)
+    means = tidy[tidy["metric"].str.endswith("_fold_mean")]
+    assert set(means["metric"]) == {"ua_fold_mean", "wa_fold_mean"}
+    assert means["chance"].isna().all()
+
+
+def test_holm_is_over_the_differences_that_have_a_p(of_systems):
+    tidy = tidy_of(of_systems, SYSTEMS)
+    differences = tidy[tidy["minus"] == "svm/functionals"].set_index("metric")
+    assert list(differences.index) == [f"{metric}_difference" for metric in WORDS]
+    for metric, words in WORDS.items():
+        row = differences.loc[f"{metric}_difference"]
+        expected = measured(of_systems[0], metric).difference(measured(of_systems[1], metric), INTERVALS)
+        assert row["value"] == pytest.approx(words.unit * expected.value)
+        assert row["p_value"] == pytest.approx(expected.p_value, nan_ok=True)
+        assert row["n_runs"] == 8
+    has_p = differences["p_value"].notna()
+    assert list(differences.index[~has_p]) == ["speaker_information_difference", "emotion_information_difference"]
+    np.testing.assert_allclose(
+        differences.loc[has_p, "p_holm"], holm(differences.loc[has_p, "p_value"].to_numpy())
+    )
+    assert differences.loc[~has_p, "p_holm"].isna().all()
+
+
+def test_rows_of_other_systems_stand_beside_those_of_the_tables_own(of_systems):
+    beside = TableConfig(
+        title="", caption="", system="svm", rows={"plain": "own", "net/plain": "other"}, metrics=["ua"]
+    )
+    tidy = tidy_of(of_systems, beside)
+    values = tidy[tidy["metric"] == "ua"].set_index("variant")["value"]
+    assert values["plain"] == pytest.approx(100 * measured(of_systems[2], "ua").value)
+    assert values["net/plain"] == pytest.approx(100 * measured(of_systems[0], "ua").value)
+    with pytest.raises(ValueError, match="no evaluation of net/plain on berlin3_speakers"):
+        tidy_of(of_systems[1:], beside)
+
+
+def test_only_what_the_metrics_need_is_read(of_systems, tmp_path):
+    folder = tmp_path / "berlin3_speakers" / "svm" / "functionals" / "on_berlin3_speakers"
+    folder.mkdir(parents=True)
+    evaluation = of_systems[1]
+    for name, table in (("scores", evaluation.scores), ("confusion", evaluation.confusion)):
+        table.to_csv(folder / f"{name}.csv", index=False)
+    path = folder / "confusion.csv"
+    (read,) = read_evaluations([path])
+    assert (read.seen, read.probes, read.information) == (None, None, None)
+    with pytest.raises(FileNotFoundError, match="seen_confusion"):
+        read_evaluations([path], ["ua", "seen_gap"])
+    with pytest.raises(FileNotFoundError, match="probes"):
+        read_evaluations([path], ["ua", "emotion_information"])
+    for name in ("seen", "probes", "information"):
+        file = {"seen": "seen_confusion", "information": "mutual_information"}.get(name, name)
+        getattr(evaluation, name).to_csv(folder / f"{file}.csv", index=False)
+    (read,) = read_evaluations([path], list(WORDS))
+    for name in ("seen", "probes", "information"):
+        pd.testing.assert_frame_equal(getattr(read, name), getattr(evaluation, name), check_dtype=False)
+    (read,) = read_evaluations([path], ["ua", "speaker_seen"])  # a probe of seen utterances
+    assert set(read.probes["speaker"]) == {"08", "09", "10", "11"}
+
+
+@pytest.mark.parametrize("metrics", [["wa"], ["ua", "ua"]])
+def test_a_table_shows_ua_and_each_metric_once(metrics):
+    with pytest.raises(ValueError, match="expected ua, and each metric once"):
+        TableConfig(title="", caption="", system="net", rows={"plain": "p"}, metrics=metrics)
+
+
+def test_a_table_without_system_names_it_in_every_row():
+    with pytest.raises(ValueError, match="'rows' names 'plain': expected system/plain, or 'system' for all rows"):
+        TableConfig(title="", caption="", rows={"net/plain": "1", "plain": "2"})
+
+
 # The numbers of Dai et al. 2019 in percent, UA and WA, as the first author's public code plots them
 # (github.com/DaiDongyang/ser_nn_spectrogram, draw_ua_wa.py, commit a8c01d6, batch size 32).
 PUBLISHED = {
@@ -302,7 +451,7 @@ PUBLISHED = {
 def test_config_repeats_the_published_numbers(name):
     content = yaml.safe_load((CONFIG / "tables" / f"{name}.yaml").read_text(encoding="utf-8"))
     table = TableConfig(**content)
-    assert list(table.rows) == list(PUBLISHED[name])
+    assert [row for row, (system, _) in table.runs.items() if system == table.system] == list(PUBLISHED[name])
     (published,) = table.published
     assert published.task == "iemocap4_random5"
     assert {v: (s["ua"], s["wa"]) for v, s in published.values.items()} == PUBLISHED[name]
