@@ -15,18 +15,22 @@ from emofactors.nn.posterior_entropy import posterior_entropy
 from emofactors.nn.time_delay import TimeDelayStack
 from emofactors.systems.base import Batch, Output, TrainingData
 
+#: Added to the variance of a dimension of the embedding, which may be 0.
+_LEAST_VARIANCE = 1e-5
+
 
 class SpeakerAdversarial(nn.Module):
     """An encoder, its emotion head, and a speaker head that the encoder works against.
 
-    The speaker head learns to tell the training speakers apart by the
-    embedding. The encoder is led away from what it finds in up to two ways: by
-    the head's own gradient, reversed, and by the entropy of its posterior.
-    Without either weight there is no speaker head.
+    The speaker head learns to tell the training speakers by embeddings that it
+    cannot change. The encoder is led away from what it finds in up to two
+    ways: by the head's own gradient, reversed, and by the entropy of its
+    posterior. Without either weight there is no speaker head.
 
-    The head hears each dimension standardised over the batch, or the encoder
-    could hide from it by making the embedding small; and it may learn faster
-    than the encoder, or it would be outrun and know less than the embedding holds.
+    An encoder easily outruns a head that hears one batch at a time, and hides
+    from that head alone. So the head learns from a memory of recent
+    embeddings, and faster than the encoder; and it hears each dimension
+    standardised over them, or the encoder could hide by making it small.
 
     Source: Li et al. 2020, gradient reversal and entropy loss; Ganin & Lempitsky 2015, gradient reversal and
     its ramp; settings in ``config/systems/speaker_adversarial.yaml``.
@@ -40,6 +44,8 @@ class SpeakerAdversarial(nn.Module):
         embedding_dim: size of the embedding, D.
         emotion_hidden: units between embedding and classes.
         speaker_hidden: units between embedding and speakers.
+        speaker_memory: embeddings of the latest batches that the speaker head learns from beside the current one,
+            M, at least 0.
         speaker_rate_factor: learning rate of the speaker head, as a multiple of the encoder's, above 0.
         grl_weight: weight of the reversed gradient, at least 0; 0: none is reversed.
         entropy_weight: weight of the entropy of the speaker posterior, at least 0; 0: it is no term of the loss.
@@ -63,6 +69,7 @@ class SpeakerAdversarial(nn.Module):
         embedding_dim: int,
         emotion_hidden: int,
         speaker_hidden: int,
+        speaker_memory: int,
         speaker_rate_factor: float,
         grl_weight: float,
         entropy_weight: float,
@@ -88,6 +95,8 @@ class SpeakerAdversarial(nn.Module):
         for key, weight in {"grl_weight": grl_weight, "entropy_weight": entropy_weight}.items():
             if weight < 0:
                 raise InputError(f"speaker_adversarial: {key} is {weight}, expected at least 0")
+        if speaker_memory < 0:
+            raise InputError(f"speaker_adversarial: speaker_memory is {speaker_memory}, expected at least 0")
         if not speaker_rate_factor > 0:
             raise InputError(
                 f"speaker_adversarial: speaker_rate_factor is {speaker_rate_factor}, expected above 0"
@@ -108,6 +117,8 @@ class SpeakerAdversarial(nn.Module):
             _check_adversary(data)
             # Built last, so that with one seed every variant starts from the same encoder.
             self.speaker_head = _head(embedding_dim, speaker_hidden, data.n_speakers)
+            self.register_buffer("memory", torch.zeros(speaker_memory, embedding_dim))  # (M, D)
+            self.register_buffer("memory_speaker", torch.full((speaker_memory,), -1))  # (M,); -1: nobody
 
         # A class without training utterances is never a target: its weight is not read.
         counts = torch.tensor(data.class_counts, dtype=torch.float32).clamp(min=1.0)
@@ -125,11 +136,12 @@ class SpeakerAdversarial(nn.Module):
             return Output(embedding=embedding, logits=self.emotion_head(embedding))
 
     def losses(self, output: Output, batch: Batch) -> dict[str, Tensor]:
-        """Weighted cross-entropy of the emotions; with an adversary that of the speakers and the entropy.
+        """Weighted cross-entropy of the emotions; with an adversary those of its head and against its head.
 
-        The cross-entropy of the speakers trains their head, and by the reversed
-        gradient the encoder; minus the entropy trains the encoder alone. What
-        reaches the encoder of both follows the ramp.
+        ``speaker``, the cross-entropy of the speakers, trains their head alone;
+        ``reversal``, the same of this batch with its gradient reversed, and
+        ``entropy``, minus the posterior's, train the encoder alone. What reaches
+        the encoder of these two follows the ramp.
 
         Raises:
             InputError: if there is an adversary, but the batch does not say who speaks.
@@ -140,28 +152,38 @@ class SpeakerAdversarial(nn.Module):
         if batch.speaker is None:
             raise InputError("speaker_adversarial: a batch has no speakers, expected that of each utterance")
         ramp = reversal_ramp((self.step / self.n_updates).clamp(max=1.0))
-        # Reversed with weight 0 no gradient passes: the head learns, and the encoder does not hear of it.
-        embedding = reverse_gradient(output.embedding, self.grl_weight * ramp)
-        losses["speaker"] = F.cross_entropy(
-            self.speaker_head(_standardised(embedding)), batch.speaker, ignore_index=-1
-        )
+        heard = torch.cat([self.memory, output.embedding.detach()])  # (M + B, D)
+        speaker = torch.cat([self.memory_speaker, batch.speaker])
+        mean, deviation = _mean_and_deviation(heard, speaker >= 0)
+        logits = self.speaker_head((heard - mean) / deviation)
+        losses["speaker"] = F.cross_entropy(logits, speaker, ignore_index=-1)
+        # The encoder moves against the head as it is: by these terms the head would learn to know nobody.
+        frozen = {name: parameter.detach() for name, parameter in self.speaker_head.named_parameters()}
+        if self.grl_weight > 0:
+            reversed_ = reverse_gradient(output.embedding, self.grl_weight * ramp)
+            logits = functional_call(self.speaker_head, frozen, ((reversed_ - mean) / deviation,))  # (B, S)
+            losses["reversal"] = F.cross_entropy(logits, batch.speaker, ignore_index=-1)
         if self.entropy_weight > 0:
-            # By this term the head would learn to know nobody: it takes part with its parameters detached.
-            frozen = {name: parameter.detach() for name, parameter in self.speaker_head.named_parameters()}
-            logits = functional_call(self.speaker_head, frozen, (_standardised(output.embedding),))  # (B, S)
+            logits = functional_call(self.speaker_head, frozen, ((output.embedding - mean) / deviation,))
             losses["entropy"] = -self.entropy_weight * ramp * posterior_entropy(logits)
         return losses
 
     def after_step(self, output: Output, batch: Batch) -> None:
-        """Count the updates, which the ramp follows."""
+        """Count the updates, which the ramp follows; the batch takes the place of the oldest in the memory."""
         self.step += 1
+        if self.speaker_head is not None:
+            n_kept = len(self.memory)
+            embedding = output.embedding.detach().to(self.memory.dtype)
+            self.memory = torch.cat([embedding, self.memory])[:n_kept]
+            self.memory_speaker = torch.cat([batch.speaker, self.memory_speaker])[:n_kept]
 
 
-def _standardised(embedding: Tensor) -> Tensor:
-    """Embeddings (B, D), each dimension at mean 0 and deviation 1 over the batch; one alone is zero."""
-    if len(embedding) < 2:
-        return embedding - embedding
-    return F.batch_norm(embedding, None, None, training=True)
+def _mean_and_deviation(embedding: Tensor, is_known: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation (D,) of those embeddings (N, D) that are known (N,), the latter never 0."""
+    weight = is_known.to(embedding.dtype)[:, None] / is_known.sum().clamp(min=1)  # (N, 1)
+    mean = (weight * embedding).sum(dim=0)
+    variance = (weight * (embedding - mean).square()).sum(dim=0)
+    return mean, (variance + _LEAST_VARIANCE).sqrt()
 
 
 def _head(n_in: int, n_hidden: int, n_out: int) -> nn.Sequential:
