@@ -261,12 +261,12 @@ def _protocols_block(
     letters = protocol_letters(list(tasks))
     notes = []
     for name, task in tasks.items():
-        first = tidy[tidy["column"] == name].iloc[0]
+        of_task = tidy[tidy["column"] == name]
+        first = of_task.iloc[0]
         copies = ", copies included," if task.augmented == "before_split" else ""
         notes.append(
             f"{letters[name]} is {name}: {_protocol(task)}; {first['n_utterances']:,} test utterances{copies} of "
-            f"{_counted(first['n_speakers'], 'speaker')}; a row is {_counted(task.n_folds, 'fold')} x "
-            f"{_counted(first['n_runs'] // task.n_folds, 'seed')}"
+            f"{_counted(first['n_speakers'], 'speaker')}; a row is {_trainings(of_task, table, task)}"
         )
     classes = next(iter(tasks.values())).classes
     notes += [f"{len(classes)} classes: {', '.join(classes)}", *changes]

@@ -7,6 +7,7 @@ import pytest
 
 from emofactors.config import PublishedScores, SystemConfig, TableConfig, TaskConfig
 from emofactors.report.layout import write_table
+from emofactors.report.measures import WORDS
 
 CLASSES = ["anger", "happiness", "sadness", "neutral"]
 SPEAKERS = TaskConfig(corpus="c", classes=CLASSES, protocol="leave_one_speaker_out", folds=10, dev_speakers=2)
@@ -63,8 +64,9 @@ def tidy_of(task_name, task, *, published=False, fold_means=False, n_speakers=10
 
 @pytest.fixture
 def write(tmp_path):
+    """Function of numbers and what they are of: the table in its four forms."""
 
-    def write_and_read(tidy, tasks, table=TABLE, overrides=None, variant_overrides=None):
+    def write_and_read(tidy, tasks, table=TABLE, overrides=None, variant_overrides=None, systems=None):
         system = SystemConfig(
             source="a paper",
             settings=[{"key": "max_steps", "value": 500, "kind": "published", "why": "the talk"}],
@@ -74,7 +76,7 @@ def write(tmp_path):
         )
 
         paths = {form: tmp_path / f"losses.{form}" for form in ("csv", "md", "tex", "html")}
-        write_table(tidy, table, tasks, systems={table.system: system}, **paths)
+        write_table(tidy, table, tasks, systems=systems or {table.system: system}, **paths)
         return {form: path.read_text(encoding="utf-8") for form, path in paths.items()}
 
     return write_and_read
@@ -366,3 +368,187 @@ def test_a_wide_table_breaks_its_intervals_in_latex(write):
     assert len(rows) == 4
     assert all(len(re.findall(r"(?<!\\)&", row)) == len(scores[0]) - 1 for row in rows)
     assert "scriptsize" not in write(tidy_of("random", RANDOM, fold_means=True), {"random": RANDOM})["tex"]
+
+
+# --- rows of several systems, metrics of all kinds ------------------------------------------------------------
+
+NUMBERS = dict.fromkeys(WORDS, 60.0) | {"speaker_information": 0.4321, "emotion_information": -0.00004}
+CHANCES = {"ua": 25.0, "seen_ua": 25.0, "emotion_linear": 25.0} | dict.fromkeys(
+    ("speaker_linear", "speaker_mlp", "speaker_seen"), 100 / 7
+)
+OF_SYSTEMS = TableConfig(
+    title="Speakers left",
+    caption="Every system.",
+    rows={"net/plain": "network", "other/plain": "another network", "svm/functionals": "functionals"},
+    metrics=list(WORDS),
+    differences=[{"variant": "net/plain", "minus": "svm/functionals"}],
+    left_out=("ComParE (package opensmile)", "eGeMAPS (package opensmile)"),
+)
+
+
+def tidy_of_metrics(table=OF_SYSTEMS, task=SPEAKERS, n_speakers=None, unseeded=("svm/functionals",)):
+    """The numbers of a table of any metrics, two seeds but for rows that no seed changes."""
+    rest = {"table": "t", "column": "speakers", "corpus": "Corpus", "protocol": task.protocol_words}
+    rest |= {"published": np.nan, "n_utterances": 2763, "minus": "", "p_value": np.nan, "p_holm": np.nan}
+    rows = []
+    for metric, words in WORDS.items():
+        if metric not in table.metrics:
+            continue
+        value, has_interval = NUMBERS[metric], words.unit == 100
+        number = rest | {
+            "value": value,
+            "ci_low": value - 5.04 if has_interval else np.nan,
+            "ci_high": value + 5.04 if has_interval else np.nan,
+            "n_speakers": (n_speakers or {}).get(metric, 10),
+        }
+        for row, label in table.rows.items():
+            n_runs = task.n_folds * (1 if row in unseeded else 2)
+            chance = 0.0 if not has_interval else CHANCES.get(metric, np.nan)
+            about = {"row": label, "variant": row, "metric": metric, "n_runs": n_runs, "chance": chance}
+            rows.append(number | about)
+        for pair in table.differences:
+            about = {"variant": pair.variant, "minus": pair.minus, "metric": f"{metric}_difference", "n_runs": 30}
+            rows.append(number | about | ({"p_value": 0.0312, "p_holm": 0.25} if has_interval else {}))
+    return pd.DataFrame(rows)
+
+
+def system_of(kind="published", method="network", **changes):
+    settings = [{"key": "units", "value": 128, "kind": kind, "why": "the talk"}]
+    return SystemConfig(source="a paper", method=method, settings=settings, variants={}, **changes)
+
+
+SYSTEMS = {"net": system_of(), "other": system_of(), "svm": system_of("assumed", "svm")}
+
+
+def flat(text):
+    return " ".join(text.split())
+
+
+def test_metrics_of_all_kinds_have_their_columns_units_and_chance(write):
+    forms = write(tidy_of_metrics(), {"speakers": SPEAKERS}, OF_SYSTEMS, systems=SYSTEMS)
+    for scores, differences in (
+        Tables(forms["html"]).tables,
+        [t[:1] + t[2:] for t in markdown_tables(forms["md"])],
+    ):
+        headers = [WORDS[m].header + ("" if m.endswith("information") else " [95 %]") for m in WORDS]
+        assert scores[0] == ["setting", *headers]
+        assert [row[0] for row in scores[1:]] == ["network", "another network", "functionals", "chance"]
+        for row in scores[1:4]:
+            assert row[1:] == ["60.0 [55.0, 65.0]"] * 8 + ["0.432", "0.000"]  # and no negative zero
+        assert scores[4][1:] == ["25.0", "", "25.0", "", "14.3", "14.3", "14.3", "25.0", "0.000", "0.000"]
+        assert len(differences) == 2
+        cells = dict(zip(*differences, strict=True))
+        assert cells["difference"] == "network minus functionals"
+        assert cells["speaker, MLP probe [95 %]"] == "+60.0 [+55.0, +65.0]"
+        assert (cells["gap p"], cells["gap Holm"]) == ("0.0312", "0.2500")
+        assert cells["MI with speaker / nats"] == "+0.432"
+        assert not any(header.startswith("MI") and header.endswith((" p", "Holm")) for header in cells)
+
+
+def test_every_metric_is_explained_once_and_only_if_it_is_shown(write):
+    text = flat(write(tidy_of_metrics(), {"speakers": SPEAKERS}, OF_SYSTEMS, systems=SYSTEMS)["md"])
+    for words in WORDS.values():
+        assert text.count(words.remark) == 1
+    assert "Holm: corrected for all differences of a task, UA, WA, UA, seen speakers, gap" in text
+    assert "and emotion probe, UA." in text
+    emotion = OF_SYSTEMS.model_copy(update={"metrics": ("ua", "emotion_information")})
+    text = flat(write(tidy_of_metrics(emotion), {"speakers": SPEAKERS}, emotion, systems=SYSTEMS)["md"])
+    assert WORDS["emotion_information"].remark in text
+    for metric in ("seen_gap", "speaker_linear", "speaker_mlp", "emotion_linear"):
+        assert WORDS[metric].remark not in text
+
+
+def test_rows_that_no_seed_changes_are_named(write):
+    forms = write(tidy_of_metrics(), {"speakers": SPEAKERS}, OF_SYSTEMS, systems=SYSTEMS)
+    words = "a row is 10 folds x 2 seeds (of functionals, which no seed changes: each fold once)"
+    for form in ("md", "html"):
+        assert words in flat(forms[form])
+    for unseeded in ((), tuple(OF_SYSTEMS.rows)):
+        text = flat(
+            write(tidy_of_metrics(unseeded=unseeded), {"speakers": SPEAKERS}, OF_SYSTEMS, systems=SYSTEMS)["md"]
+        )
+        assert f"a row is 10 folds x {'1 seed' if unseeded else '2 seeds'} -" in text
+        assert "no seed changes" not in text
+
+
+def test_rows_left_out_are_named(write):
+    forms = write(tidy_of_metrics(), {"speakers": SPEAKERS}, OF_SYSTEMS, systems=SYSTEMS)
+    words = "left out, as a package is not installed: ComParE (package opensmile), eGeMAPS (package opensmile)"
+    for form in ("md", "html"):
+        assert words in flat(forms[form])
+    assert "left out" not in write(tidy_of("speakers", SPEAKERS), {"speakers": SPEAKERS})["md"]
+
+
+def test_what_the_study_changes_is_said_of_each_system(write):
+    systems = {
+        "net": system_of(overrides={"units": 8}),
+        "other": system_of(variant_overrides={"plain": {"units": 4}}),
+        "svm": system_of("assumed", "svm", overrides={"units": 2}),
+    }
+    text = flat(write(tidy_of_metrics(), {"speakers": SPEAKERS}, OF_SYSTEMS, systems=systems)["md"])
+    assert "- not the published system of net: the study sets units 8 -" in text
+    assert "- not the published system of other: the study sets units 4 (plain) -" in text
+    assert "- set by the study of svm: units 2 " in text
+    own = OF_SYSTEMS.model_copy(update={"system": "svm"})
+    text = flat(write(tidy_of_metrics(), {"speakers": SPEAKERS}, own, systems=systems)["md"])
+    assert "- set by the study: units 2 " in text
+    assert "published system of net" in text
+
+
+def test_every_number_of_speakers_has_its_smallest_p(write):
+    n_speakers = dict.fromkeys(WORDS, 4) | {"speaker_linear": 7, "speaker_mlp": 20}
+    text = flat(
+        write(tidy_of_metrics(n_speakers=n_speakers), {"speakers": SPEAKERS}, OF_SYSTEMS, systems=SYSTEMS)["md"]
+    )
+    assert "with 4 speakers no p can be below 0.1250" in text
+    assert "with 7 speakers no p can be below 0.0156" in text
+    assert text.count("no p can be below") == 2
+    without = OF_SYSTEMS.model_copy(update={"differences": ()})
+    assert (
+        "no p can" not in write(tidy_of_metrics(without), {"speakers": SPEAKERS}, without, systems=SYSTEMS)["md"]
+    )
+
+
+def test_a_gap_of_other_speakers_says_why_it_has_no_interval(write):
+    tidy = tidy_of_metrics()
+    of_gap = tidy["metric"].str.startswith("seen_gap")
+    tidy.loc[of_gap, ["ci_low", "ci_high", "p_value", "p_holm"]] = np.nan
+    forms = write(tidy, {"speakers": SPEAKERS}, OF_SYSTEMS, systems=SYSTEMS)
+    words = "no interval of the gap: seen and unseen speakers are not the same"
+    assert words in flat(forms["md"])
+    scores, differences = Tables(forms["html"]).tables
+    assert scores[1][scores[0].index("gap [95 %]")] == "60.0"
+    cells = dict(zip(*differences, strict=True))
+    assert (cells["gap [95 %]"], cells["gap p"], cells["gap Holm"]) == ("+60.0", "", "")
+    assert words not in flat(write(tidy_of_metrics(), {"speakers": SPEAKERS}, OF_SYSTEMS, systems=SYSTEMS)["md"])
+
+
+def test_a_task_of_presence_says_what_the_literature_calls_weighted_accuracy(write):
+    presence = TaskConfig(
+        corpus="c", classes=["anger", "absent"], protocol="leave_one_speaker_out", folds=10, dev_speakers=2
+    )
+    text = flat(write(tidy_of("presence", presence), {"presence": presence})["md"])
+    assert "2 classes: anger, absent" in text
+    assert "whether anger is present: what the literature on CMU-MOSEI calls weighted accuracy is UA" in text
+    assert "MOSEI" not in write(tidy_of("speakers", SPEAKERS), {"speakers": SPEAKERS})["md"]
+
+
+def test_latex_of_all_metrics_is_balanced_and_set_small(write):
+    tex = write(tidy_of_metrics(), {"speakers": SPEAKERS}, OF_SYSTEMS, systems=SYSTEMS)["tex"]
+    without_escapes = re.sub(r"\\[&%$#_{}\\]", "", tex)
+    assert without_escapes.count("{") == without_escapes.count("}")
+    assert tex.count(r"{\scriptsize") == 2  # scores and differences
+    assert r"\shortstack[r]{60.0 \\ {[}55.0, 65.0{]}}" in tex
+
+
+def test_csv_keeps_chance_and_nats(write, tmp_path):
+    write(tidy_of_metrics(), {"speakers": SPEAKERS}, OF_SYSTEMS, systems=SYSTEMS)
+    tidy = pd.read_csv(tmp_path / "losses.csv", dtype=str, keep_default_na=False).set_index(["variant", "metric"])
+    assert tidy.loc[("net/plain", "speaker_linear"), "chance"] == "14.2857"
+    assert tidy.loc[("net/plain", "wa"), "chance"] == ""
+    assert tidy.loc[("svm/functionals", "speaker_information"), ["value", "ci_low", "chance"]].to_list() == [
+        "0.4321",
+        "",
+        "0.0",
+    ]
+    assert tidy.loc[("net/plain", "emotion_information"), "value"] == "0.0"  # no negative zero
