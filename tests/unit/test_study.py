@@ -136,7 +136,12 @@ def needs(what):
             "alpha_0.1: {centre_alpha",
             "centre_alpha: is unknown",
         ),
-        ("systems/cnn_bigru.yaml", "lambda_0.03:", "lambda_0.02:", "variant 'lambda_0.03' is unknown; expected one of"),
+        (
+            "systems/cnn_bigru.yaml",
+            "lambda_0.03:",
+            "lambda_0.02:",
+            "variant 'lambda_0.03' is unknown; expected one of",
+        ),
         ("corpora/synthetic.yaml", "reader: synthetic", "reader: synthetics", "reader: is 'synthetics'"),
         ("tables/center_loss.yaml", "rows", "- :", "center_loss.yaml: is no YAML"),
         ("systems/cnn_bigru.yaml", *needs("teacher: mel_centre"), "needs: variant 'mel_centre' is unknown"),
@@ -402,3 +407,94 @@ def test_figures_of_what_only_networks_have_refuse_an_svm(floor, kind):
     (config_dir / "figures" / "floor.yaml").write_text(yaml.safe_dump(figure))
     message = refusal(config | {"figures": ["floor"]}, config_dir)
     assert f"system: 'functionals_svm' is no network; expected one, as the figure is of kind '{kind}'" in message
+
+
+# --- what a table asks of its tasks and systems ------------------------------------------------------------------
+
+DEPENDENT = "synthetic4_random3_augmented"
+SEEN, UNSEEN = "synthetic4_groups3_seen", "synthetic4_groups3"
+
+
+@pytest.fixture
+def of_table(own_config):
+    """Function of a table's keys and tasks: a study of this table, and its config."""
+
+    def make(tasks=(UNSEEN,), **keys):
+        config_dir = own_config(None)
+        table = {"title": "t", "caption": "c", "rows": {"cnn_bigru/mel_softmax": "CNN-BiGRU"}} | keys
+        (config_dir / "tables" / "asked.yaml").write_text(yaml.safe_dump(table, sort_keys=False))
+        study = default_study() | {"tables": ["asked"], "figures": [], "tasks": list(tasks), "systems": {}}
+        return study, config_dir
+
+    return make
+
+
+def test_a_table_of_unseen_speakers_refuses_a_task_that_hears_them(of_table):
+    message = refusal(*of_table(tasks=[UNSEEN, DEPENDENT], unseen_speakers=True))
+    assert message.startswith("study (config/config.yaml")
+    assert f"tables: asked: task {DEPENDENT} is speaker-dependent, " in message
+    assert message.endswith("expected one whose test speakers are unseen in training, as the table is about those")
+    assert "\n" not in message
+    load_study(*of_table(tasks=[UNSEEN, DEPENDENT]))
+    load_study(*of_table(tasks=[UNSEEN, SEEN], unseen_speakers=True))
+
+
+@pytest.mark.parametrize("metric", ["seen_ua", "seen_gap", "speaker_seen"])
+def test_metrics_of_seen_speakers_refuse_a_task_without_such_utterances(of_table, metric):
+    message = refusal(*of_table(tasks=[SEEN, UNSEEN], metrics=["ua", metric]))
+    assert f"tables: asked: task {UNSEEN} holds out no utterances of its training speakers" in message
+    assert message.endswith(f"expected a task with 'seen', as the table shows {metric}")
+    assert "\n" not in message
+    load_study(*of_table(tasks=[SEEN], metrics=["ua", metric]))
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (
+            {"rows": {"cnn_bigrus/mel_softmax": "a"}},
+            "rows: cnn_bigrus/mel_softmax: system 'cnn_bigrus' is unknown; expected one of cnn_bigru, functionals_svm",
+        ),
+        (
+            {"system": "cnn_bigrus", "rows": {"mel_softmax": "a"}},
+            "rows: mel_softmax: system 'cnn_bigrus' is unknown; expected one of cnn_bigru, ",
+        ),
+        (
+            {"rows": {"cnn_bigru/mel_soft": "a"}},
+            "variant 'mel_soft' is unknown; expected one of mel_softmax, mel_center",
+        ),
+        ({"rows": {"mel_softmax": "a"}}, "'rows' names 'mel_softmax': expected system/mel_softmax, or 'system'"),
+        ({"rows": {"a/b/c": "a"}}, "rows.a/b/c.[key]: is 'a/b/c'; String should match pattern"),
+        ({"metrics": ["wa"]}, "'metrics' is ['wa']: expected ua, and each metric once"),
+        ({"metrics": ["ua", "uar"]}, "metrics.1: is 'uar'; Input should be 'ua', 'wa', 'seen_ua'"),
+    ],
+)
+def test_a_fault_of_a_table_is_one_line_that_names_its_file(of_table, keys, said):
+    config, config_dir = of_table(**keys)
+    message = refusal(config, config_dir)
+    assert message.startswith(f"{config_dir / 'tables' / 'asked.yaml'}: {said}")
+    assert "\n" not in message
+
+
+def test_a_fold_trains_as_many_speakers_as_its_systems_and_probes_need(of_table):
+    rows = {"cnn_bigru/mel_softmax": "a"}
+    plain = load_study(*of_table(rows=rows))
+    assert plain.least_training_speakers(UNSEEN) == 1
+    probed = load_study(*of_table(rows=rows, metrics=["ua", "emotion_information"]))
+    assert probed.least_training_speakers(UNSEEN) == 2
+    of_seen = load_study(*of_table(tasks=[SEEN], rows=rows, metrics=["ua", "seen_gap"]))
+    assert of_seen.least_training_speakers(SEEN) == 1
+
+    config, config_dir = of_table(rows=rows | {"speaker_adversarial/none": "b"})
+    least = load_study(config, config_dir).least_training_speakers(UNSEEN)
+    assert (
+        least
+        == yaml.safe_load((CONFIG / "systems" / "speaker_adversarial.yaml").read_text())["least_training_speakers"]
+    )
+    assert least >= 2
+
+
+def test_speakers_are_needed_only_on_the_tasks_that_ask(of_table):
+    config, config_dir = of_table(tasks=[SEEN, UNSEEN], metrics=["ua", "speaker_linear"])
+    study = load_study(config | {"tables": {"asked": [SEEN], "center_loss": [UNSEEN]}}, config_dir)
+    assert (study.least_training_speakers(SEEN), study.least_training_speakers(UNSEEN)) == (2, 1)

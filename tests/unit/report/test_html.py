@@ -638,3 +638,188 @@ def test_what_a_study_changes_in_one_variant_is_a_departure_too():
         "plain": "lambda = 0, here units = 64",
         "center": "nothing, here units = 32, here patience = 5, needs plain",
     }
+
+
+# --- rows of several systems, and what is left of the speaker ----------------------------------------------------
+
+FLOOR = {"functionals_svm/functionals": "functionals + SVM", "functionals_svm/compare": "ComParE + SVM"}
+
+
+def table_study(table: TableConfig) -> Study:
+    """A study of one table of one task."""
+    study = study_of()
+    systems = study.systems | {"functionals_svm": study.systems["net"]}
+    return study.model_copy(
+        update={"tables": {"table": table}, "table_tasks": {"table": ("a4",)}, "systems": systems}
+    )
+
+
+def rows_of(table: TableConfig, values: dict[str, dict[str, float]], **about) -> dict[str, pd.DataFrame]:
+    """The tidy table: metric -> row -> value, and differences that are shown; intervals are 4 to each side."""
+    rest = {"column": "a4", "n_runs": 10, "n_utterances": 390, "n_speakers": 10, "published": float("nan")}
+    rest |= {"minus": None, "p_value": None, "p_holm": None, "chance": 12.5}
+    rows = []
+    for metric, of_rows in values.items():
+        number = rest | {"metric": metric}
+        rows += [
+            number | {"variant": row, "row": table.rows[row], "value": value} for row, value in of_rows.items()
+        ]
+        for pair in table.differences:
+            rows.append(
+                number
+                | {"row": f"{table.rows[pair.variant]} minus {table.rows[pair.minus]}", "variant": pair.variant}
+                | {"minus": pair.minus, "metric": f"{metric}_difference", "p_value": 0.002, "p_holm": 0.012}
+                | {"value": of_rows[pair.variant] - of_rows[pair.minus]}
+                | about
+            )
+    tidy = pd.DataFrame(rows)
+    return {"table": tidy.assign(ci_low=tidy["value"] - 4, ci_high=tidy["value"] + 4)}
+
+
+def floor_table(**changes) -> TableConfig:
+    own = {"plain": "softmax", "center": "softmax + center"}
+    keys = {"title": "Losses", "caption": "c", "system": "net", "metrics": ["ua"], "rows": own | FLOOR}
+    return TableConfig(**(keys | changes))
+
+
+def table_words(table: TableConfig, scores: dict[str, pd.DataFrame]) -> list[str]:
+    return findings(table_study(table), scores, {"a": NOTE})["a4"]
+
+
+@pytest.mark.parametrize("published", [float("nan"), 61.0])
+def test_rows_of_other_systems_stand_beside_the_best_of_the_tables_own(published):
+    table = floor_table()
+    values = dict(zip(table.rows, (60.0, 66.0, 50.0, 70.5), strict=True))
+    scores = rows_of(table, {"ua": values})
+    scores["table"].loc[1, "published"] = published
+    words = table_words(table, scores)
+    # Of the table's own system the best is named, though a floor is higher.
+    assert words[0].startswith("Among the 2 variants of “Losses”, UA is highest for “softmax + center”: 66.0 %")
+    assert words[-2:] == [
+        "On the same folds, “functionals + SVM” has UA 50.0 % [46.0, 54.0]: 16.0 points below “softmax + center”.",
+        "On the same folds, “ComParE + SVM” has UA 70.5 % [66.5, 74.5]: 4.5 points above “softmax + center”.",
+    ]
+    assert len(words) == (4 if pd.isna(published) else 5)
+
+
+def test_a_table_of_other_systems_alone_has_no_best_to_stand_beside():
+    table = floor_table(rows=FLOOR)
+    assert table_words(table, rows_of(table, {"ua": dict.fromkeys(FLOOR, 50.0)})) == []
+
+
+def test_a_table_of_every_system_names_the_best_of_all():
+    rows = {"net/plain": "network", "functionals_svm/functionals": "functionals + SVM"}
+    table = floor_table(system=None, rows=rows, title="Speakers left")
+    scores = rows_of(table, {"ua": {"net/plain": 60.0, "functionals_svm/functionals": 61.0}})
+    scores["table"].loc[1, "published"] = 61.5
+    words = table_words(table, scores)
+    assert words[0].startswith(
+        "Among the 2 rows of “Speakers left”, UA is highest for “functionals + SVM”: 61.0 %"
+    )
+    assert words[1].startswith("Chance is 25.0 % for 4 classes")
+    assert words[2] == "The published UA for this corpus and protocol is 61.5 %, inside our interval."
+    assert len(words) == 3
+    alone = floor_table(system=None, rows={"net/plain": "network"})
+    (first, _) = table_words(alone, rows_of(alone, {"ua": {"net/plain": 60.0}}))
+    assert first.startswith("UA of “network”: 60.0 % [56.0, 64.0], from 390 test utterances")
+
+
+PROBED = TableConfig(
+    title="Adversary",
+    caption="c",
+    system="net",
+    metrics=["ua", "speaker_linear", "speaker_mlp", "speaker_seen", "seen_gap"],
+    rows={"plain": "no adversary", "center": "both"},
+    differences=({"variant": "center", "minus": "plain"},),
+)
+
+
+def probed_values(**values) -> dict[str, dict[str, float]]:
+    given = {"ua": (60, 61), "speaker_linear": (50, 30), "speaker_mlp": (80, 85), "speaker_seen": (45, 25)}
+    given |= {"seen_gap": (12, 3)} | values
+    return {
+        metric: dict(zip(("plain", "center"), map(float, pair), strict=True)) for metric, pair in given.items()
+    }
+
+
+def test_what_probes_find_of_the_speaker_is_said_of_every_row():
+    words = table_words(PROBED, rows_of(PROBED, probed_values()))
+    listed = "(chance 12.5 %): “no adversary” {} % [{}, {}]; “both” {} % [{}, {}]."
+    p = "p = 0.0120 (Holm)"
+    assert words[-9:-1] == [
+        "A linear probe on frozen embeddings recognises the training speakers "
+        + listed.format("50.0", "46.0", "54.0", "30.0", "26.0", "34.0"),
+        f"both minus no adversary: speaker, linear probe -20.0 points [-24.0, -16.0], {p}: the speaker is recognised "
+        "less often.",
+        "A probe with a hidden layer on frozen embeddings recognises the training speakers "
+        + listed.format("80.0", "76.0", "84.0", "85.0", "81.0", "89.0"),
+        f"both minus no adversary: speaker, MLP probe +5.0 points [+1.0, +9.0], {p}: the speaker is recognised more "
+        "often.",
+        "A linear probe on frozen embeddings recognises the training speakers in utterances held out from training "
+        + listed.format("45.0", "41.0", "49.0", "25.0", "21.0", "29.0"),
+        f"both minus no adversary: speaker, held-out -20.0 points [-24.0, -16.0], {p}: the speaker is recognised less "
+        "often.",
+        "“no adversary”: UA on held-out utterances of seen speakers minus UA on unseen speakers, by the same models: "
+        "+12.0 points [+8.0, +16.0].",
+        "“both”: UA on held-out utterances of seen speakers minus UA on unseen speakers, by the same models: "
+        "+3.0 points [-1.0, +7.0].",
+    ]
+    assert words[-1] == (
+        f"both minus no adversary: gap between seen and unseen -9.0 points [-13.0, -5.0], {p}: the gap is lower."
+    )
+
+
+def test_a_probe_that_shows_no_difference_says_so():
+    scores = rows_of(PROBED, probed_values(), p_holm=0.3)
+    words = "\n".join(table_words(PROBED, scores))
+    assert "speaker, linear probe -20.0 points [-24.0, -16.0], p = 0.3000 (Holm): no difference is shown." in words
+    assert "the speaker is recognised" not in words
+    assert "the gap is" not in words
+
+
+def test_a_difference_over_few_speakers_is_not_excused_by_another_over_many():
+    # UA is of 3 test speakers, the probe of 20 training speakers: of UA alone no difference could be shown.
+    scores = rows_of(PROBED, probed_values(), p_holm=0.3)
+    tidy = scores["table"]
+    tidy["n_speakers"] = tidy["metric"].str.startswith("ua").map({True: 3, False: 20})
+    words = table_words(PROBED, scores)
+    (of_ua,) = [w for w in words if w.startswith("both minus no adversary: UA")]
+    (of_probe,) = [w for w in words if w.startswith("both minus no adversary: speaker, linear probe")]
+    assert of_ua.endswith(
+        "with 3 speakers none could be, the smallest corrected p is 0.25."
+    )  # one such test: 2 / 2^3
+    assert "none could be" not in of_probe
+
+
+def test_a_gap_without_interval_says_why():
+    scores = rows_of(PROBED, probed_values())
+    tidy = scores["table"]
+    tidy.loc[tidy["metric"].str.startswith("seen_gap"), ["ci_low", "ci_high", "p_value", "p_holm"]] = float("nan")
+    words = table_words(PROBED, scores)
+    assert words[-2].endswith(
+        "+3.0 points (no interval: seen and unseen speakers are not the same, or cannot be resampled)."
+    )
+    assert words[-1] == (
+        "both minus no adversary: gap between seen and unseen -9.0 points; the speakers cannot be resampled to say "
+        "how surely."
+    )
+
+
+def test_tables_without_probes_say_nothing_of_speakers_left():
+    words = "\n".join(
+        table_words(floor_table(), rows_of(floor_table(), {"ua": dict.fromkeys(floor_table().rows, 60.0)}))
+    )
+    assert "probe" not in words
+    assert "seen speakers" not in words
+
+
+def test_a_table_of_protocols_may_name_the_system_in_its_rows():
+    rows = {"net/plain": "teacher", "net/center": "student"}
+    table = SIDE_BY_SIDE.model_copy(update={"system": None, "rows": rows, "published": ()})
+    study = protocol_study()
+    study = study.model_copy(update={"tables": study.tables | {"sided": table}})
+    scores = protocol_scores()
+    sided = scores["sided"]
+    scores["sided"] = sided.assign(variant="net/" + sided["variant"], published=float("nan"))
+    words = protocol_findings(study, scores)["sided"]
+    assert words[0].startswith("“teacher”, WA by protocol: A (leaks) 96.0 %")
