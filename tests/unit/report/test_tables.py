@@ -286,18 +286,18 @@ SYSTEMS = TableConfig(
 
 
 def seen_evaluation(system, variant, skill, seeds):
-    """An evaluation with seen utterances, probes and information: two folds of two test speakers."""
+    """An evaluation with seen utterances, probes and information: two folds of four test speakers."""
     rng = np.random.default_rng(round(100 * skill))
-    folds = (("08", "09"), ("10", "11"))
+    folds = (("08", "09", "10", "11"), ("12", "13", "14", "15"))
     runs, probes, information = {}, [], []
     for (fold, tested), seed in product(enumerate(folds), seeds):
         heard = folds[1 - fold]
         tables = []
         for role, speakers in (("test", tested), ("seen", heard)):
             speaker = np.repeat(speakers, 12)
-            truth = np.tile(CLASSES, 8)
-            right = rng.random(24) < skill + 0.2 * (role == "seen")
-            prediction = np.where(right, truth, rng.choice(CLASSES, 24))
+            truth = np.tile(CLASSES, 16)
+            right = rng.random(48) < skill + 0.2 * (role == "seen")
+            prediction = np.where(right, truth, rng.choice(CLASSES, 48))
             columns = {"speaker": speaker, "truth": truth, "prediction": prediction}
             tables.append(
                 pd.DataFrame({"utterance": [f"{s}_{i}" for i, s in enumerate(speaker)], "role": role} | columns)
@@ -327,8 +327,8 @@ def seen_evaluation(system, variant, skill, seeds):
 @pytest.fixture
 def of_systems():
     return [
-        seen_evaluation("net", "plain", 0.6, seeds=(0, 1, 2)),
-        seen_evaluation("svm", "functionals", 0.5, seeds=(0,)),
+        seen_evaluation("net", "plain", 0.8, seeds=(0, 1, 2)),
+        seen_evaluation("svm", "functionals", 0.3, seeds=(0,)),
         seen_evaluation("svm", "plain", 0.9, seeds=(0,)),  # the variant of a row, of another system
     ]
 
@@ -373,6 +373,7 @@ def test_holm_is_over_the_differences_that_have_a_p(of_systems):
         differences.loc[has_p, "p_holm"], holm(differences.loc[has_p, "p_value"].to_numpy())
     )
     assert differences.loc[~has_p, "p_holm"].isna().all()
+    assert differences["p_holm"].min() == pytest.approx(has_p.sum() * 2 / 2**8)  # eight speakers who all agree
 
 
 def test_rows_of_other_systems_stand_beside_those_of_the_tables_own(of_systems):
@@ -407,7 +408,7 @@ def test_only_what_the_metrics_need_is_read(of_systems, tmp_path):
     for name in ("seen", "probes", "information"):
         pd.testing.assert_frame_equal(getattr(read, name), getattr(evaluation, name), check_dtype=False)
     (read,) = read_evaluations([path], ["ua", "speaker_seen"])  # a probe of seen utterances
-    assert set(read.probes["speaker"]) == {"08", "09", "10", "11"}
+    assert set(read.probes["speaker"]) == {"08", "09", *(str(number) for number in range(10, 16))}
 
 
 @pytest.mark.parametrize("metrics", [["wa"], ["ua", "ua"]])
