@@ -381,8 +381,12 @@ def test_the_same_numbers_are_the_same_bytes(tmp_path, kind):
 @pytest.mark.parametrize(
     ("table", "metrics", "said"),
     [
-        ("adversarial_weight", ["ua", "wa"], "'adversarial_weight' shows ua, wa; expected one that shows ua and"),
-        ("adversarial_weight", ["wa", "speaker_mlp"], "'adversarial_weight' shows wa, speaker_mlp; expected"),
+        (
+            "adversarial_weight",
+            ["ua", "wa"],
+            "'adversarial_weight' shows ua, wa; expected one that shows speaker_linear",
+        ),
+        ("adversarial_weight", ["wa", "speaker_mlp"], "'metrics' is \\['wa', 'speaker_mlp'\\]: expected ua"),
         ("adversarial", ["ua", "speaker_mlp"], "'adversarial_weight' is no sweep of this study; expected one of"),
         ("adversarial_weight", ["ua", "speaker_mlp"], None),
     ],
