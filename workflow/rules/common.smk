@@ -154,6 +154,11 @@ def modules_of_features(wildcards):
             return []
 
 
+def extraction_threads(wildcards):
+    """A small corpus is read by one thread, so that several kinds of features are made side by side."""
+    return 1 if is_synthetic(wildcards.corpus) else 2
+
+
 def augmentation_settings(wildcards):
     """How the utterances of an archive are copied; None where they are the corpus' own."""
     if wildcards.augmentation == ORIGINAL:

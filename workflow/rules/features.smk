@@ -8,7 +8,7 @@ rule extract_features:
         "results/logs/features/{corpus}/{augmentation}/{features}/extract_features.log",
     benchmark:
         "results/benchmarks/features/{corpus}/{augmentation}/{features}/extract_features.jsonl"
-    threads: 2
+    threads: extraction_threads
     params:
         root=corpus_root,
         settings=feature_settings,
