@@ -138,9 +138,9 @@ def needs(what):
         ),
         (
             "systems/cnn_bigru.yaml",
-            "lambda_0.03:",
-            "lambda_0.02:",
-            "variant 'lambda_0.03' is unknown; expected one of",
+            "stft_center:",
+            "stft_centre:",
+            "variant 'stft_center' is unknown; expected one of",
         ),
         ("corpora/synthetic.yaml", "reader: synthetic", "reader: synthetics", "reader: is 'synthetics'"),
         ("tables/center_loss.yaml", "rows", "- :", "center_loss.yaml: is no YAML"),
