@@ -239,18 +239,24 @@ def _header(metric: str) -> str:
 
 
 def _differences(tidy: pd.DataFrame, table: TableConfig) -> pd.DataFrame:
-    """A row a pair of variants: what the first has more than the second."""
+    """What one row has more than another: a row a pair, or with more than two metrics a row a pair and metric."""
     numbers = tidy[tidy["minus"] != ""].set_index(["variant", "minus", "metric"])
     rows = []
     for pair in table.differences:
-        row = {"difference": row_label(table, pair.variant, pair.minus)}
+        label = row_label(table, pair.variant, pair.minus)
+        cells = {}
         for metric in table.metrics:
             number = numbers.loc[(pair.variant, pair.minus, f"{metric}_difference")]
-            row[_header(metric)] = _cell(number, metric, sign="+")
-            if WORDS[metric].unit == 100:
-                row[f"{WORDS[metric].header} p"] = _p_cell(number["p_value"])
-                row[f"{WORDS[metric].header} Holm"] = _p_cell(number["p_holm"])
-        rows.append(row)
+            p_values = {"p": _p_cell(number["p_value"]), "Holm": _p_cell(number["p_holm"])}
+            cells[metric] = {"[95 %]": _cell(number, metric, sign="+")} | p_values
+        if len(table.metrics) > 2:
+            rows += [
+                {"difference": label, "of": WORDS[metric].header, "value [95 %]": of.pop("[95 %]")} | of
+                for metric, of in cells.items()
+            ]
+        else:
+            beside = {f"{WORDS[m].header} {name}": cell for m, of in cells.items() for name, cell in of.items()}
+            rows.append({"difference": label} | beside)
     return pd.DataFrame(rows)
 
 
