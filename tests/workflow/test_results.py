@@ -23,3 +23,51 @@ def test_the_words_on_three_protocols_are_the_numbers_of_the_tables():
     assert f"in {second} % where they are not, and in {third} % where the test speakers" in words
     first, second, third = wa("vit_transfer", "student_scratch")
     assert f"reaches {first}, {second} and {third} %" in words
+
+
+def numbers_of(study, table):
+    """(variant, minus, metric) -> value, interval and corrected p of a kept table of one task."""
+    tidy = pd.read_csv(RESULTS / study / f"{table}.csv", keep_default_na=False, na_values=[""])
+    tidy["minus"] = tidy["minus"].fillna("")
+    return tidy.set_index(["variant", "minus", "metric"])
+
+
+def words_of(study):
+    """The paragraph on one study."""
+    paragraphs = (RESULTS / "README.md").read_text(encoding="utf-8").split("\n\n")
+    (paragraph,) = [p for p in paragraphs if p.startswith(f"`{study}` is of")]
+    return " ".join(paragraph.split())
+
+
+def test_the_words_on_the_adversary_are_the_numbers_of_the_tables():
+    for study, subject in (
+        ("nemo_adversarial_quick", "the six training speakers"),
+        ("synthetic_adversarial_quick", "the five training speakers"),
+    ):
+        words, compared = words_of(study), numbers_of(study, "adversarial")
+        none, grl, entropy, both = (
+            f"{compared.loc[(variant, '', 'speaker_linear'), 'value']:.1f} %"
+            for variant in ("none", "grl", "entropy", "both")
+        )
+        chance = compared.loc[("none", "", "speaker_linear"), "chance"]
+        assert f"{subject} (chance {chance:.1f} %) in {none} of their utterances without an adversary" in words
+        assert f"in {grl} with gradient reversal, in {entropy} with the entropy loss, and in {both} with both" in words
+        ua = {v: compared.loc[(v, "", "ua"), "value"] for v in ("none", "both", "functionals_svm/functionals")}
+        assert f"UA is {ua['none']:.1f} % without and {ua['both']:.1f} % with both" in words
+        assert f"have {ua['functionals_svm/functionals']:.1f} %" in words
+        less = compared.loc[("both", "none", "ua_difference")]
+        assert f"{less['value']:+.1f} points [{less['ci_low']:+.1f}, {less['ci_high']:+.1f}]" in words
+        gap = numbers_of(study, "adversarial_gap")
+        seen = {v: gap.loc[(v, "", "seen_ua"), "value"] for v in ("none", "both")}
+        assert f"is {seen['none']:.1f} % without an adversary and {seen['both']:.1f} % with both" in words
+
+
+def test_what_is_said_to_be_shown_of_the_adversary_is_shown():
+    compared = numbers_of("nemo_adversarial_quick", "adversarial")
+    assert "each difference is shown (p 0.047, corrected by Holm)" in words_of("nemo_adversarial_quick")
+    for variant in ("grl", "entropy", "both"):
+        less = compared.loc[(variant, "none", "speaker_linear_difference")]
+        assert less["ci_high"] < 0
+        assert round(less["p_holm"], 3) == 0.047
+    lost = numbers_of("nemo_adversarial_quick", "adversarial_weight").loc[("both_0.3", "", "ua"), "value"]
+    assert f"At weight 0.3 the emotion goes with the speaker ({lost:.1f} %)" in words_of("nemo_adversarial_quick")
