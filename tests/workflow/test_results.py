@@ -51,7 +51,10 @@ def test_the_words_on_the_adversary_are_the_numbers_of_the_tables():
         )
         chance = compared.loc[("none", "", "speaker_linear"), "chance"]
         assert f"{subject} (chance {chance:.1f} %) in {none} of their utterances without an adversary" in words
-        assert f"in {grl} with gradient reversal, in {entropy} with the entropy loss, and in {both} with both" in words
+        assert (
+            f"in {grl} with gradient reversal, in {entropy} with the entropy loss, and in {both} with both"
+            in words
+        )
         ua = {v: compared.loc[(v, "", "ua"), "value"] for v in ("none", "both", "functionals_svm/functionals")}
         assert f"UA is {ua['none']:.1f} % without and {ua['both']:.1f} % with both" in words
         assert f"have {ua['functionals_svm/functionals']:.1f} %" in words
