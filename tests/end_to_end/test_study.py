@@ -174,6 +174,20 @@ def test_what_can_be_learned_is_learned(finished):
     assert (ua["value"] > 75).all(), "chance is 50"
 
 
+def test_a_table_of_speakers_has_every_metric_of_every_row(finished):
+    table = pd.read_csv(finished.folder / "results" / "report" / "tables" / "smoke_speakers.csv")
+    rows = table[table["minus"].isna() & ~table["metric"].str.endswith("_fold_mean")]
+    found = rows.pivot(index="variant", columns="metric", values="value")
+    assert set(found.index) == {"none", "both", "functionals_svm/functionals"}
+    assert len(found.columns) == 10
+    assert found.notna().all(axis=None)
+    assert (found[["ua", "seen_ua", "emotion_linear"]] > 75).all(axis=None), "chance is 50"
+    # A voice is its pitch, which functionals hold.
+    assert found.loc["functionals_svm/functionals", "speaker_linear"] > 75
+    seen = table[(table["metric"] == "seen_ua") & (table["variant"] == "both") & table["minus"].isna()]
+    assert seen["n_utterances"].item() == 2 * 2 * 2 * 1  # folds, training speakers, emotions, one of four
+
+
 def test_tables_figures_and_page_can_be_read(finished):
     report = finished.folder / "results" / "report"
     for kind in ("md", "tex", "html"):
@@ -183,7 +197,7 @@ def test_tables_figures_and_page_can_be_read(finished):
         assert ElementTree.parse(report / "figures" / f"{figure}.svg").getroot().tag.endswith("svg")
         assert (report / "figures" / f"{figure}.png").read_bytes().startswith(b"\x89PNG")
     page = (report / "index.html").read_text(encoding="utf-8")
-    assert "Two systems on tones" in page
+    assert "Four systems on tones" in page
     assert page.rstrip().endswith("</html>")
 
 
