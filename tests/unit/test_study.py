@@ -138,9 +138,9 @@ def needs(what):
         ),
         (
             "systems/cnn_bigru.yaml",
-            "stft_center:",
-            "stft_centre:",
-            "variant 'stft_center' is unknown; expected one of",
+            "mel_center:",
+            "mel_centre:",
+            "variant 'mel_center' is unknown; expected one of",
         ),
         ("corpora/synthetic.yaml", "reader: synthetic", "reader: synthetics", "reader: is 'synthetics'"),
         ("tables/center_loss.yaml", "rows", "- :", "center_loss.yaml: is no YAML"),
@@ -199,7 +199,9 @@ def test_variants_differ_from_the_base_in_what_they_say():
     system = load_study(default_study(), CONFIG).systems["cnn_bigru"]
     base = system.variant("mel_center")
     changed = {k for k, v in system.variant("stft_softmax").items() if v != base[k]}
-    assert changed == {"features", "center_lambda"}  # the study sets the length of all
+    # The study sets the length of all, and of the two STFT variants once more.
+    assert changed == {"features", "center_lambda", "max_steps"}
+    assert system.variant_overrides == {v: {"max_steps": 60} for v in ("stft_softmax", "stft_center")}
 
 
 def test_run_settings_and_arguments_share_no_key_and_lose_none():
