@@ -670,12 +670,8 @@ class Difference(Section):
     minus: RowKey
 
 
-#: What a table may show of a row; ``report.tables`` says of each what it is.
-Metric = Literal[
-    "ua",
-    "wa",
-    "seen_ua",
-    "seen_gap",
+#: Metrics of the probes and clusters of frozen embeddings.
+ProbedMetric = Literal[
     "speaker_linear",
     "speaker_mlp",
     "speaker_seen",
@@ -683,15 +679,9 @@ Metric = Literal[
     "speaker_information",
     "emotion_information",
 ]
-#: Metrics of the probes and clusters of frozen embeddings.
-PROBED = (
-    "speaker_linear",
-    "speaker_mlp",
-    "speaker_seen",
-    "emotion_linear",
-    "speaker_information",
-    "emotion_information",
-)
+PROBED = ProbedMetric.__args__
+#: What a table may show of a row; ``report.measures`` says of each what it is.
+Metric = Literal["ua", "wa", "seen_ua", "seen_gap", ProbedMetric]
 #: Those of the speaker that a trade-off is drawn over.
 SPEAKER_PROBES = ("speaker_linear", "speaker_mlp")
 #: Metrics of held-out utterances of training speakers, which a task with ``seen`` has.

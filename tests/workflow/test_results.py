@@ -71,6 +71,16 @@ def test_what_is_said_to_be_shown_of_the_adversary_is_shown():
     for variant in ("grl", "entropy", "both"):
         less = compared.loc[(variant, "none", "speaker_linear_difference")]
         assert less["ci_high"] < 0
+        for probe, table in (("speaker_mlp", "adversarial"), ("speaker_seen", "adversarial_gap")):
+            if table == "adversarial" or variant == "both":  # the gap compares both with none alone
+                others = numbers_of("nemo_adversarial_quick", table)
+                assert others.loc[(variant, "none", f"{probe}_difference"), "ci_high"] < 0
         assert round(less["p_holm"], 3) == 0.047
+    less = numbers_of("synthetic_adversarial_quick", "adversarial").loc[
+        ("both", "none", "speaker_linear_difference")
+    ]
+    assert f"{-less['value']:.0f} points less than without" in words_of("synthetic_adversarial_quick")
+    assert less["ci_high"] < -10, "an interval far from 0"
+    assert less["p_holm"] > 0.05
     lost = numbers_of("nemo_adversarial_quick", "adversarial_weight").loc[("both_0.3", "", "ua"), "value"]
     assert f"At weight 0.3 the emotion goes with the speaker ({lost:.1f} %)" in words_of("nemo_adversarial_quick")

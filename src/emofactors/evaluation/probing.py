@@ -75,10 +75,10 @@ def probe_runs(
     """Probe and cluster the embeddings of every run.
 
     ``speaker_linear`` and ``speaker_mlp`` are cross-validated over the training
-    utterances, but for speakers with one alone; ``speaker_seen`` learns from all of them and is tested on held-out
-    utterances of the same speakers; ``emotion_linear`` learns from them and is
-    tested on the test speakers. The last two are linear. Clusters are those of
-    the training utterances.
+    utterances, but for speakers with one alone; ``speaker_seen`` learns from all
+    of them and is tested on held-out utterances of the same speakers;
+    ``emotion_linear`` learns from them and is tested on the test speakers. The
+    last two are linear. Clusters are those of the training utterances.
 
     Args:
         runs: (fold, seed) -> embeddings.
