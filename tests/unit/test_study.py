@@ -201,7 +201,7 @@ def test_variants_differ_from_the_base_in_what_they_say():
     changed = {k for k, v in system.variant("stft_softmax").items() if v != base[k]}
     # The study sets the length of all, and of the two STFT variants once more.
     assert changed == {"features", "center_lambda", "max_steps"}
-    assert system.variant_overrides == {v: {"max_steps": 60} for v in ("stft_softmax", "stft_center")}
+    assert system.variant_overrides == {v: {"max_steps": 40} for v in ("stft_softmax", "stft_center")}
 
 
 def test_run_settings_and_arguments_share_no_key_and_lose_none():
