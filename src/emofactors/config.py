@@ -29,6 +29,22 @@ EMOTIONS = (
 #: The other class of a task that asks whether one emotion is present.
 ABSENT = "absent"
 
+#: What speech is taken apart into, beside the speaker.
+FACTORS = ("content", "rhythm", "pitch")
+#: Conditions of speech rebuilt from its factors: what is kept of it. ``speaker`` is the speaker's embedding; all
+#: others have the mean speaker's.
+CONDITIONS: dict[str, tuple[str, ...]] = {
+    "all": FACTORS,
+    "none": (),
+    "content": ("content",),
+    "rhythm": ("rhythm",),
+    "pitch": ("pitch",),
+    "content_rhythm": ("content", "rhythm"),
+    "content_pitch": ("content", "pitch"),
+    "rhythm_pitch": ("rhythm", "pitch"),
+    "speaker": ("speaker",),
+}
+
 #: Columns of a manifest a task may stratify by or hold out by.
 GROUPING_COLUMNS = ("speaker", "gender", "session", "partition", "style", "language", "text", "emotion")
 
@@ -38,6 +54,8 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.]*$", max_length=6
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9]+$", max_length=32)]
 #: A row of a table: a variant of its own system, or ``system/variant`` of another.
 RowKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.]*(/[A-Za-z0-9][A-Za-z0-9_.]*)?$", max_length=129)]
+#: A variant of a system.
+RunKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.]*/[A-Za-z0-9][A-Za-z0-9_.]*$", max_length=129)]
 SpeakerIndependentProtocol = Literal["leave_one_speaker_out", "speaker_groups", "leave_one_session_out"]
 Protocol = Literal[SpeakerIndependentProtocol, "stratified_random", "stratified_folds", "holdout", "all_train"]
 #: From the lowest to the highest value a draw may take.
@@ -180,7 +198,7 @@ class TaskConfig(Section):
     Attributes:
         corpus: name of a corpus.
         classes: canonical emotion nouns, in the order of every table; or one and ``absent``: whether that
-            emotion is present, alone or among others.
+            emotion is present, alone or among others. A task with one class alone is there to train decomposers.
         merge: emotion of the corpus -> class of the task (excitement -> happiness).
         protocol: how utterances are divided into folds and roles.
         folds: number of folds: speakers of ``leave_one_speaker_out``, sessions of
@@ -201,11 +219,13 @@ class TaskConfig(Section):
             utterance, and then divides the copies like utterances of their own.
         shows_leak: the task is there to show what copies of test utterances in training are worth: the
             audit lets them through, and every table says so.
+        decomposed_by: the task whose only fold trains the decomposers of this one, of another corpus; None: the
+            training rows of each fold train its own.
         seed: seed of the partition; the same for every training seed.
     """
 
     corpus: Name
-    classes: Annotated[tuple[str, ...], Field(min_length=2)]
+    classes: Annotated[tuple[str, ...], Field(min_length=1)]
     merge: dict[str, str] = {}
     protocol: Protocol
     folds: Annotated[int, Field(ge=2)] | None = None
@@ -219,6 +239,7 @@ class TaskConfig(Section):
     augmentation: Name | None = None
     augmented: Literal["training", "before_split"] | None = None
     shows_leak: bool = False
+    decomposed_by: Name | None = None
     seed: int = 0
 
     @model_validator(mode="after")
@@ -348,6 +369,12 @@ class FeatureSettings(Section):
     """One kind of spectrogram: (F, T) log powers in dB, or an image made of them.
 
     Attributes:
+        exponent: of the magnitudes that filters sum and whose logarithm is taken: 2 are powers. ``power_offset``
+            and ``power_floor`` are of the same; dB are dB either way.
+        high_pass_hz: corner of a Butterworth filter that runs over the waveform forth and back, so that it
+            turns no phase; None: no filter.
+        high_pass_order: its order, of one pass.
+        scale_db: dB that become 0 and 1; what lies beyond is clipped. None: features are in dB.
         pad_to_longest: silence follows each utterance, to the duration of the corpus' longest.
         image_frames: frames the spectrogram is then resized to; None: not resized.
         min_max: whether each utterance is scaled to [0, 1] by its own minimum and maximum.
@@ -366,6 +393,10 @@ class FeatureSettings(Section):
     power_offset: Annotated[float, Field(ge=0)] = 0.0
     power_floor: Annotated[float, Field(gt=0)] = 1e-10
     top_db: Annotated[float, Field(gt=0)] | None = None
+    exponent: Literal[1, 2] = 2
+    high_pass_hz: Annotated[float, Field(gt=0)] | None = None
+    high_pass_order: Annotated[int, Field(ge=1)] = 5
+    scale_db: Range | None = None
     pad_to_longest: bool = False
     image_frames: Annotated[int, Field(ge=2)] | None = None
     min_max: bool = False
@@ -384,6 +415,12 @@ class FeatureSettings(Section):
             raise ValueError("'pad_to_longest' goes with 'image_frames' only: other padding is never stored")
         if self.f_max_hz is not None and not self.f_min_hz < self.f_max_hz <= self.sample_rate_hz / 2:
             raise ValueError(f"'f_max_hz' is {self.f_max_hz:g}: expected above f_min_hz, up to half the rate")
+        if self.high_pass_hz is not None and not self.high_pass_hz < self.sample_rate_hz / 2:
+            raise ValueError(f"'high_pass_hz' is {self.high_pass_hz:g}: expected below half the rate")
+        if self.scale_db is not None and not self.scale_db[0] < self.scale_db[1]:
+            raise ValueError(f"'scale_db' is {list(self.scale_db)}: expected the lower end first")
+        if self.scale_db is not None and (self.min_max or self.pad_to_longest):
+            raise ValueError("'scale_db' goes with neither 'min_max' nor 'pad_to_longest'")
         return self
 
     @property
@@ -464,19 +501,54 @@ class OpensmileSettings(Section):
         return {"eGeMAPSv02": 88, "ComParE_2016": 6373}[self.feature_set]
 
 
+class PitchSettings(Section):
+    """F0 of an utterance over time: frames of one bin, in Hz, 0 where unvoiced.
+
+    Attributes:
+        sample_rate_hz: rate of what is tracked.
+        hop_ms: hop, rounded to samples: with that of a spectrogram, frames stand where its frames stand.
+        method: ``praat``: autocorrelation as in Praat; ``pyin``: librosa's, which needs no GPL package.
+        min_hz: lowest F0 that is looked for.
+        max_hz: highest.
+    """
+
+    kind: Literal["f0"]
+    sample_rate_hz: Annotated[int, Field(gt=0)]
+    hop_ms: Annotated[float, Field(gt=0)]
+    method: Literal["praat", "pyin"]
+    min_hz: Annotated[float, Field(gt=0)]
+    max_hz: Annotated[float, Field(gt=0)]
+
+    @model_validator(mode="after")
+    def _can_be_looked_for(self) -> Self:
+        if not self.min_hz < self.max_hz <= self.sample_rate_hz / 2:
+            raise ValueError(f"'max_hz' is {self.max_hz:g}: expected above min_hz, up to half the rate")
+        if self.sample_rate_hz * self.hop_ms < 1000:
+            raise ValueError(f"'hop_ms' is {self.hop_ms:g}: expected at least one sample")
+        return self
+
+    @property
+    def n_bins(self) -> int:
+        """F0 is one bin."""
+        return 1
+
+
 #: Features of any kind.
-Features = Annotated[FeatureSettings | FunctionalSettings | OpensmileSettings, Field(discriminator="kind")]
+Features = Annotated[
+    FeatureSettings | FunctionalSettings | OpensmileSettings | PitchSettings, Field(discriminator="kind")
+]
 FEATURE_SECTIONS: dict[str, type[Section]] = {
     "log_mel": FeatureSettings,
     "log_stft": FeatureSettings,
     "functionals": FunctionalSettings,
     "opensmile": OpensmileSettings,
+    "f0": PitchSettings,
 }
 #: Packages that kinds of features need and nobody has to install.
 OPTIONAL_PACKAGES = {"opensmile": "opensmile"}
 
 
-def features_of(content: dict[str, Any]) -> FeatureSettings | FunctionalSettings | OpensmileSettings:
+def features_of(content: dict[str, Any]) -> FeatureSettings | FunctionalSettings | OpensmileSettings | PitchSettings:
     """Settings of features from plain data, by their kind."""
     return FEATURE_SECTIONS[content["kind"]](**content)
 
@@ -499,6 +571,11 @@ class RunSettings(Section):
         select_after_step: an evaluation up to this update is never selected.
         max_frames: longer utterances keep this many frames at their center; none: all.
         patience: evaluations without a better dev UA after which training ends; none: never.
+        segment_frames: utterances are cut into segments of so many frames, shorter ones followed by zeros;
+            none: they stay whole.
+        pitch: name of the F0 a decomposer hears beside its features; none: it hears none.
+        rebuilt: what is kept of the speech that is heard, as rebuilt by the decomposer the variant needs, a
+            condition of ``CONDITIONS``; none: speech as it is.
     """
 
     features: Name
@@ -514,6 +591,9 @@ class RunSettings(Section):
     select_after_step: Annotated[int, Field(ge=0)] = 0
     max_frames: Annotated[int, Field(ge=1)] | None = None
     patience: Annotated[int, Field(ge=1)] | None = None
+    segment_frames: Annotated[int, Field(ge=1)] | None = None
+    pitch: Name | None = None
+    rebuilt: Literal[*CONDITIONS] | None = None
 
     @model_validator(mode="after")
     def _ends_and_something_can_be_selected(self) -> Self:
@@ -582,19 +662,22 @@ class Documented(Section):
 
 
 class Needs(Section):
-    """Finished runs of the same task, system, fold and seed that a variant builds on.
+    """Finished runs of the same task, fold and seed that a variant builds on.
 
     Attributes:
-        teacher: variant whose embeddings of the same utterances are targets.
-        initial: variant whose weights training starts from.
+        teacher: variant of the same system whose embeddings of the same utterances are targets.
+        initial: variant of the same system whose weights training starts from.
+        decomposer: ``system/variant`` that rebuilds the speech the variant hears; it may be trained on another
+            task, see ``TaskConfig.decomposed_by``.
     """
 
     teacher: Name | None = None
     initial: Name | None = None
+    decomposer: RunKey | None = None
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """The variants that are needed, each once."""
+        """The variants of the same system that are needed, each once."""
         return tuple(dict.fromkeys(v for v in (self.teacher, self.initial) if v is not None))
 
 
@@ -605,7 +688,8 @@ class SystemConfig(Section):
         source: the publication.
         least_training_speakers: speakers a fold must train, or the system has nothing to learn from.
         method: ``network`` is trained by gradient descent for each seed; ``svm`` is a support vector machine,
-            which no seed changes: it is fitted once a fold.
+            which no seed changes: it is fitted once a fold; ``decomposer`` is a network that takes speech apart
+            and knows no emotions.
         settings: its settings.
         variants: variant -> the settings in which it differs.
         needs: variant -> the runs it builds on; those that need none are left out.
@@ -614,7 +698,7 @@ class SystemConfig(Section):
     """
 
     source: str
-    method: Literal["network", "svm"] = "network"
+    method: Literal["network", "svm", "decomposer"] = "network"
     least_training_speakers: Annotated[int, Field(ge=1)] = 1
     settings: tuple[Documented, ...]
     variants: dict[Name, dict[str, Any]]
@@ -681,11 +765,43 @@ ProbedMetric = Literal[
 ]
 PROBED = ProbedMetric.__args__
 #: What a table may show of a row; ``report.measures`` says of each what it is.
-Metric = Literal["ua", "wa", "seen_ua", "seen_gap", ProbedMetric]
+Metric = Literal["ua", "wa", "seen_ua", "seen_gap", "speaker_ua", "cross_ua", ProbedMetric]
 #: Those of the speaker that a trade-off is drawn over.
 SPEAKER_PROBES = ("speaker_linear", "speaker_mlp")
 #: Metrics of held-out utterances of training speakers, which a task with ``seen`` has.
 OF_SEEN = ("seen_ua", "seen_gap", "speaker_seen")
+
+
+class PublishedAblation(Section):
+    """Published UA of speech rebuilt from its factors, under a label of its own.
+
+    Attributes:
+        label: corpora and paper, as the columns' header says it.
+        where: where the numbers are stated.
+        values: decomposer -> condition -> UA in percent, on the corpus of the training and on another.
+    """
+
+    label: str
+    where: str
+    values: dict[Name, dict[Name, tuple[float, float]]]
+
+
+class PublishedInformation(Section):
+    """Published mutual information between representations, under a label of its own.
+
+    Attributes:
+        label: what it is of and which paper, as the header says it.
+        where: where the numbers are stated.
+        values: variant -> pair (``content-rhythm``) -> value.
+    """
+
+    label: str
+    where: str
+    values: dict[Name, dict[str, float]]
+
+
+#: Kinds of tables about the factors of speech, whose metrics are their own.
+FACTOR_KINDS = ("factors", "information", "ground_truth")
 
 
 class TableConfig(Section):
@@ -693,7 +809,9 @@ class TableConfig(Section):
 
     Attributes:
         kind: ``variants`` gives each task a block of its own; ``protocols`` sets the tasks, protocols of one
-            corpus, side by side, with the gaps between neighbours.
+            corpus, side by side, with the gaps between neighbours; ``factors`` sets judges of rebuilt speech out
+            by condition and decomposer; ``information`` is what the codes of decomposers share;
+            ``ground_truth`` is what they tell of the true factors of a synthetic corpus.
         title: one line.
         caption: what is compared, for a reader of the paper.
         system: name of the system whose variants the rows are; none where every row names its own.
@@ -704,19 +822,71 @@ class TableConfig(Section):
         left_out: labels of rows that need a package which is not installed; a study fills it in.
         differences: pairs to compare; Holm's correction runs over all of a task.
         published: the paper's numbers, an entry a corpus and protocol.
+        conditions: of ``factors``: ``raw`` (speech as it is) or a condition of ``CONDITIONS`` -> label; the rows
+            follow from conditions and decomposers.
+        decomposers: of ``factors``: variant of the decomposer -> label.
+        judge: of ``factors``: how the names of the judge's variants begin: ``{judge}{decomposer}_{condition}``,
+            and ``{judge}raw``.
+        retrained: of ``factors``: whether a judge learns from the speech it is tested on; else the judge of
+            speech as it is hears all conditions.
+        published_ablation: of ``factors``: the paper's numbers.
+        published_information: of ``information``: the paper's numbers.
     """
 
-    kind: Literal["variants", "protocols"] = "variants"
+    kind: Literal["variants", "protocols", *FACTOR_KINDS] = "variants"
     title: str
     caption: str
     system: Name | None = None
     axis: str = ""
     rows: Annotated[dict[RowKey, str | float], Field(min_length=1)]
-    metrics: Annotated[tuple[Metric, ...], Field(min_length=1)] = ("ua", "wa")
+    metrics: tuple[Metric, ...] = ("ua", "wa")
     unseen_speakers: bool = False
     left_out: tuple[str, ...] = ()
     differences: tuple[Difference, ...] = ()
     published: tuple[PublishedScores, ...] = ()
+    conditions: dict[Literal["raw", *CONDITIONS], str] = {}
+    decomposers: dict[Name, str] = {}
+    judge: str = ""
+    retrained: bool = True
+    published_ablation: PublishedAblation | None = None
+    published_information: PublishedInformation | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rows_follow_from_conditions(cls, content: Any) -> Any:
+        """The rows of ``factors``, and the metrics of all tables about factors."""
+        if not isinstance(content, dict) or content.get("kind") not in FACTOR_KINDS:
+            return content
+        content = content | {"metrics": ("speaker_ua",) if content["kind"] == "factors" else ()}
+        if content["kind"] == "factors":
+            conditions, decomposers = content.get("conditions") or {}, content.get("decomposers") or {}
+            judge = content.get("judge", "")
+            rebuilt = {
+                f"{judge}{decomposer}_{condition}": f"{of}: {label}"
+                for decomposer, of in decomposers.items()
+                for condition, label in conditions.items()
+                if condition != "raw"
+            }
+            raw = {f"{judge}raw": conditions["raw"]} if "raw" in conditions else {}
+            content["rows"] = raw | rebuilt
+        return content
+
+    @model_validator(mode="after")
+    def _is_about_factors_or_not(self) -> Self:
+        of_factors = [
+            key for key in ("conditions", "decomposers") if bool(getattr(self, key)) != (self.kind == "factors")
+        ]
+        if of_factors:
+            raise ValueError(f"'{of_factors[0]}' goes with kind 'factors', and only with it")
+        if self.kind in FACTOR_KINDS and (self.system is None or any("/" in row for row in self.rows)):
+            raise ValueError(
+                f"a table of kind '{self.kind}' has the variants of one system for rows: expected 'system'"
+            )
+        if self.kind == "factors" and "raw" not in self.conditions:
+            raise ValueError(
+                "'conditions' has no 'raw': expected speech as it is among them, all others are compared with it"
+            )
+        return self
 
     @model_validator(mode="after")
     def _compares_its_own_rows(self) -> Self:
@@ -726,6 +896,8 @@ class TableConfig(Section):
                     raise ValueError(f"'differences' names {variant!r}: expected a row of the table")
         if self.axis and not all(isinstance(label, int | float) for label in self.rows.values()):
             raise ValueError("'rows' of a sweep (with 'axis') are labelled by numbers")
+        if self.kind in FACTOR_KINDS:
+            return self
         if "ua" not in self.metrics or len(set(self.metrics)) < len(self.metrics):
             raise ValueError(f"'metrics' is {list(self.metrics)}: expected ua, and each metric once")
         if self.kind == "protocols" and (self.differences or self.axis or self.metrics != ("ua", "wa")):
@@ -740,7 +912,18 @@ class TableConfig(Section):
     @property
     def runs(self) -> dict[str, tuple[str, str]]:
         """Row -> its system and variant."""
+        if not self.retrained:
+            return dict.fromkeys(self.rows, (self.system, f"{self.judge}raw"))
         return {row: tuple(row.split("/")) if "/" in row else (self.system, row) for row in self.rows}
+
+    def heard(self, row: str) -> str:
+        """What the run of a row hears instead of what it was trained on: ``cycle_content``; mostly nothing."""
+        other = row.removeprefix(self.judge)
+        return "" if self.retrained or other == "raw" else other
+
+
+#: Kinds of figures that are drawn from a table.
+OF_TABLES = ("sweep", "trade_off", "information", "ground_truth")
 
 
 class FigureConfig(Section):
@@ -752,19 +935,18 @@ class FigureConfig(Section):
             ``attention`` (of the class token, over spectrograms of fold 0 and the first seed, a row a
             variant), ``losses`` (a loss over the epochs, a line a variant), ``cost`` (UA over FLOPs),
             ``embedding_speakers`` (train embeddings of fold 0 and the first seed by PCA and t-SNE, coloured
-            by emotion beside by speaker, a row a variant) or ``trade_off`` (UA over the speaker accuracy of
-            the probes, along the axis of a table).
+            by emotion beside by speaker, a row a variant), ``trade_off`` (UA over the speaker accuracy of
+            the probes, along the axis of a table), ``information`` or ``ground_truth`` (the matrices of a table
+            of that kind).
         title: one line.
         caption: what to see.
-        system: name of a system, but for ``sweep`` and ``trade_off``.
+        system: name of a system, but for figures of a table.
         variants: variant -> label, likewise.
-        table: name of a table with an axis, for ``sweep`` and ``trade_off``.
+        table: name of a table: with an axis, for ``sweep`` and ``trade_off``; else of the figure's own kind.
         loss: name of a column of the history, for ``losses``.
     """
 
-    kind: Literal[
-        "confusion", "sweep", "embedding_pca", "attention", "losses", "cost", "embedding_speakers", "trade_off"
-    ]
+    kind: Literal["confusion", "embedding_pca", "attention", "losses", "cost", "embedding_speakers", *OF_TABLES]
     title: str
     caption: str
     system: Name | None = None
@@ -774,13 +956,13 @@ class FigureConfig(Section):
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
-        of_table = self.kind in ("sweep", "trade_off")
+        of_table = self.kind in OF_TABLES
         if of_table != (self.table is not None):
-            raise ValueError("'table' goes with kinds 'sweep' and 'trade_off', and only with them")
+            raise ValueError(f"'table' goes with kinds {', '.join(OF_TABLES)}, and only with them")
         if (self.kind == "losses") != (self.loss is not None):
             raise ValueError("'loss' goes with kind 'losses', and only with it")
         if of_table == (self.system is not None and bool(self.variants)):
-            raise ValueError("'system' and 'variants' go with every kind but 'sweep' and 'trade_off'")
+            raise ValueError(f"'system' and 'variants' go with every kind but {', '.join(OF_TABLES)}")
         return self
 
 
@@ -810,4 +992,27 @@ class ProbeSettings(Section):
     folds: Annotated[int, Field(ge=2)] = 5
     clusters: Annotated[int, Field(ge=2)] = 10
     permutations: Annotated[int, Field(ge=1)] = 1000
+    seed: int = 0
+
+
+# --- factors of speech ----------------------------------------------------------------------------------------
+
+
+class InformationSettings(Section):
+    """How the codes of a decomposer are clustered, and what their clusters share.
+
+    Attributes:
+        clusters: of k-means, K.
+        other_clusters: other K that are tried beside.
+        kmeans_seeds: runs of k-means from other starts, over which the information is averaged.
+        permutations: of its null.
+        segment_codes: codes of a segment, where whole segments are clustered.
+        seed: of k-means and permutations.
+    """
+
+    clusters: Annotated[int, Field(ge=2)] = 10
+    other_clusters: tuple[Annotated[int, Field(ge=2)], ...] = (5, 20)
+    kmeans_seeds: Annotated[int, Field(ge=1)] = 3
+    permutations: Annotated[int, Field(ge=20)] = 200
+    segment_codes: Annotated[int, Field(ge=1)] = 8
     seed: int = 0
