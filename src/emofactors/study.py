@@ -9,6 +9,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from emofactors.config import (
+    FACTOR_KINDS,
     FEATURE_SECTIONS,
     OF_SEEN,
     OPTIONAL_PACKAGES,
@@ -20,10 +21,12 @@ from emofactors.config import (
     Documented,
     Features,
     FigureConfig,
+    InformationSettings,
     IntervalSettings,
     Name,
     Needs,
     ProbeSettings,
+    RunKey,
     RunSettings,
     Section,
     SvmSettings,
@@ -43,15 +46,22 @@ _DOCUMENTED = {"source", "published", "assumed"}
 #: Those of a system beside them.
 _OF_SYSTEM = {"method", "least_training_speakers", "variants"}
 
-#: Kinds of figures drawn from what only networks have: losses, attention and FLOPs.
-_OF_NETWORKS = ("losses", "attention", "cost")
+#: Method -> kinds of figures that can be drawn of a system trained by it; others are drawn of any table.
+_FIGURES_OF_METHOD = {
+    "network": ("confusion", "embedding_pca", "embedding_speakers", "losses", "attention", "cost"),
+    "svm": ("confusion", "embedding_pca", "embedding_speakers"),
+    "decomposer": ("losses",),
+}
+#: Kinds of features that stand for an utterance as a whole.
+_FUNCTIONALS = ("functionals", "opensmile")
 
 
 class StudyRequest(Section):
     """What a study's file and the command line may say.
 
     ``tables`` and ``figures`` are names, or names with the tasks each is made for; without any they are made
-    for every task of the study.
+    for every task of the study. ``tested_on`` names, for a task, another whose corpus is heard as well, as a
+    whole, by the judges of rebuilt speech; ``sounds``, for a task, the decomposers that are listened to.
     """
 
     study: Name
@@ -61,11 +71,14 @@ class StudyRequest(Section):
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
     tables: dict[Name, tuple[Name, ...]]
     figures: dict[Name, tuple[Name, ...]] = Field(default_factory=dict)
+    tested_on: dict[Name, Name] = Field(default_factory=dict)
+    sounds: dict[Name, tuple[RunKey, ...]] = Field(default_factory=dict)
     systems: dict[Name, dict[str, Any]] = Field(default_factory=dict)
     corpora: dict[Name, dict[str, Any]] = Field(default_factory=dict)
     compute: ComputeSettings = ComputeSettings()
     intervals: IntervalSettings = IntervalSettings()
     probes: ProbeSettings = ProbeSettings()
+    information: InformationSettings = InformationSettings()
 
     @field_validator("tables", "figures", mode="before")
     @classmethod
@@ -91,7 +104,9 @@ class Study(Section):
     Attributes:
         tables: table -> its config; ``table_tasks`` are the tasks it is made for, in the study's order.
         figures: likewise.
-        trainings: all that is trained: what tables and figures show, and what that needs.
+        tested_on: task -> the other task whose corpus its judges of rebuilt speech hear as well.
+        sounds: task -> the decomposers, ``system/variant``, that are listened to.
+        trainings: all that is trained: what tables, figures and sounds show, and what that needs.
     """
 
     study: str
@@ -101,6 +116,7 @@ class Study(Section):
     compute: ComputeSettings
     intervals: IntervalSettings
     probes: ProbeSettings
+    information: InformationSettings
     corpora: dict[str, CorpusConfig]
     tasks: dict[str, TaskConfig]
     augmentations: dict[str, AugmentationSettings]
@@ -112,11 +128,19 @@ class Study(Section):
     table_tasks: dict[str, tuple[str, ...]]
     figures: dict[str, FigureConfig]
     figure_tasks: dict[str, tuple[str, ...]]
+    tested_on: dict[str, str]
+    sounds: dict[str, tuple[str, ...]]
     trainings: tuple[Training, ...]
 
     def seeds_of(self, system: str) -> tuple[int, ...]:
         """The seeds a system is trained with: one alone where none changes anything."""
-        return self.seeds if self.systems[system].method == "network" else self.seeds[:1]
+        return self.seeds[:1] if self.systems[system].method == "svm" else self.seeds
+
+    def decomposer_run(self, run_key: str, task: str, fold: int) -> tuple[str, str, str, int]:
+        """Task, system, variant and fold of the decomposer ``system/variant`` that serves a fold of a task."""
+        system, variant = run_key.split("/")
+        of_others = self.tasks[task].decomposed_by
+        return (task, system, variant, fold) if of_others is None else (of_others, system, variant, 0)
 
     def least_training_speakers(self, task: str) -> int:
         """Speakers a fold of a task must train: as many as its systems need, two where probes tell them apart."""
@@ -145,13 +169,15 @@ def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
     """
     where = "study (config/config.yaml, --configfile or --config)"
     request = _checked(StudyRequest, dict(config), where)
-    tasks = {name: _load(TaskConfig, config_dir, "tasks", name) for name in request.tasks}
+    _only_known((*request.tested_on, *request.sounds), request.tasks, f"{where}: tested_on and sounds")
+    tasks = _load_tasks(request, config_dir)
     table_tasks = _tasks_of(request.tables, request.tasks, f"{where}: tables")
     figure_tasks = _tasks_of(request.figures, request.tasks, f"{where}: figures")
     tables = {name: _load(TableConfig, config_dir, "tables", name) for name in table_tasks}
     figures = {name: _load(FigureConfig, config_dir, "figures", name) for name in figure_tasks}
     tables = {name: _installed_rows(table, config_dir, name) for name, table in tables.items()}
     _check_tables(tables, table_tasks, tasks, where)
+    _check_others(request.tested_on, tasks, where)
     _check_sweeps(config_dir, figures, figure_tasks, tables, table_tasks)
     corpora = {}
     for name in dict.fromkeys(task.corpus for task in tasks.values()):
@@ -175,38 +201,42 @@ def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
     ]
     wanted: dict[str, dict[str, str]] = {}  # system -> variant -> the file that asks for it
     for file, item, _ in asked:
-        for system, variant in _runs_of(item):
+        for system, variant in _named_by(item):
             _existing(config_dir, "systems", system)
             wanted.setdefault(system, {}).setdefault(variant, file)
+    for run_key in dict.fromkeys(key for keys in request.sounds.values() for key in keys):
+        system, variant = run_key.split("/")
+        _existing(config_dir, "systems", system)
+        wanted.setdefault(system, {}).setdefault(variant, f"{where}: sounds")
+    for run_key, file in _needed_decomposers(config_dir, wanted).items():
+        system, variant = run_key.split("/")
+        wanted.setdefault(system, {}).setdefault(variant, file)
     _only_known(request.systems, _names(config_dir, "systems"), f"{where}: systems")
     systems = {
         name: _load_system(config_dir, name, request.systems.get(name, {}), variants, where)
         for name, variants in wanted.items()
     }
+    _check_decomposers(config_dir, systems)
     features, feature_notes = {}, {}
     for system in systems.values():
         for variant in system.variants:
-            name = system.features(variant)
-            if name not in features:
-                features[name], feature_notes[name] = _load_features(config_dir, name)
-            is_functional = features[name].kind in ("functionals", "opensmile")
-            if is_functional != (system.method == "svm"):
+            pitch = system.variant(variant).get("pitch")
+            for name in (system.features(variant), *([pitch] if pitch else [])):
+                if name not in features:
+                    features[name], feature_notes[name] = _load_features(config_dir, name)
+            _check_kind(config_dir, features, system.features(variant), variant, functional=system.method == "svm")
+            if pitch and features[pitch].kind != "f0":
                 raise InputError(
-                    f"{config_dir / 'features' / name}.yaml: kind: is {features[name].kind!r}, which variant "
-                    f"{variant!r} cannot use; expected "
-                    + ("functionals or opensmile" if system.method == "svm" else "a spectrogram")
+                    f"{config_dir / 'features' / pitch}.yaml: kind: is {features[pitch].kind!r}, which variant "
+                    f"{variant!r} cannot use as pitch; expected f0"
                 )
-    for name, figure in figures.items():
-        if figure.kind in _OF_NETWORKS and systems[figure.system].method != "network":
-            raise InputError(
-                f"{config_dir / 'figures' / name}.yaml: system: {figure.system!r} is no network; "
-                f"expected one, as the figure is of kind {figure.kind!r}"
-            )
+    _check_methods(config_dir, tables, figures, systems, request.sounds, where)
     return Study(
         **{key: getattr(request, key) for key in ("study", "title", "corpora_root", "seeds")},
         compute=request.compute,
         intervals=request.intervals,
         probes=request.probes,
+        information=request.information,
         corpora=corpora,
         tasks=tasks,
         augmentations=augmentations,
@@ -218,7 +248,9 @@ def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
         table_tasks=table_tasks,
         figures=figures,
         figure_tasks=figure_tasks,
-        trainings=_trainings(tasks, systems, [(item, on) for _, item, on in asked]),
+        tested_on=request.tested_on,
+        sounds=request.sounds,
+        trainings=_trainings(tasks, systems, [(item, on) for _, item, on in asked], request.sounds),
     )
 
 
@@ -250,27 +282,63 @@ def _runs_of(item: TableConfig | FigureConfig) -> Iterable[tuple[str, str]]:
     return [(item.system, variant) for variant in item.variants]
 
 
+def _named_by(item: TableConfig | FigureConfig) -> Iterable[tuple[str, str]]:
+    """All that a table or figure names: beside what it shows, what a judge of speech as it is hears."""
+    if isinstance(item, TableConfig) and item.kind == "factors":
+        return [*item.runs.values(), *((item.system, row) for row in item.rows)]
+    return _runs_of(item)
+
+
+def _needed_decomposers(config_dir: Path, wanted: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """``system/variant`` of each decomposer that a wanted variant needs -> the file that says so."""
+    needed = {}
+    for system, variants in wanted.items():
+        file = _existing(config_dir, "systems", system)
+        known = _read_yaml(file).get("variants") or {}
+        for variant in variants:
+            run_key = ((known.get(variant) or {}).get("needs") or {}).get("decomposer")
+            if run_key is not None:
+                where = f"{file}: variants: {variant}: needs"
+                _checked(Needs, {"decomposer": run_key}, where)
+                _existing(config_dir, "systems", run_key.split("/")[0])
+                needed.setdefault(run_key, where)
+    return needed
+
+
 def _trainings(
-    tasks: Iterable[str],
+    tasks: Mapping[str, TaskConfig],
     systems: Mapping[str, SystemConfig],
     asked: Iterable[tuple[TableConfig | FigureConfig, tuple[str, ...]]],
+    sounds: Mapping[str, tuple[str, ...]],
 ) -> tuple[Training, ...]:
     """What is trained: the variants that tables and figures show on their tasks, and there what those need."""
     on_tasks: dict[tuple[str, str], set[str]] = {}
+    heard: dict[tuple[str, str], set[str]] = {}  # what needs a decomposer -> its tasks
     for item, on in asked:
         for run in _runs_of(item):
             on_tasks.setdefault(run, set()).update(on)
+        for run in _named_by(item):
+            heard.setdefault(run, set()).update(on)
+    decomposed = [
+        (run_key, task)
+        for (name, variant), on in heard.items()
+        if (run_key := systems[name].needs.get(variant, Needs()).decomposer) is not None
+        for task in on
+    ]
+    decomposed += [(run_key, task) for task, run_keys in sounds.items() for run_key in run_keys]
+    for run_key, task in decomposed:
+        on_tasks.setdefault(tuple(run_key.split("/")), set()).add(tasks[task].decomposed_by or task)
     for name, system in systems.items():
         # What is needed stands before what needs it, so backwards it is reached after all that need it.
         for variant in reversed(system.variants):
             for needed in system.needs.get(variant, Needs()).variants:
-                on_tasks.setdefault((name, needed), set()).update(on_tasks[name, variant])
+                on_tasks.setdefault((name, needed), set()).update(on_tasks.get((name, variant), ()))
     return tuple(
         Training(task=task, system=name, variant=variant)
         for task in tasks
         for name, system in systems.items()
         for variant in system.variants
-        if task in on_tasks[name, variant]
+        if task in on_tasks.get((name, variant), ())
     )
 
 
@@ -283,6 +351,99 @@ def _tasks_of(
     return {name: tuple(task for task in tasks if task in chosen or not chosen) for name, chosen in items.items()}
 
 
+def _load_tasks(request: StudyRequest, config_dir: Path) -> dict[str, TaskConfig]:
+    """A study's tasks, those its judges are tested on as well, and those that train decomposers for others."""
+    tasks = {
+        name: _load(TaskConfig, config_dir, "tasks", name)
+        for name in dict.fromkeys((*request.tasks, *request.tested_on.values()))
+    }
+    for name in list(tasks):
+        other = tasks[name].decomposed_by
+        if other is None:
+            continue
+        tasks.setdefault(other, _load(TaskConfig, config_dir, "tasks", other))
+        if tasks[other].n_folds != 1 or tasks[other].decomposed_by is not None:
+            raise InputError(
+                f"{config_dir / 'tasks' / name}.yaml: decomposed_by: task {other} is "
+                f"{tasks[other].protocol_words}; expected one with a single fold, which trains its own decomposer"
+            )
+    return tasks
+
+
+def _check_others(tested_on: Mapping[str, str], tasks: Mapping[str, TaskConfig], where: str) -> None:
+    """A judge is tested on another corpus only, and its classes are those it knows."""
+    for name, other in tested_on.items():
+        if tasks[name].classes != tasks[other].classes or tasks[name].corpus == tasks[other].corpus:
+            raise InputError(
+                f"{where}: tested_on: {name}: task {other} is of corpus {tasks[other].corpus} with classes "
+                f"{', '.join(tasks[other].classes)}; expected another corpus than {tasks[name].corpus}, with "
+                f"classes {', '.join(tasks[name].classes)} in this order"
+            )
+
+
+def _check_kind(
+    config_dir: Path, features: Mapping[str, Section], name: str, variant: str, *, functional: bool
+) -> None:
+    """A support vector machine hears functionals, a network spectrograms."""
+    kind = features[name].kind
+    if (kind in _FUNCTIONALS) != functional or kind == "f0":
+        raise InputError(
+            f"{config_dir / 'features' / name}.yaml: kind: is {kind!r}, which variant {variant!r} cannot use; "
+            f"expected {' or '.join(_FUNCTIONALS) if functional else 'a spectrogram'}"
+        )
+
+
+def _check_decomposers(config_dir: Path, systems: Mapping[str, SystemConfig]) -> None:
+    """Who hears rebuilt speech needs a decomposer of the same features, and who hears speech as it is none."""
+    for name, system in systems.items():
+        for variant in system.variants:
+            where = f"{config_dir / 'systems' / name}.yaml: variants: {variant}"
+            run_key = system.needs.get(variant, Needs()).decomposer
+            if (run_key is None) != (system.variant(variant).get("rebuilt") is None):
+                raise InputError(f"{where}: expected 'rebuilt' (what is kept) and 'needs: decomposer' together")
+            if system.method == "decomposer" and not system.variant(variant).get("pitch"):
+                raise InputError(f"{where}: pitch: is none, expected features of kind f0 for a decomposer")
+            if run_key is None:
+                continue
+            decomposing, needed = run_key.split("/")
+            if systems[decomposing].method != "decomposer":
+                raise InputError(f"{where}: needs: system {decomposing!r} is no decomposer; expected one")
+            of_both = [system.features(variant), systems[decomposing].features(needed)]
+            if len(set(of_both)) > 1:
+                raise InputError(
+                    f"{where}: features: is {of_both[0]!r}; expected {of_both[1]!r}, which {run_key} rebuilds"
+                )
+
+
+def _check_methods(
+    config_dir: Path,
+    tables: Mapping[str, TableConfig],
+    figures: Mapping[str, FigureConfig],
+    systems: Mapping[str, SystemConfig],
+    sounds: Mapping[str, tuple[str, ...]],
+    where: str,
+) -> None:
+    """Tables of codes are about decomposers, all others about systems that know emotions; figures likewise."""
+    for name, table in tables.items():
+        of_codes = table.kind in ("information", "ground_truth")
+        for system, _ in table.runs.values():
+            if (systems[system].method == "decomposer") != of_codes:
+                raise InputError(
+                    f"{config_dir / 'tables' / name}.yaml: system: {system!r} is {systems[system].method}; "
+                    f"expected {'a decomposer' if of_codes else 'no decomposer'}, as the table is of kind {table.kind!r}"
+                )
+    for name, figure in figures.items():
+        if figure.system and figure.kind not in _FIGURES_OF_METHOD[systems[figure.system].method]:
+            raise InputError(
+                f"{config_dir / 'figures' / name}.yaml: system: {figure.system!r} is trained as "
+                f"{systems[figure.system].method!r}; expected another, as the figure is of kind {figure.kind!r}"
+            )
+    for task, run_keys in sounds.items():
+        for run_key in run_keys:
+            if systems[run_key.split("/")[0]].method != "decomposer":
+                raise InputError(f"{where}: sounds: {task}: {run_key!r} is no decomposer; expected one")
+
+
 def _check_tables(
     tables: Mapping[str, TableConfig],
     table_tasks: Mapping[str, tuple[str, ...]],
@@ -292,6 +453,11 @@ def _check_tables(
     """Protocols are compared on one corpus, with the same classes; a table's tasks keep what it is about."""
     for name, table in tables.items():
         for task in table_tasks[name]:
+            if len(tasks[task].classes) < 2 and table.kind not in ("information", "ground_truth"):
+                raise InputError(
+                    f"{where}: tables: {name}: task {task} has one class; expected at least 2, as "
+                    "the table is about emotions"
+                )
             if table.unseen_speakers and not tasks[task].speaker_independent:
                 raise InputError(
                     f"{where}: tables: {name}: task {task} is {tasks[task].protocol_words}; "
@@ -323,10 +489,15 @@ def _check_sweeps(
         if figure.table is None:
             continue
         file = config_dir / "figures" / f"{name}.yaml"
-        if not (figure.table in tables and tables[figure.table].axis):
+        drawable = [
+            t
+            for t, table in tables.items()
+            if (table.kind == figure.kind if figure.kind in FACTOR_KINDS else bool(table.axis))
+        ]
+        if figure.table not in drawable:
+            wanted = f"table of kind {figure.kind}" if figure.kind in FACTOR_KINDS else "sweep"
             raise InputError(
-                f"{file}: table: {figure.table!r} is no sweep of this study; "
-                f"expected one of {[t for t, table in tables.items() if table.axis]}"
+                f"{file}: table: {figure.table!r} is no {wanted} of this study; expected one of {drawable}"
             )
         lacking = [task for task in figure_tasks[name] if task not in table_tasks[figure.table]]
         if lacking:

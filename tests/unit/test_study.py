@@ -408,7 +408,7 @@ def test_figures_of_what_only_networks_have_refuse_an_svm(floor, kind):
     figure |= {"loss": "center"} if kind == "losses" else {}
     (config_dir / "figures" / "floor.yaml").write_text(yaml.safe_dump(figure))
     message = refusal(config | {"figures": ["floor"]}, config_dir)
-    assert f"system: 'functionals_svm' is no network; expected one, as the figure is of kind '{kind}'" in message
+    assert f"system: 'functionals_svm' is trained as 'svm'; expected another, as the figure is of kind '{kind}'" in message
 
 
 # --- what a table asks of its tasks and systems ------------------------------------------------------------------
