@@ -548,7 +548,7 @@ FEATURE_SECTIONS: dict[str, type[Section]] = {
 OPTIONAL_PACKAGES = {"opensmile": "opensmile"}
 
 
-def features_of(content: dict[str, Any]) -> FeatureSettings | FunctionalSettings | OpensmileSettings | PitchSettings:
+def features_of(content: dict[str, Any]) -> Features:
     """Settings of features from plain data, by their kind."""
     return FEATURE_SECTIONS[content["kind"]](**content)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from emofactors.config import AugmentationSettings, features_of
 from emofactors.corpora.manifest import read_manifest
-from emofactors.features import functionals_by
+from emofactors.features import transform_by
 from emofactors.features.extract import extract
 from emofactors.runlog import log_to
 
@@ -20,5 +20,5 @@ extract(
     Path(snakemake.output.archive),
     threads=snakemake.threads,
     augmentation=augmentation,
-    functionals=functionals_by(settings),
+    transform=transform_by(settings),
 )

@@ -1,4 +1,4 @@
-"""The features: the list of kinds of functionals, whose packages only their jobs pay for, and nothing else."""
+"""The features: the list of kinds that are no spectrograms, whose packages only their jobs pay for."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -8,20 +8,20 @@ import numpy as np
 
 from emofactors.config import Features, OpensmileSettings
 from emofactors.errors import InputError
-from emofactors.features.pitch import PitchTracker
+from emofactors.features.pitch import PitchTracker, f0_tracks
 
-#: From some waveforms, (n_samples,) each, to as many frames of functionals, (1, F) float32.
-Functionals = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
+#: From some waveforms, (n_samples,) each, to the features of each, (T, F) float32; T is 1 for functionals.
+Transform = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
 
 
-def functionals_by(settings: Features) -> Functionals | None:
-    """What makes functionals of waveforms.
+def transform_by(settings: Features) -> Transform | None:
+    """What makes features of waveforms that are no spectrograms: functionals, or F0 over time.
 
     Args:
         settings: of features of any kind.
 
     Returns:
-        The function; None for spectrograms, which are no functionals.
+        The function; None for spectrograms, which ``features.extract`` makes itself.
 
     Raises:
         InputError: if the kind needs a package that is not installed.
@@ -31,6 +31,8 @@ def functionals_by(settings: Features) -> Functionals | None:
             from emofactors.features.functionals import functionals
 
             return partial(functionals, settings=settings, track_f0=pitch_tracker(settings.f0_method))
+        case "f0":
+            return partial(f0_tracks, settings=settings, track_f0=pitch_tracker(settings.method))
         case "opensmile":
             return _of_opensmile(settings)
     return None
@@ -53,7 +55,7 @@ def pitch_tracker(method: str) -> PitchTracker:
     return chosen
 
 
-def _of_opensmile(settings: OpensmileSettings) -> Functionals:
+def _of_opensmile(settings: OpensmileSettings) -> Transform:
     if find_spec("opensmile") is None:
         raise InputError(
             f"features: kind is 'opensmile' (feature_set {settings.feature_set}): package opensmile is not "

@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from emofactors.config import AugmentationSettings, Features, FeatureSettings, OpensmileSettings
+from emofactors.config import AugmentationSettings, Features, FeatureSettings
 from emofactors.corpora.audio import read_waveform
 from emofactors.corpora.copies import copy_name
 from emofactors.errors import InputError
+from emofactors.features import Transform
 from emofactors.features.archive import ArchiveWriter
 from emofactors.features.audio import resampled
 from emofactors.features.augment import augmented
@@ -32,9 +33,6 @@ GROUP_S = 20.0
 
 #: Seconds between two lines of progress.
 PROGRESS_S = 5.0
-
-#: From some waveforms, (n_samples,) each, to the features of each, (T, F) float32.
-Transform = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -68,7 +66,7 @@ def extract(
     threads: int,
     *,
     augmentation: AugmentationSettings | None = None,
-    functionals: Transform | None = None,
+    transform: Transform | None = None,
 ) -> None:
     """Write the features of every utterance of a corpus, or of the copies of every utterance.
 
@@ -86,7 +84,7 @@ def extract(
         threads: groups worked on at the same time.
         augmentation: None: the utterances themselves. Otherwise their copies alone, named by
             ``copy_name``, in the manifest's order, those of an utterance in the order of ``copies``.
-        functionals: what makes them of waveforms, see ``features.functionals_by``; None: spectrograms.
+        transform: what makes them of waveforms, see ``features.transform_by``; None: spectrograms.
 
     Raises:
         InputError: if an utterance is missing, cannot be decoded, is shorter than a window's half,
@@ -96,11 +94,9 @@ def extract(
         _Utterance(row.utterance, Path(root) / row.path, _time(row.start_s), _time(row.end_s), row.duration_s)
         for row in manifest.itertuples()
     ]
-    if functionals is None:
+    if transform is None:
         longest = max((n_frames_of(utterance.duration_s, settings) for utterance in utterances), default=0)
         transform = partial(_images, settings=settings, longest=longest)
-    else:
-        transform = functionals
     what = "utterances" if augmentation is None else f"utterances' copies ({', '.join(augmentation.copies)})"
     threads_of_torch = torch.get_num_threads()
     done, began = 0, time.monotonic()
@@ -197,8 +193,8 @@ def _takes(utterance: _Utterance, settings: Features, augmentation: Augmentation
             )
             for kind in augmentation.copies
         ]
-    # openSMILE hears whatever there is; a spectrogram reflects the utterance at its ends.
-    shortest = 1 if isinstance(settings, OpensmileSettings) else shortest_waveform(settings)
+    # openSMILE and trackers of F0 hear whatever there is; a spectrogram reflects the utterance at its ends.
+    shortest = shortest_waveform(settings) if isinstance(settings, FeatureSettings) else 1
     for take in takes:
         if len(take.samples) < shortest:
             raise InputError(

@@ -53,7 +53,7 @@ def _followed_by_silence(spectrogram: Tensor, settings: FeatureSettings, n_frame
 
     Zeros need no transform: but for the frames that straddle the end of the speech, all their bins are the floor.
     """
-    silence_db = 10 * math.log10(max(settings.power_offset, settings.power_floor))
+    silence_db = 20 / settings.exponent * math.log10(max(settings.power_offset, settings.power_floor))
     if settings.top_db is not None:
         silence_db = max(silence_db, spectrogram.max().item() - settings.top_db)
     n_silent = max(n_frames - len(spectrogram), 0)

@@ -1,11 +1,44 @@
 """What all trackers of F0 share: frames that stand where a spectrogram's stand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from emofactors.config import PitchSettings
+
 #: From samples (n_samples,) and their rate, and the keywords hop_ms, min_hz and max_hz, to F0 in Hz, (T,).
 PitchTracker = Callable[..., np.ndarray]
+
+
+def f0_tracks(
+    waveforms: Sequence[np.ndarray], settings: PitchSettings, track_f0: PitchTracker
+) -> list[np.ndarray]:
+    """F0 over time of whole utterances, as features.
+
+    Args:
+        waveforms: mono float32 in [-1, 1] at ``settings.sample_rate_hz``, each (n_samples,).
+        settings: where F0 is looked for.
+        track_f0: tracker of F0, see ``features.pitch_praat``.
+
+    Returns:
+        F0 in Hz, 0 where unvoiced, one float32 array an utterance, (T, 1) with T = 1 + n_samples // hop_length.
+        An utterance whose samples are not all finite has none: NaN throughout, as its spectrogram would have.
+    """
+    hop_length = hop_length_of(settings.sample_rate_hz, settings.hop_ms)
+    tracks = []
+    for waveform in waveforms:
+        if np.isfinite(waveform).all():
+            f0_hz = track_f0(
+                waveform,
+                settings.sample_rate_hz,
+                hop_ms=settings.hop_ms,
+                min_hz=settings.min_hz,
+                max_hz=settings.max_hz,
+            )
+        else:
+            f0_hz = np.full(1 + len(waveform) // hop_length, np.nan)
+        tracks.append(f0_hz.astype(np.float32)[:, None])
+    return tracks
 
 
 def hop_length_of(sample_rate_hz: int, hop_ms: float) -> int:

@@ -13,6 +13,7 @@ from functools import cache
 import librosa.filters
 import numpy as np
 import torch
+from scipy.signal import butter, sosfiltfilt
 from torch import Tensor
 
 from emofactors.config import FeatureSettings
@@ -57,9 +58,12 @@ def log_spectrograms(waveforms: Sequence[np.ndarray], settings: FeatureSettings)
     (``log_mel``) or kept bin by bin (``log_stft``); then 10 log10(power +
     power_offset), no lower than power_floor and than top_db below the
     utterance's own maximum. Equals librosa's melspectrogram or stft with
-    power_to_db, utterance by utterance.
+    power_to_db, utterance by utterance. With exponent 1 all this is of
+    magnitudes, and 20 log10; a high-pass filter comes before it, a scale to
+    [0, 1] after it, where they are set.
 
-    Source: Dai et al. 2019, features; Slaney, Auditory Toolbox, 1998, for the filters.
+    Source: Dai et al. 2019, features; Slaney, Auditory Toolbox, 1998, for the filters; Qian et al. 2020, public
+    code, for magnitudes, filter and scale.
 
     Args:
         waveforms: mono float32 in [-1, 1] at ``settings.sample_rate_hz``, each (n_samples,).
@@ -71,15 +75,25 @@ def log_spectrograms(waveforms: Sequence[np.ndarray], settings: FeatureSettings)
     Raises:
         InputError: if a waveform is shorter than :func:`shortest_waveform`.
     """
-    line = _laid_end_to_end(waveforms, settings)
+    line = _laid_end_to_end([_high_passed(waveform, settings) for waveform in waveforms], settings)
     decibels = _decibels(line.samples, settings)  # (sum of T and seams, F)
     spectrograms = []
     for first, n_frames in zip(line.first_frame, line.n_frames, strict=True):
         spectrogram = decibels[first : first + n_frames]
         if settings.top_db is not None:
             spectrogram.clamp_(min=spectrogram.max() - settings.top_db)
+        if settings.scale_db is not None:
+            low, high = settings.scale_db
+            spectrogram.sub_(low).div_(high - low).clamp_(0.0, 1.0)
         spectrograms.append(spectrogram.numpy())
     return spectrograms
+
+
+def _high_passed(waveform: np.ndarray, settings: FeatureSettings) -> np.ndarray:
+    """A waveform without what lies below ``high_pass_hz``; too short ones stay, and are complained of later."""
+    if settings.high_pass_hz is None or len(waveform) < shortest_waveform(settings):
+        return waveform
+    return sosfiltfilt(_high_pass(settings), waveform).astype(np.float32)
 
 
 def _laid_end_to_end(waveforms: Sequence[np.ndarray], settings: FeatureSettings) -> _Line:
@@ -106,7 +120,7 @@ def _laid_end_to_end(waveforms: Sequence[np.ndarray], settings: FeatureSettings)
 
 
 def _decibels(samples: Tensor, settings: FeatureSettings) -> Tensor:
-    """10 log10 power of every frame of a line of samples, (T, F), no lower than the floor."""
+    """Decibels of every frame of a line of samples, (T, F), no lower than the floor."""
     window = _window(settings)
     frames = samples.unfold(0, settings.win_length, settings.hop_length)  # (T, win_length), a view
     windowed = torch.zeros(BLOCK_FRAMES, settings.n_fft)
@@ -118,15 +132,17 @@ def _decibels(samples: Tensor, settings: FeatureSettings) -> Tensor:
         spectrum = torch.fft.rfft(windowed[: len(block)])
         _sum_powers(spectrum, settings, out=powers[first : first + len(block)])
     decibels = powers.add_(settings.power_offset) if settings.power_offset else powers
-    return decibels.clamp_(min=settings.power_floor).log10_().mul_(10.0)
+    return decibels.clamp_(min=settings.power_floor).log10_().mul_(20.0 / settings.exponent)
 
 
 def _sum_powers(spectrum: Tensor, settings: FeatureSettings, *, out: Tensor) -> None:
-    """Powers of a complex spectrum (T, n_fft // 2 + 1), by bin or by Mel filter, into ``out`` (T, F)."""
-    if settings.n_mels is None:
-        torch.add(spectrum.real.square(), spectrum.imag.square(), out=out)
-        return
+    """Powers or magnitudes of a spectrum (T, n_fft // 2 + 1), by bin or by Mel filter, into ``out`` (T, F)."""
     power = spectrum.real.square() + spectrum.imag.square()
+    if settings.exponent == 1:
+        power.sqrt_()
+    if settings.n_mels is None:
+        out.copy_(power)
+        return
     for band in _mel_bands(settings):
         out[:, band.mels] = power[:, band.bins] @ band.weights
 
@@ -144,20 +160,33 @@ def _window(settings: FeatureSettings) -> Tensor:
 
 
 @cache
-def _mel_bands(settings: FeatureSettings) -> tuple[_MelBand, ...]:
-    """The Mel filter bank, cut into bands of neighbouring filters.
+def _high_pass(settings: FeatureSettings) -> np.ndarray:
+    """The high-pass filter as second-order sections: stable also where its corner is far below the rate."""
+    return butter(
+        settings.high_pass_order, settings.high_pass_hz, btype="highpass", fs=settings.sample_rate_hz, output="sos"
+    )
+
+
+def mel_filters(settings: FeatureSettings) -> np.ndarray:
+    """The Mel filter bank of a ``log_mel``, float64, (n_mels, n_fft // 2 + 1).
 
     librosa's, not torchaudio's: the latter rounds frequencies to float32, which moves
     the edges of narrow filters enough to be seen in the fourth decimal of a dB.
     """
-    filters = librosa.filters.mel(
+    return librosa.filters.mel(
         sr=settings.sample_rate_hz,
         n_fft=settings.n_fft,
         n_mels=settings.n_mels,
         fmin=settings.f_min_hz,
         fmax=settings.f_max_hz,
         dtype=np.float64,
-    )  # (n_mels, n_fft // 2 + 1)
+    )
+
+
+@cache
+def _mel_bands(settings: FeatureSettings) -> tuple[_MelBand, ...]:
+    """The Mel filter bank, cut into bands of neighbouring filters."""
+    filters = mel_filters(settings)
     bands = []
     for first_mel in range(0, settings.n_mels, MELS_PER_BAND):
         weights = filters[first_mel : first_mel + MELS_PER_BAND]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from emofactors.config import AugmentationSettings, FeatureSettings
+from emofactors.config import AugmentationSettings, FeatureSettings, PitchSettings
 
 CONFIG = Path(__file__).parents[3] / "config"
 
@@ -62,3 +62,13 @@ def speech_like():
         return samples.astype(np.float32)
 
     return make
+
+
+@pytest.fixture
+def log_mel_80():
+    return settings_of("log_mel_80")
+
+
+@pytest.fixture(params=["f0", "f0_pyin"])
+def f0(request):
+    return PitchSettings(**documented(f"features/{request.param}.yaml"))

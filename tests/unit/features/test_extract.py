@@ -11,6 +11,7 @@ from emofactors.corpora.audio import read_waveform
 from emofactors.corpora.copies import copy_name
 from emofactors.errors import InputError
 from emofactors.features import extract as extract_module
+from emofactors.features import transform_by
 from emofactors.features.archive import FeatureArchive
 from emofactors.features.audio import resampled
 from emofactors.features.augment import augmented
@@ -244,3 +245,26 @@ def test_progress_says_that_copies_are_made(corpus, log_mel, augmentation, caplo
     with caplog.at_level(logging.INFO):
         extract(manifest, root, log_mel, root / "copies", threads=1, augmentation=augmentation)
     assert "features of 10 utterances' copies (noise, shift, speed), 0.01 h" in caplog.text
+
+
+def test_f0_has_the_frames_of_its_spectrogram_whatever_the_threads(corpus, log_mel_80, f0, monkeypatch):
+    monkeypatch.setattr(extract_module, "GROUP_S", 1.5)
+    root, manifest = corpus
+    extract(manifest, root, log_mel_80, root / "mel", threads=2)
+    for threads in (1, 3):
+        extract(manifest, root, f0, root / f"f0_{threads}", threads, transform=transform_by(f0))
+    assert bytes_of(root / "f0_1") == bytes_of(root / "f0_3")
+    mel, tracks = FeatureArchive(root / "mel"), FeatureArchive(root / "f0_1")
+    assert tracks.n_bins == 1
+    assert tracks.utterances == mel.utterances
+    assert [tracks.n_frames(u) for u in mel.utterances] == [mel.n_frames(u) for u in mel.utterances]
+    voiced = np.concatenate([tracks[u][tracks[u] > 0] for u in tracks.utterances])
+    assert 110 <= np.median(voiced) <= 190  # the voice glides from 110 to 190 Hz
+
+
+def test_f0_of_bad_audio_is_named(corpus, f0):
+    root, manifest = corpus
+    soundfile.write(root / "bad.wav", np.full(16_000, np.nan), 16_000, subtype="FLOAT")
+    rows = pd.concat([manifest, manifest_of([("bad", "bad.wav", np.nan, np.nan, 1.0)])])
+    with pytest.raises(InputError, match=r"bad\.wav: features of utterance 'bad' are not finite"):
+        extract(rows, root, f0, root / "features", threads=2, transform=transform_by(f0))

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from emofactors.config import FeatureSettings, FunctionalSettings, OpensmileSettings
 from emofactors.errors import InputError
 from emofactors.features import extract as extract_module
-from emofactors.features import functionals_by
+from emofactors.features import transform_by
 from emofactors.features.archive import FeatureArchive
 from emofactors.features.extract import extract
 from emofactors.features.functionals import functionals, slopes
@@ -86,7 +86,7 @@ def test_a_jump_between_voiced_stretches_is_no_slope(settings, speech_like):
 
 @pytest.mark.parametrize("n_samples", [321, 700, 16_000])
 def test_an_utterance_without_voice_has_defined_functionals(settings, n_samples):
-    (found,) = functionals_by(settings)([np.zeros(n_samples, dtype=np.float32)])
+    (found,) = transform_by(settings)([np.zeros(n_samples, dtype=np.float32)])
     assert np.isfinite(found).all()
     of_f0 = found[0, :25].reshape(5, 5)[:, -1]
     np.testing.assert_allclose(of_f0, [MIDDLE, 0, MIDDLE, MIDDLE, MIDDLE], rtol=1e-6)
@@ -96,8 +96,8 @@ def test_an_utterance_without_voice_has_defined_functionals(settings, n_samples)
 
 def test_without_deltas_there_are_half_as_many(settings, speech_like):
     plain = settings.model_copy(update={"deltas": False})
-    (found,) = functionals_by(plain)([speech_like(2, 8_000)])
-    (all_of_them,) = functionals_by(settings)([speech_like(2, 8_000)])
+    (found,) = transform_by(plain)([speech_like(2, 8_000)])
+    (all_of_them,) = transform_by(settings)([speech_like(2, 8_000)])
     assert plain.n_bins == 26
     assert settings.n_bins == 51
     np.testing.assert_array_equal(found[0, :25], all_of_them[0, :25])
@@ -115,7 +115,7 @@ def test_threads_do_not_change_a_byte(corpus, settings, augmentation, copies, mo
             root / f"features{threads}",
             threads,
             augmentation=augmentation if copies else None,
-            functionals=functionals_by(settings),
+            transform=transform_by(settings),
         )
     archive = FeatureArchive(root / "features1")
     assert len(archive.utterances) == (18 if copies else 6)
@@ -128,7 +128,7 @@ def test_audio_that_is_not_finite_is_named(corpus, settings):
     root, manifest = corpus
     soundfile.write(root / "0.wav", np.full(16_000, np.nan), 16_000, subtype="FLOAT")
     with pytest.raises(InputError, match=r"0\.wav: features of utterance 'u0' are not finite"):
-        extract(manifest, root, settings, root / "f", 1, functionals=functionals_by(settings))
+        extract(manifest, root, settings, root / "f", 1, transform=transform_by(settings))
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_functionals_that_cannot_be_are_refused(settings, keys, said):
 
 def test_spectrograms_are_no_functionals(log_mel):
     assert isinstance(log_mel, FeatureSettings)
-    assert functionals_by(log_mel) is None
+    assert transform_by(log_mel) is None
 
 
 def test_a_package_that_is_not_installed_is_named(opensmile_settings, monkeypatch):
@@ -160,7 +160,7 @@ def test_a_package_that_is_not_installed_is_named(opensmile_settings, monkeypatc
     with pytest.raises(
         InputError, match=r"package opensmile is not installed; expected it, see docs/features\.md"
     ):
-        functionals_by(opensmile_settings)
+        transform_by(opensmile_settings)
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ def opensmile(monkeypatch):
 
 def test_opensmile_hears_whole_utterances_within_full_scale(opensmile, opensmile_settings):
     loud = np.linspace(-1.5, 1.5, 8_000, dtype=np.float32)
-    long, short = functionals_by(opensmile_settings)([loud, loud[:10]])
+    long, short = transform_by(opensmile_settings)([loud, loud[:10]])
     assert long.dtype == np.float32
     assert long.shape == short.shape == (1, 88)
     # 1.0 would become -1.0 as 16 bit.
@@ -204,7 +204,7 @@ def test_opensmile_functionals_are_an_archive_of_short_utterances_too(
 ):
     root, manifest = corpus
     soundfile.write(root / "0.wav", 0.1 * np.ones(20), 16_000)
-    make = partial(extract, manifest, root, opensmile_settings, functionals=functionals_by(opensmile_settings))
+    make = partial(extract, manifest, root, opensmile_settings, transform=transform_by(opensmile_settings))
     make(root / "originals", 2)
     make(root / "copies", 2, augmentation=augmentation)
     archive = FeatureArchive(root / "originals", root / "copies")
@@ -216,4 +216,4 @@ def test_audio_that_is_not_finite_is_named_before_opensmile_hears_it(corpus, ope
     root, manifest = corpus
     soundfile.write(root / "1.wav", np.full(16_000, np.nan), 16_000, subtype="FLOAT")
     with pytest.raises(InputError, match=r"1\.wav: features of utterance 'u1' are not finite"):
-        extract(manifest, root, opensmile_settings, root / "f", 1, functionals=functionals_by(opensmile_settings))
+        extract(manifest, root, opensmile_settings, root / "f", 1, transform=transform_by(opensmile_settings))

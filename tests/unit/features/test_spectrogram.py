@@ -1,9 +1,11 @@
 import librosa
 import numpy as np
 import pytest
+import scipy.signal
 import torch
 import torchaudio
 
+from emofactors.config import FeatureSettings
 from emofactors.errors import InputError
 from emofactors.features.spectrogram import log_spectrograms, shortest_waveform
 
@@ -148,3 +150,72 @@ def test_log_mel_is_torchaudios_as_well(log_mel, changes):
     expected = 10 * torch.log10(power.clamp(min=settings.power_floor)).T.numpy()
     (spectrogram,) = log_spectrograms([waveform], settings)
     np.testing.assert_allclose(spectrogram, expected, atol=2e-3)
+
+
+def published_log_mel_80(waveform):
+    """The feature as the public code computes it, but for its noise and its appended sample: plainly, (T, 80)."""
+    b, a = scipy.signal.butter(5, 30 / 8_000, btype="highpass")
+    filtered = 0.96 * scipy.signal.filtfilt(b, a, waveform.astype(np.float64))
+    padded = np.pad(filtered, 512, mode="reflect")
+    frames = np.stack([padded[256 * t : 256 * t + 1_024] for t in range(1 + len(waveform) // 256)])
+    magnitudes = np.abs(np.fft.rfft(frames * scipy.signal.get_window("hann", 1_024, fftbins=True)))  # (T, 513)
+    mel = magnitudes @ librosa.filters.mel(sr=16_000, n_fft=1_024, fmin=90, fmax=7_600, n_mels=80).T
+    decibels = 20 * np.log10(np.maximum(1e-5, mel)) - 16
+    return np.clip((decibels + 100) / 100, 0, 1)
+
+
+@pytest.mark.parametrize("n_samples", [513, 5_120, 40_000])
+def test_log_mel_80_equals_the_public_code(log_mel_80, speech_like, n_samples):
+    waveform = speech_like(1, n_samples) + np.float32(0.05)  # an offset, which the filter takes away
+    (made,) = log_spectrograms([waveform], log_mel_80)
+    expected = published_log_mel_80(waveform)
+    assert made.shape == expected.shape == (1 + n_samples // 256, 80)
+    assert 0.2 < expected.mean() < 0.8
+    np.testing.assert_allclose(made, expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("changes", [{"exponent": 1, "power_floor": 1e-5}, {"exponent": 2, "power_floor": 1e-10}])
+def test_magnitudes_and_powers_bin_by_bin_are_the_same_decibels(log_stft, speech_like, changes):
+    settings = log_stft.model_copy(update={"power_offset": 0.0} | changes)
+    waveform = speech_like(2, 20_000)
+    (powers,) = log_spectrograms([waveform], log_stft.model_copy(update={"power_offset": 0.0}))
+    np.testing.assert_allclose(log_spectrograms([waveform], settings)[0], powers, atol=1e-4)
+
+
+def test_a_high_pass_takes_a_low_tone_away_and_leaves_a_high_one_in_place(log_mel):
+    time_s = np.arange(16_000) / 16_000
+    chirp = (0.3 * np.sin(2 * np.pi * (500 + 500 * time_s) * time_s)).astype(np.float32)
+    rumble = (0.3 * np.sin(2 * np.pi * 5 * time_s)).astype(np.float32)
+    (alone,) = log_spectrograms([chirp], log_mel)
+    (filtered,) = log_spectrograms([chirp + rumble], log_mel.model_copy(update={"high_pass_hz": 40.0}))
+    heard = (alone > alone.max() - 30)[10:-10]
+    assert heard.any(axis=1).all()
+    np.testing.assert_allclose(filtered[10:-10][heard], alone[10:-10][heard], atol=0.05)
+    (unfiltered,) = log_spectrograms([chirp + rumble], log_mel)
+    assert unfiltered[:, 0].mean() > filtered[:, 0].mean() + 20
+
+
+def test_a_scale_reaches_from_0_to_1(log_mel, speech_like):
+    settings = log_mel.model_copy(update={"top_db": None})
+    (decibels,) = log_spectrograms([speech_like(4, 16_000)], settings)
+    (scaled,) = log_spectrograms(
+        [speech_like(4, 16_000)], settings.model_copy(update={"scale_db": (-60.0, -20.0)})
+    )
+    assert scaled.min() == 0
+    assert scaled.max() == 1
+    inside = (scaled > 0) & (scaled < 1)
+    np.testing.assert_allclose(scaled[inside], ((decibels + 60) / 40)[inside], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"exponent": 3}, "exponent"),
+        ({"high_pass_hz": 8_000}, "'high_pass_hz' is 8000: expected below half the rate"),
+        ({"scale_db": (0, -80)}, r"'scale_db' is \[0.0, -80.0\]: expected the lower end first"),
+        ({"scale_db": (-80, 0), "min_max": True}, "'scale_db' goes with neither"),
+    ],
+)
+def test_impossible_settings_are_refused(log_mel, change, said):
+    with pytest.raises(ValueError, match=said):
+        FeatureSettings(**(log_mel.model_dump() | change))
