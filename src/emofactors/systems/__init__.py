@@ -23,6 +23,8 @@ def build_system(name: str, arguments: Mapping[str, Any], data: TrainingData) ->
     match name:
         case "cnn_bigru":
             from emofactors.systems.cnn_bigru import CnnBigru as Chosen
+        case "factor_classifier":
+            from emofactors.systems.factor_classifier import FactorClassifier as Chosen
         case "speaker_adversarial":
             from emofactors.systems.speaker_adversarial import SpeakerAdversarial as Chosen
         case "vit_transfer":

@@ -10,16 +10,17 @@ import torch
 from torch import Tensor
 
 from emofactors.features.archive import FeatureArchive
+from emofactors.features.segments import segments
 from emofactors.features.standardisation import Standardisation
 from emofactors.systems.base import Batch
 
 
 @dataclass(frozen=True)
 class RoleData:
-    """All utterances of one role, end to end in one tensor.
+    """All utterances of one role, end to end in one tensor; each whole, or as segments that follow each other.
 
     Attributes:
-        utterances: N names.
+        utterances: N names; those of an utterance in segments are the same.
         speakers: speaker of each, N entries.
         emotion: class index of each, (N,), int64.
         frames: their frames end to end, (sum of n_frames, F), float32.
@@ -90,6 +91,7 @@ def load_role(
     max_frames: int | None,
     device: torch.device,
     teacher: Mapping[str, np.ndarray] | None = None,
+    segment_frames: int | None = None,
 ) -> RoleData:
     """Read the features of one role into memory.
 
@@ -102,6 +104,8 @@ def load_role(
         max_frames: a longer utterance keeps this many frames at its center; None: all.
         device: where the frames shall lie.
         teacher: utterance -> what the variant's teacher made of it, (D,); None without a teacher.
+        segment_frames: utterances become segments of this many frames, shorter ones followed by zeros, which are
+            standardised like all else; None: they stay whole.
 
     Returns:
         The role's data, in the order of ``rows``.
@@ -109,6 +113,10 @@ def load_role(
     index = {name: i for i, name in enumerate(classes)}
     speaker_index = {name: i for i, name in enumerate(training_speakers)}
     spectrograms = [_center(archive[utterance], max_frames) for utterance in rows["utterance"]]
+    if segment_frames is not None:
+        parts = [segments(spectrogram, segment_frames) for spectrogram in spectrograms]
+        rows = rows.iloc[np.repeat(np.arange(len(rows)), [len(p) for p in parts])]
+        spectrograms = [segment for part in parts for segment in part]
     n_frames = np.array([len(s) for s in spectrograms], dtype=np.int64)
     offset = np.concatenate([[0], np.cumsum(n_frames)]).astype(np.int64)
     frames = np.empty((int(offset[-1]), archive.n_bins), dtype=np.float32)

@@ -21,6 +21,7 @@ from emofactors.systems.base import System
 from emofactors.training.batches import RoleData, shuffled_batches, sorted_batches
 from emofactors.training.checkpoint import Checkpoint
 from emofactors.training.device import autocast
+from emofactors.training.predictions import Heard, of_utterances
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,8 @@ class Progress:
         epoch: number of the current epoch, from 0.
         batch: next batch of the epoch.
         step: updates so far.
-        history: a row an evaluation: epoch, step, mean of each loss since the row before, dev_ua, dev_wa.
+        history: a row an evaluation: epoch, step, mean of each loss since the row before, ``dev_<loss>`` of a
+            system that has losses on dev, dev_ua, dev_wa.
         loss_sums: sum of each loss since the last evaluation.
         loss_steps: updates in those sums.
         best_step: update of the best evaluation so far; 0 before the first that counts.
@@ -106,7 +108,8 @@ def fit(
     Args:
         system: with fresh weights, on its device.
         train: training rows.
-        dev: rows for selection; if empty or ``run.select`` says so, the last weights are kept.
+        dev: rows for selection; if empty or ``run.select`` says so, the last weights are kept. A system that has
+            ``dev_losses`` says what it loses on them, whatever is selected.
         run: the run's settings.
         seed: of the order of batches.
         precision: ``float32`` or ``bfloat16``.
@@ -190,7 +193,7 @@ def fit(
 
 @torch.inference_mode()
 def infer(system: System, role: RoleData, batch_size: int, precision: str) -> tuple[np.ndarray, np.ndarray]:
-    """Logits (N, C) and embeddings (N, D) of a role, float32, in the order of its rows."""
+    """Logits (N, C) and embeddings (N, D) of a role's rows, float32, in their order."""
     system.eval()
     logits, embeddings, order = [], [], []
     for chosen in sorted_batches(role.n_frames, batch_size):
@@ -248,11 +251,16 @@ def _evaluate(system: System, dev: RoleData, run: RunSettings, precision: str, p
             )
     progress.loss_sums, progress.loss_steps = {}, 0
     progress.history.append(row)
-    if len(dev) == 0 or run.select == "last":  # nobody would look at it
+    if len(dev) == 0:
         return False
-    logits, _ = infer(system, dev, run.batch_size, precision)
+    if hasattr(system, "dev_losses"):
+        row |= _dev_losses(system, dev, run.batch_size, precision)
+    if run.select == "last":  # nobody would look at the scores
+        return False
+    logits, embedding = infer(system, dev, run.batch_size, precision)
     system.train()
-    confusion = confusion_matrix(dev.emotion, logits.argmax(axis=1), logits.shape[1])
+    heard = of_utterances(Heard("dev", dev.utterances, dev.speakers, dev.emotion, logits, embedding))
+    confusion = confusion_matrix(heard.emotion, heard.logits.argmax(axis=1), heard.logits.shape[1])
     # A dev speaker may lack a class. Which ones are there is the same at every evaluation, so the mean
     # over these still ranks them; it is used for nothing else.
     row["dev_ua"] = float(np.nanmean(class_recalls(confusion)))
@@ -266,14 +274,29 @@ def _evaluate(system: System, dev: RoleData, run: RunSettings, precision: str, p
     return better
 
 
+@torch.inference_mode()
+def _dev_losses(system: System, dev: RoleData, batch_size: int, precision: str) -> dict[str, float]:
+    """Mean of each loss of a system over the rows of dev, as ``dev_<loss>``."""
+    system.eval()
+    sums: dict[str, float] = {}
+    for chosen in sorted_batches(dev.n_frames, batch_size):
+        batch = dev.batch(chosen, system.least_frames)
+        with autocast(batch.features.device, precision):
+            losses = system.dev_losses(batch)
+        for name, term in losses.items():
+            sums[name] = sums.get(name, 0.0) + len(chosen) * float(term)
+    system.train()
+    return {f"dev_{name}": total / len(dev) for name, total in sums.items()}
+
+
 def _log_progress(progress: Progress, run: RunSettings, max_steps: int, utterances_per_s: float) -> None:
-    """One line: epoch, losses, dev UA, speed and the time that is left at most."""
+    """One line: epoch, losses, dev UA if there is one, speed and the time that is left at most."""
     row = progress.history[-1]
     losses = "  ".join(f"{name} {value:.4f}" for name, value in row.items() if name not in _NO_LOSS)
-    dev = f"dev UA {100 * row['dev_ua']:.1f} %" if "dev_ua" in row else "no dev"
+    dev = f"  dev UA {100 * row['dev_ua']:.1f} %" if "dev_ua" in row else ""
     left_s = (max_steps - progress.step) * run.batch_size / utterances_per_s
     log.info(
-        "epoch %d  step %d/%d  %s  %s  %.0f utterances/s  %d:%02d left",
+        "epoch %d  step %d/%d  %s%s  %.0f utterances/s  %d:%02d left",
         *(row["epoch"], progress.step, max_steps, losses, dev, utterances_per_s),
         *divmod(round(left_s), 60),
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from emofactors.systems.base import System
 from emofactors.training.batches import RoleData
 from emofactors.training.fit import infer
-from emofactors.training.predictions import Heard, Predictions, as_predictions
+from emofactors.training.predictions import Heard, Predictions, as_predictions, of_utterances
 
 
 def predict(
@@ -23,7 +23,7 @@ def predict(
         system: trained.
         roles: role -> its data; an empty role is left out.
         classes: classes of the task, in order.
-        batch_size: utterances heard together.
+        batch_size: utterances, or segments of them, heard together.
         precision: ``float32`` or ``bfloat16``.
 
     Returns:
@@ -36,5 +36,6 @@ def predict(
         started = time.monotonic()
         logits, embedding = infer(system, role, batch_size, precision)
         wall_s += time.monotonic() - started
-        heard.append(Heard(name, role.utterances, role.speakers, role.emotion, logits, embedding))
+        rows = Heard(name, role.utterances, role.speakers, role.emotion, logits, embedding)
+        heard.append(of_utterances(rows))
     return as_predictions(heard, classes, wall_s=wall_s)

@@ -1,12 +1,12 @@
 """Predictions and embeddings of one run as files; whatever made them, no torch from here on."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.special import softmax
+from scipy.special import log_softmax, softmax
 
 #: The role whose predictions are not kept: they are of no use, its embeddings are.
 TRAINING_ROLE = "train"
@@ -14,11 +14,11 @@ TRAINING_ROLE = "train"
 
 @dataclass(frozen=True)
 class Heard:
-    """What a trained system made of the utterances of one role.
+    """What a trained system made of the utterances of one role, or of their segments.
 
     Attributes:
         role: name of the role.
-        utterances: N names.
+        utterances: N names; an utterance in segments has a row for each of them, one after the other.
         speakers: speaker of each, N entries.
         emotion: class index of each, (N,).
         logits: of each class before softmax, (N, C).
@@ -49,20 +49,54 @@ class Predictions:
     labels: pd.DataFrame
     utterances_per_s: float
 
-    def save(self, predictions: Path, embeddings: Path) -> None:
-        """Write both; the same numbers give the same bytes."""
+    def save(self, predictions: Path, embeddings: Path | None = None) -> None:
+        """Write both, or predictions alone; the same numbers give the same bytes."""
         self.table.to_csv(predictions, index=False, lineterminator="\n", float_format="%.6f")
+        if embeddings is None:
+            return
         labels = {name: self.labels[name].to_numpy(dtype=str) for name in self.labels.columns}
         with Path(embeddings).open("wb") as file:
             np.savez(file, embedding=self.embedding, **labels)
+
+
+def of_utterances(heard: Heard) -> Heard:
+    """One row an utterance, where rows are segments.
+
+    The posterior of a class is its largest in any segment, the embedding is
+    their mean. An utterance that is one row stays as it is, bit by bit.
+
+    Source: Chen et al. 2018, public code (an utterance's score).
+
+    Args:
+        heard: segments, or whole utterances.
+
+    Returns:
+        The utterances, in the order of their first rows; logits of several segments are the logarithm of the
+        largest posteriors, which the softmax brings to a sum of 1.
+    """
+    names = np.array(heard.utterances)
+    first = np.flatnonzero(np.append(True, names[1:] != names[:-1])[: len(names)])  # (U,)
+    if len(first) == len(names):
+        return heard
+    n_segments = np.diff(np.append(first, len(names)))[:, None]  # (U, 1)
+    posterior = np.maximum.reduceat(log_softmax(heard.logits.astype(np.float64), axis=1), first)  # (U, C), log
+    embedding = np.add.reduceat(heard.embedding, first) / n_segments.astype(heard.embedding.dtype)
+    return replace(
+        heard,
+        utterances=[heard.utterances[i] for i in first],
+        speakers=[heard.speakers[i] for i in first],
+        emotion=heard.emotion[first],
+        logits=np.where(n_segments == 1, heard.logits[first], posterior),
+        embedding=embedding,
+    )
 
 
 def as_predictions(heard: Iterable[Heard], classes: Sequence[str], *, wall_s: float) -> Predictions:
     """What was heard of each role, as the tables of a run.
 
     Args:
-        heard: the roles that have utterances; the class with the highest logit is predicted, and
-            p_<class> is the softmax of the logits.
+        heard: the roles that have utterances, a row an utterance; the class with the highest logit is predicted,
+            and p_<class> is the softmax of the logits.
         classes: classes of the task, in order.
         wall_s: seconds it took to hear them all.
 

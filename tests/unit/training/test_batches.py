@@ -71,6 +71,48 @@ def test_role_is_standardised_by_training_rows_and_long_utterances_keep_their_ce
     np.testing.assert_allclose(role.frames[20:], standardisation.apply(archive["u3"][0:20]))
 
 
+def rows_of(*utterances):
+    return pd.DataFrame({"utterance": utterances, "speaker": list("xyz")[: len(utterances)], "emotion": "a"})
+
+
+def test_utterances_become_segments_of_equal_length_and_what_belongs_to_them_is_repeated(tmp_path):
+    archive = archive_with(tmp_path / "a", {"u1": 10, "u2": 25, "u3": 4})
+    standardisation = fit_standardisation(archive, ["u1", "u2"])
+    settings = {"training_speakers": ["y", "z"], "max_frames": None, "device": torch.device("cpu")}
+    teacher = {name: np.full(2, i, dtype=np.float32) for i, name in enumerate(("u1", "u2", "u3"))}
+    rows = rows_of("u1", "u2", "u3")
+    role = load_role(rows, ["b", "a"], archive, standardisation, **settings, teacher=teacher, segment_frames=10)
+    assert role.utterances == ("u1", "u2", "u2", "u2", "u3")
+    assert role.speakers == ("x", "y", "y", "y", "z")
+    assert role.speaker.tolist() == [-1, 0, 0, 0, 1]
+    assert role.emotion.tolist() == [1] * 5
+    assert role.teacher_embedding[:, 0].tolist() == [0, 1, 1, 1, 2]
+    assert role.n_frames.tolist() == [10] * 5
+    batch = role.batch(np.arange(5), least_frames=1)
+    for row, first in zip((1, 2, 3), (0, 7, 15), strict=True):
+        np.testing.assert_allclose(batch.features[row], standardisation.apply(archive["u2"][first : first + 10]))
+    np.testing.assert_allclose(batch.features[4, :4], standardisation.apply(archive["u3"]))
+    silence = standardisation.apply(np.zeros((6, 3), dtype=np.float32))
+    np.testing.assert_allclose(batch.features[4, 4:], silence)  # zeros of the features, not of the mean
+    assert np.abs(silence).min() > 0
+
+
+def test_an_utterance_of_one_segment_has_the_same_frames_as_without_segments(tmp_path):
+    archive = archive_with(tmp_path / "a", {"u1": 10, "u2": 10})
+    settings = {"training_speakers": ["x"], "max_frames": None, "device": torch.device("cpu")}
+    whole = load_role(rows_of("u1", "u2"), ["a"], archive, None, **settings)
+    assert (
+        load_role(rows_of("u1", "u2"), ["a"], archive, None, **settings, segment_frames=10).digest()
+        == whole.digest()
+    )
+
+
+def test_a_role_without_utterances_has_no_segments(tmp_path):
+    archive = archive_with(tmp_path / "a", {"u1": 10})
+    settings = {"training_speakers": ["x"], "max_frames": None, "device": torch.device("cpu")}
+    assert len(load_role(rows_of(), ["a"], archive, None, **settings, segment_frames=10)) == 0
+
+
 def test_digest_follows_labels_and_features(train):
     assert train.digest() == replace(train, frames=train.frames.clone()).digest()
     assert train.digest() != replace(train, emotion=1 - train.emotion).digest()

@@ -1,15 +1,32 @@
 import signal
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch import nn
 
-from emofactors.training.batches import shuffled_batches
+from emofactors.systems import build_system
+from emofactors.systems.base import TrainingData
+from emofactors.training.batches import RoleData, shuffled_batches
 from emofactors.training.checkpoint import Checkpoint
 from emofactors.training.fit import fit, infer, run_key
+from emofactors.training.predict import predict
+
+ARGUMENTS = {
+    "cnn_bigru": {
+        **{"conv_channels": [4, 4], "conv_kernel_sizes": [3, 3], "conv_strides": [2, 1], "conv_pools": [1, 2]},
+        **{"gru_units": 4, "embedding_dim": 4, "center_lambda": 0.3, "center_alpha": 0.5, "warm_up_steps": 3},
+        "class_weight_offset": 0.5,
+    },
+    "factor_classifier": {
+        **{"delta_window": 2, "conv_channels": [4, 4], "conv_kernel_size": [5, 3], "pool_size": [2, 4]},
+        **{"leaky_slope": 0.01, "linear_units": 6, "lstm_units": 4, "attention_units": 1, "embedding_dim": 4},
+        "class_weighted": True,
+    },
+}
 
 
 def rows_of(role, chosen):
@@ -277,3 +294,107 @@ def test_without_weight_decay_it_is_adam(fitted, run, train, fresh_system):
 def test_dev_role_may_lack_a_class(fitted, dev):
     trained = fitted(dev=rows_of(dev, dev.emotion == 0))
     assert 0 <= trained.history[0]["dev_ua"] <= 1
+
+
+def test_dev_is_scored_by_utterance_where_rows_are_segments(fitted, dev):
+    """Each dev utterance twice in a row, as two segments that are alike: scored as once."""
+    twice = np.repeat(np.arange(len(dev)), 2)
+    assert fitted(dev=rows_of(dev, twice)).history == fitted().history
+
+
+def test_an_utterance_with_many_segments_weighs_no_more_on_dev(tmp_path, train, dev, run, fresh_system):
+    trained = fit(
+        fresh_system(), train, dev, run, seed=0, precision="float32", checkpoint=Checkpoint(tmp_path / "a")
+    )
+    logits, _ = infer(trained.system, dev, 8, "float32")
+    n_segments = np.where(logits.argmax(axis=1) == dev.emotion, 1, 5)  # of what is recognised wrongly
+    repeated = rows_of(dev, np.repeat(np.arange(len(dev)), n_segments))
+    again = fit(
+        fresh_system(), train, repeated, run, seed=0, precision="float32", checkpoint=Checkpoint(tmp_path / "b")
+    )
+    assert again.history[-1] == trained.history[-1]
+
+
+@dataclass(frozen=True)
+class Opaque:
+    """The output of a system that knows no emotions."""
+
+    guess: torch.Tensor
+
+
+class Decomposer(nn.Module):
+    """Learns the mean of the first feature; has losses on dev."""
+
+    least_frames = 1
+
+    def __init__(self):
+        super().__init__()
+        self.mean = nn.Parameter(torch.zeros(()))
+
+    def forward(self, batch):
+        return Opaque(self.mean.expand(len(batch.features)))
+
+    def losses(self, output, batch):
+        mean = batch.features[:, :, 0].sum(dim=1) / batch.n_frames
+        return {"mel": (output.guess - mean).square().mean()}
+
+    def dev_losses(self, batch):
+        assert not self.training
+        assert not torch.is_grad_enabled()
+        return self.losses(self(batch), batch)
+
+    def after_step(self, output, batch):
+        assert self.training
+
+
+def test_a_system_without_logits_is_trained_and_says_what_it_loses_on_dev(tmp_path, train, dev, run):
+    system = Decomposer()
+    settings = run.model_copy(update={"select": "last"})
+    trained = fit(
+        system, train, dev, settings, seed=0, precision="float32", checkpoint=Checkpoint(tmp_path / "c.pt")
+    )
+    assert trained.best_step == run.max_steps
+    assert list(trained.history[-1]) == ["epoch", "step", "mel", "dev_mel"]
+    assert len(trained.history) == 6
+    means = [frames[:, 0].mean() for frames in torch.split(dev.frames, dev.n_frames.tolist())]
+    expected = np.mean([(system.mean.item() - mean.item()) ** 2 for mean in means])
+    assert trained.history[-1]["dev_mel"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_without_dev_rows_there_is_nothing_to_lose_on(tmp_path, train, dev, run):
+    empty = rows_of(dev, np.zeros(len(dev), dtype=bool))
+    settings = run.model_copy(update={"select": "last"})
+    checkpoint = Checkpoint(tmp_path / "c.pt")
+    trained = fit(Decomposer(), train, empty, settings, seed=0, precision="float32", checkpoint=checkpoint)
+    assert list(trained.history[-1]) == ["epoch", "step", "mel"]
+
+
+@pytest.mark.parametrize("name", ["cnn_bigru", "factor_classifier"])
+def test_judges_that_hear_always_the_same_say_always_the_same(tmp_path, run, name):
+    """Of speech without any factor nothing is left to tell utterances by: not their lengths, nor their batches."""
+    generator = np.random.default_rng(0)
+    segment = generator.normal(size=(24, 16)).astype(np.float32)
+
+    def constant_role(n_segments, seed):
+        names = tuple(f"u{seed}_{i}" for i, n in enumerate(n_segments) for _ in range(n))
+        n = len(names)
+        return RoleData(
+            utterances=names,
+            speakers=("s",) * n,
+            emotion=np.repeat(np.arange(len(n_segments)) % 2, n_segments),
+            frames=torch.from_numpy(np.tile(segment, (n, 1))),
+            offset=24 * np.arange(n),
+            n_frames=np.full(n, 24),
+        )
+
+    torch.manual_seed(0)
+    train = constant_role(generator.integers(1, 4, size=30), 1)
+    system = build_system(name, ARGUMENTS[name], TrainingData(16, tuple(np.bincount(train.emotion)), n_frames=24))
+    dev = constant_role(generator.integers(1, 6, size=17), 2)
+    trained = fit(system, train, dev, run, seed=0, precision="float32", checkpoint=Checkpoint(tmp_path / "c.pt"))
+    assert all(row["dev_ua"] == 0.5 for row in trained.history)
+    for batch_size in (1, 7, 50):
+        table = predict(trained.system, {"dev": dev}, ["a", "b"], batch_size=batch_size, precision="float32").table
+        assert len(table) == 17
+        assert table["prediction"].nunique() == 1
+        np.testing.assert_allclose(table["p_a"], table["p_a"][0], atol=1e-5)

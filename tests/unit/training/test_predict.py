@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from emofactors.training.predict import predict
+from emofactors.training.predictions import Heard, of_utterances
 
 
 @pytest.fixture
@@ -65,3 +66,44 @@ def test_files_have_the_columns_and_arrays_of_the_contract(tmp_path, predictions
         assert set(arrays) == {"embedding", "utterance", "role", "emotion", "speaker"}
         assert arrays["embedding"].dtype == np.float32
         assert arrays["role"].dtype.kind == "U"
+
+
+def heard(utterances, logits):
+    emotion = np.array([int(name[1:]) % 2 for name in utterances])
+    embedding = np.arange(3 * len(utterances), dtype=np.float32).reshape(-1, 3)
+    speakers = [f"s{name}" for name in utterances]
+    return Heard("dev", utterances, speakers, emotion, np.array(logits, dtype=np.float32), embedding)
+
+
+def test_posterior_of_an_utterance_is_the_largest_of_its_segments_renormalised():
+    logits = np.log([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8], [0.3, 0.4, 0.3]])
+    merged = of_utterances(heard(["u1", "u1", "u2"], logits + np.array([[1], [2], [3]])))
+    assert (merged.utterances, merged.speakers) == (["u1", "u2"], ["su1", "su2"])
+    assert merged.emotion.tolist() == [1, 0]
+    largest = np.array([0.7, 0.2, 0.8])
+    posterior = np.exp(merged.logits)
+    np.testing.assert_allclose(posterior[0], largest, rtol=1e-6)
+    np.testing.assert_allclose(posterior[1] / posterior[1].sum(), [0.3, 0.4, 0.3], rtol=1e-6)
+    np.testing.assert_array_equal(merged.embedding, [[1.5, 2.5, 3.5], [6, 7, 8]])
+    assert merged.embedding.dtype == np.float32
+
+
+def test_an_utterance_of_one_segment_stays_bit_by_bit_beside_longer_ones_too():
+    logits = np.random.default_rng(0).normal(size=(4, 3))
+    alone = heard(["u1", "u2", "u3", "u4"], logits)
+    assert of_utterances(alone) is alone
+    beside = heard(["u1", "u2", "u2", "u4"], logits)
+    merged = of_utterances(beside)
+    for row, segment in ((0, 0), (2, 3)):
+        np.testing.assert_array_equal(merged.logits[row], beside.logits[segment])
+        np.testing.assert_array_equal(merged.embedding[row], beside.embedding[segment])
+
+
+def test_files_have_one_row_an_utterance_though_it_was_heard_in_segments(dev, fresh_system):
+    names = [name for name in dev.utterances[:10] for _ in range(2)]
+    in_pairs = replace(dev, utterances=tuple(names), emotion=np.repeat(dev.emotion[:10], 2))
+    predictions = predict(fresh_system(), {"dev": in_pairs}, ["calm", "anger"], batch_size=8, precision="float32")
+    assert list(predictions.table["utterance"]) == list(dev.utterances[:10])
+    assert list(predictions.labels["utterance"]) == list(dev.utterances[:10])
+    assert predictions.embedding.shape == (10, 4)
+    np.testing.assert_allclose(predictions.table[["p_calm", "p_anger"]].sum(axis=1), 1)
