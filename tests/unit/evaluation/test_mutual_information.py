@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import mutual_info_score
 
-from emofactors.evaluation.mutual_information import cluster, shared_information
+from emofactors.evaluation.mutual_information import cluster, shared_information, shifted_information
 
 
 def independent(rng, n, k=10, n_labels=10):
@@ -96,3 +96,20 @@ def test_labels_that_do_not_fit_together_are_refused():
         shared_information(np.zeros(4), np.arange(4), groups=np.array([0, 0, 1, 1]), seed=0)
     with pytest.raises(ValueError, match="n_samples"):
         cluster(np.zeros((9, 2)), seed=0)
+
+
+def test_centers_of_some_embeddings_are_those_of_all():
+    rng = np.random.default_rng(0)
+    heap = np.arange(3000) % 3
+    embedding = rng.normal(size=(3000, 2)) + 100 * np.eye(3)[heap, :2] + 300 * (heap == 2)[:, None]
+    some, every = (cluster(embedding, n_clusters=3, seed=0, starts=3, fit_at_most=n) for n in (200, None))
+    assert len(some) == 3000
+    assert mutual_info_score(some, heap) == pytest.approx(np.log(3))
+    assert mutual_info_score(some, every) == pytest.approx(np.log(3))
+
+
+def test_labels_along_time_that_do_not_fit_together_are_refused():
+    with pytest.raises(ValueError, match="N at least 2"):
+        shifted_information(np.zeros(4), np.zeros(5), least_shift=1, seed=0)
+    with pytest.raises(ValueError, match="N at least 2"):
+        shifted_information(np.zeros(1), np.zeros(1), least_shift=1, seed=0)
