@@ -136,6 +136,18 @@ class Study(Section):
         """The seeds a system is trained with: one alone where none changes anything."""
         return self.seeds[:1] if self.systems[system].method == "svm" else self.seeds
 
+    @property
+    def heard_otherwise(self) -> tuple[str, ...]:
+        """The variants whose rebuilt speech other runs hear in tests, each once."""
+        tables = [table for table in self.tables.values() if table.kind == "factors"]
+        return tuple(dict.fromkeys(heard for table in tables for row in table.rows if (heard := table.heard(row))))
+
+    def tests_of_row(self, table: str, task: str, row: str) -> tuple[str, ...]:
+        """Folders of the tests of a row of judges: on its own task and, if there is one, on the other."""
+        heard = self.tables[table].heard(row)
+        on = [task, *([self.tested_on[task]] if task in self.tested_on else [])]
+        return tuple(f"on_{name}" + (f"/as_{heard}" if heard else "") for name in on)
+
     def decomposer_run(self, run_key: str, task: str, fold: int) -> tuple[str, str, str, int]:
         """Task, system, variant and fold of the decomposer ``system/variant`` that serves a fold of a task."""
         system, variant = run_key.split("/")
@@ -408,6 +420,12 @@ def _check_decomposers(config_dir: Path, systems: Mapping[str, SystemConfig]) ->
             decomposing, needed = run_key.split("/")
             if systems[decomposing].method != "decomposer":
                 raise InputError(f"{where}: needs: system {decomposing!r} is no decomposer; expected one")
+            frames = [system.variant(variant).get("segment_frames")]
+            frames.append(systems[decomposing].variant(needed).get("rebuilt_frames"))
+            if None in frames or len(set(frames)) > 1:
+                raise InputError(
+                    f"{where}: segment_frames: is {frames[0]}; expected {frames[1]}, rebuilt_frames of {run_key}"
+                )
             of_both = [system.features(variant), systems[decomposing].features(needed)]
             if len(set(of_both)) > 1:
                 raise InputError(
@@ -430,7 +448,7 @@ def _check_methods(
             if (systems[system].method == "decomposer") != of_codes:
                 raise InputError(
                     f"{config_dir / 'tables' / name}.yaml: system: {system!r} is {systems[system].method}; "
-                    f"expected {'a decomposer' if of_codes else 'no decomposer'}, as the table is of kind {table.kind!r}"
+                    f"expected {'a' if of_codes else 'no'} decomposer, as the table is of kind {table.kind!r}"
                 )
     for name, figure in figures.items():
         if figure.system and figure.kind not in _FIGURES_OF_METHOD[systems[figure.system].method]:

@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 
-from emofactors.config import OF_SEEN, PROBED
+from emofactors.config import CONDITIONS, OF_SEEN, PROBED, Needs
 from emofactors.errors import InputError
 from emofactors.provenance import fingerprint
 from emofactors.study import ORIGINAL, check_corpora, load_study
@@ -32,7 +32,17 @@ def systems_by(method):
     return [name for name, system in STUDY.systems.items() if system.method == method]
 
 
+# What a run is tested on: its own task, another corpus, or either as rebuilt by a decomposer.
+TESTS = [
+    f"on_{task}{heard}"
+    for task in STUDY.tasks
+    for heard in ("", *(f"/as_{name}" for name in STUDY.heard_otherwise))
+]
+
+
 wildcard_constraints:
+    on_task=one_of(STUDY.tasks),
+    test=one_of(TESTS),
     corpus=one_of(STUDY.corpora),
     task=one_of(STUDY.tasks),
     augmentation=one_of([ORIGINAL, *STUDY.augmentations]),
@@ -70,6 +80,22 @@ def feature_code(wildcards):
 
 def training_code(wildcards):
     return code_of("train", f"emofactors.systems.{wildcards.system}")
+
+
+def rebuilding_code(wildcards):
+    return code_of("rebuild_speech", f"emofactors.systems.{wildcards.system}")
+
+
+def decomposer_code(wildcards):
+    return code_of("train_decomposer", f"emofactors.systems.{wildcards.system}")
+
+
+def test_code(wildcards):
+    return code_of("test_run", f"emofactors.systems.{wildcards.system}")
+
+
+def sound_code(wildcards):
+    return code_of("play_factors", f"emofactors.systems.{wildcards.system}")
 
 
 def inspection_code(wildcards):
@@ -148,6 +174,8 @@ def modules_of_features(wildcards):
     match settings.kind:
         case "functionals":
             return ["functionals", f"pitch_{settings.f0_method}"]
+        case "f0":
+            return [f"pitch_{settings.method}"]
         case "opensmile":
             return ["opensmile_functionals"]
         case _:
@@ -170,14 +198,80 @@ def augmentation_settings(wildcards):
 
 
 def features_of_variant(wildcards):
-    """Archives of a variant's features: of the corpus, and of the copies if the task has any."""
-    task = STUDY.tasks[wildcards.task]
-    features = STUDY.systems[wildcards.system].features(wildcards.variant)
+    """What a variant hears: features of the corpus, and of the copies if the task has any; or rebuilt speech."""
+    return heard_by(wildcards, wildcards.task, wildcards.variant)
+
+
+def heard_by(wildcards, on_task, variant):
+    """Archives of what a variant hears of a task, its own or another, in the fold and seed of the wildcards."""
+    needs = STUDY.systems[wildcards.system].needs.get(variant, Needs())
+    if needs.decomposer is not None:
+        task, system, decomposer, fold = STUDY.decomposer_run(
+            needs.decomposer, wildcards.task, int(wildcards.fold)
+        )
+        return [
+            f"results/training/{task}/{system}/{decomposer}/fold{fold}/seed{wildcards.seed}/rebuilt/on_{on_task}"
+        ]
+    task = STUDY.tasks[on_task]
+    features = STUDY.systems[wildcards.system].features(variant)
+    copied = task.augmentation if on_task == wildcards.task else None
     return [
         f"results/features/{task.corpus}/{augmentation}/{features}"
-        for augmentation in (ORIGINAL, task.augmentation)
+        for augmentation in (ORIGINAL, copied)
         if augmentation is not None
     ]
+
+
+def heard_in_training(wildcards):
+    """The condition of the rebuilt speech a variant learns from, a folder of its archive; empty for speech as it is."""
+    return STUDY.systems[wildcards.system].run(wildcards.variant).rebuilt or ""
+
+
+def features_of_decomposer(wildcards, on_task, key):
+    """The archive of a decomposer's spectrograms (``features``) or F0 (``pitch``) of a task's corpus."""
+    name = STUDY.systems[wildcards.system].variant(wildcards.variant)[key]
+    return f"results/features/{STUDY.tasks[on_task].corpus}/{ORIGINAL}/{name}"
+
+
+def spectrograms_of_decomposer(wildcards):
+    return features_of_decomposer(
+        wildcards, wildcards.get("on_task", wildcards.task), "features"
+    )
+
+
+def pitch_of_decomposer(wildcards):
+    return features_of_decomposer(
+        wildcards, wildcards.get("on_task", wildcards.task), "pitch"
+    )
+
+
+def is_of_same_corpus(wildcards):
+    """Whether the speakers a decomposer is to rebuild may be those it has heard."""
+    return STUDY.tasks[wildcards.task].corpus == STUDY.tasks[wildcards.on_task].corpus
+
+
+def tested(wildcards):
+    """Task and variant of what a run hears in a test: ``on_emodb4/as_cycle_content`` is heard as ``cycle_content`` is."""
+    on_task, *heard = wildcards.test.removeprefix("on_").split("/as_")
+    return on_task, heard[0] if heard else wildcards.variant
+
+
+def heard_in_test(wildcards):
+    on_task, variant = tested(wildcards)
+    return heard_by(wildcards, on_task, variant)
+
+
+def condition_in_test(wildcards):
+    _, variant = tested(wildcards)
+    return STUDY.systems[wildcards.system].run(variant).rebuilt or ""
+
+
+def folds_in_test(wildcards):
+    return f"results/corpora/folds/{tested(wildcards)[0]}.csv"
+
+
+def is_own_task(wildcards):
+    return tested(wildcards)[0] == wildcards.task
 
 
 def needed_runs(wildcards):
@@ -228,15 +322,28 @@ def gpus(wildcards):
 
 
 def runs_of_variant(wildcards):
-    """Predictions of every fold and seed of a variant."""
+    """Predictions of every fold and seed of a variant in one test; those of its own task it makes itself."""
+    test = "" if wildcards.test == f"on_{wildcards.task}" else f"{wildcards.test}/"
     return expand(
-        "results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/predictions.csv",
+        "results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/{test}predictions.csv",
+        test=test,
         task=wildcards.task,
         system=wildcards.system,
         variant=wildcards.variant,
         fold=range(STUDY.tasks[wildcards.task].n_folds),
         seed=STUDY.seeds_of(wildcards.system),
     )
+
+
+def codes_of_variant(wildcards):
+    """Codes of every fold and seed of a decomposer."""
+    return files_of_runs(
+        wildcards.system, [wildcards.variant], [wildcards.task], "codes.npz"
+    )
+
+
+def true_factors_of_task(wildcards):
+    return f"results/corpora/factors/{STUDY.tasks[wildcards.task].corpus}.csv"
 
 
 def embeddings_of_variant(wildcards):
@@ -307,11 +414,58 @@ def evaluations_of_table(wildcards, kind):
 
 
 def confusions_of_table(wildcards):
-    return evaluations_of_table(wildcards, "confusion")
+    """Confusions of each row on each task; of judges of rebuilt speech also those on the other corpus."""
+    table = STUDY.tables[wildcards.table]
+    match table.kind:
+        case "information" | "ground_truth":
+            return []
+        case "factors":
+            return [
+                f"results/evaluation/{task}/{system}/{variant}/{test}/confusion.csv"
+                for task in STUDY.table_tasks[wildcards.table]
+                for row, (system, variant) in table.runs.items()
+                for test in STUDY.tests_of_row(wildcards.table, task, row)
+            ]
+        case _:
+            return evaluations_of_table(wildcards, "confusion")
 
 
 def scores_of_table(wildcards):
-    return evaluations_of_table(wildcards, "scores")
+    """Scores beside confusions, where a table shows means over folds."""
+    table = STUDY.tables[wildcards.table]
+    of_folds = table.kind in ("variants", "protocols")
+    return evaluations_of_table(wildcards, "scores") if of_folds else []
+
+
+def codes_of_table(wildcards):
+    """What a table about codes is made of."""
+    table = STUDY.tables[wildcards.table]
+    match table.kind:
+        case "information":
+            kinds = ["factor_information", "factor_information_without"]
+        case "ground_truth":
+            kinds = ["true_factors"]
+        case _:
+            return []
+    return [
+        file for kind in kinds for file in evaluations_of_table(wildcards, kind)
+    ] + [
+        file
+        for system, variant in table.runs.values()
+        for file in files_of_runs(
+            system, [variant], STUDY.table_tasks[wildcards.table], "run.json"
+        )
+    ]
+
+
+def other_tasks_of_table(wildcards):
+    """Task of a table of judges -> the other task it is tested on, as plain data with its name."""
+    return {
+        task: {"name": other} | STUDY.tasks[other].model_dump(mode="json")
+        for task in STUDY.table_tasks[wildcards.table]
+        if STUDY.tables[wildcards.table].kind == "factors"
+        and (other := STUDY.tested_on.get(task)) is not None
+    }
 
 
 def probes_of_table(wildcards):
@@ -346,7 +500,7 @@ def sources_of_figure(wildcards):
     match figure.kind:
         case "confusion":
             return evaluations_of(*of, "confusion")
-        case "sweep" | "trade_off":
+        case "sweep" | "trade_off" | "information" | "ground_truth":
             return [f"results/report/tables/{figure.table}.csv"]
         case "embedding_pca" | "embedding_speakers":
             return files_of_first_runs(*of, "embeddings.npz")
@@ -385,6 +539,42 @@ def runs_of_study(wildcards):
             training.system, [training.variant], [training.task], "run.json"
         )
     ]
+
+
+def sounds_of_study(wildcards):
+    """What is listened to: of each task and decomposer a folder."""
+    return [
+        f"results/report/sounds/{task}/{run_key}"
+        for task, run_keys in STUDY.sounds.items()
+        for run_key in run_keys
+    ]
+
+
+def decomposer_of_sounds(wildcards):
+    """Weights of the decomposer that is listened to: fold 0 and the first seed."""
+    return run_of_sounds(wildcards, "model.safetensors")
+
+
+def run_of_sounds(wildcards, file):
+    task, system, variant, fold = STUDY.decomposer_run(
+        f"{wildcards.system}/{wildcards.variant}", wildcards.task, 0
+    )
+    seed = STUDY.seeds_of(system)[0]
+    return f"results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/{file}"
+
+
+def folds_of_decomposer(wildcards):
+    """Folds of the task that trains the decomposer of a task."""
+    task, *_ = STUDY.decomposer_run(
+        f"{wildcards.system}/{wildcards.variant}", wildcards.task, 0
+    )
+    return f"results/corpora/folds/{task}.csv"
+
+
+def spectrogram_settings(wildcards):
+    """Settings of the spectrograms a decomposer hears and rebuilds."""
+    name = STUDY.systems[wildcards.system].features(wildcards.variant)
+    return STUDY.features[name].model_dump(mode="json")
 
 
 def shuffles_of_study(wildcards):

@@ -3,6 +3,7 @@ rule make_table:
         confusions=confusions_of_table,
         scores=scores_of_table,
         probes=probes_of_table,
+        codes=codes_of_table,
         notes=notes_of_study,
     output:
         csv=report(
@@ -26,6 +27,7 @@ rule make_table:
     params:
         table=table_settings,
         tasks=tasks_of_table,
+        others=other_tasks_of_table,
         systems=systems_of_table,
         intervals=STUDY.intervals.model_dump(mode="json"),
         code=code_of("make_table"),
@@ -58,6 +60,30 @@ rule make_figure:
         "../scripts/make_figure.py"
 
 
+rule play_factors:
+    input:
+        model=decomposer_of_sounds,
+        folds="results/corpora/folds/{task}.csv",
+        decomposer_folds=folds_of_decomposer,
+        mel=spectrograms_of_decomposer,
+        f0=pitch_of_decomposer,
+    output:
+        sounds=directory("results/report/sounds/{task}/{system}/{variant}"),
+    log:
+        "results/logs/report/sounds/{task}/{system}/{variant}/play_factors.log",
+    benchmark:
+        "results/benchmarks/report/sounds/{task}/{system}/{variant}/play_factors.jsonl"
+    params:
+        run=run_settings,
+        arguments=system_arguments,
+        classes=classes_of_task,
+        compute=STUDY.compute.model_dump(mode="json"),
+        mel_settings=spectrogram_settings,
+        code=sound_code,
+    script:
+        "../scripts/play_factors.py"
+
+
 rule make_page:
     input:
         fragments=expand("results/report/tables/{table}.html", table=STUDY.tables),
@@ -67,6 +93,7 @@ rule make_page:
         notes=notes_of_study,
         runs=runs_of_study,
         shuffles=shuffles_of_study,
+        sounds=sounds_of_study,
     output:
         page=report(
             "results/report/index.html",

@@ -23,10 +23,106 @@ rule train:
         run=run_settings,
         arguments=system_arguments,
         classes=classes_of_task,
+        heard=heard_in_training,
         compute=STUDY.compute.model_dump(mode="json"),
         code=training_code,
     script:
         "../scripts/train.py"
+
+
+rule train_decomposer:
+    input:
+        features=spectrograms_of_decomposer,
+        pitch=pitch_of_decomposer,
+        folds="results/corpora/folds/{task}.csv",
+        audit="results/corpora/audits/{task}.json",
+    output:
+        model="results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/model.safetensors",
+        history="results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/history.csv",
+        codes="results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/codes.npz",
+        run="results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/run.json",
+    log:
+        "results/logs/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/train_decomposer.log",
+    benchmark:
+        "results/benchmarks/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/train_decomposer.jsonl"
+    wildcard_constraints:
+        system=one_of(systems_by("decomposer")),
+    threads: STUDY.compute.threads
+    resources:
+        gpu=gpus,
+    params:
+        run=run_settings,
+        arguments=system_arguments,
+        classes=classes_of_task,
+        compute=STUDY.compute.model_dump(mode="json"),
+        code=decomposer_code,
+    script:
+        "../scripts/train_decomposer.py"
+
+
+# Speech rebuilt under nine conditions takes space: it is gone once all judges of it have heard it.
+rule rebuild_speech:
+    input:
+        model="results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/model.safetensors",
+        features=spectrograms_of_decomposer,
+        pitch=pitch_of_decomposer,
+        folds="results/corpora/folds/{task}.csv",
+        heard_folds="results/corpora/folds/{on_task}.csv",
+    output:
+        rebuilt=temp(
+            directory(
+                "results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/rebuilt/on_{on_task}"
+            )
+        ),
+    log:
+        "results/logs/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/rebuilt/on_{on_task}/rebuild_speech.log",
+    benchmark:
+        "results/benchmarks/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/rebuilt/on_{on_task}/rebuild_speech.jsonl"
+    wildcard_constraints:
+        system=one_of(systems_by("decomposer")),
+    threads: STUDY.compute.threads
+    resources:
+        gpu=gpus,
+    params:
+        run=run_settings,
+        arguments=system_arguments,
+        classes=classes_of_task,
+        same_corpus=is_of_same_corpus,
+        compute=STUDY.compute.model_dump(mode="json"),
+        code=rebuilding_code,
+    script:
+        "../scripts/rebuild_speech.py"
+
+
+rule test_run:
+    input:
+        model="results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/model.safetensors",
+        features=features_of_variant,
+        folds="results/corpora/folds/{task}.csv",
+        heard=heard_in_test,
+        heard_folds=folds_in_test,
+    output:
+        predictions="results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/{test}/predictions.csv",
+    log:
+        "results/logs/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/{test}/test_run.log",
+    benchmark:
+        "results/benchmarks/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/{test}/test_run.jsonl"
+    wildcard_constraints:
+        system=one_of(systems_by("network")),
+    threads: STUDY.compute.threads
+    resources:
+        gpu=gpus,
+    params:
+        run=run_settings,
+        arguments=system_arguments,
+        classes=classes_of_task,
+        trained_on=heard_in_training,
+        heard_as=condition_in_test,
+        same_task=is_own_task,
+        compute=STUDY.compute.model_dump(mode="json"),
+        code=test_code,
+    script:
+        "../scripts/test_run.py"
 
 
 rule fit_svm:

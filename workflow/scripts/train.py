@@ -22,7 +22,7 @@ run, compute = RunSettings(**params.run), ComputeSettings(**params.compute)
 seed_everything(seed, compute.threads)
 device = choose_device(compute.device)
 fold = read_fold(Path(snakemake.input.folds), int(snakemake.wildcards.fold))
-archive = FeatureArchive(*map(Path, snakemake.input.features))
+archive = FeatureArchive(*(Path(folder) / params.heard for folder in snakemake.input.features))
 roles = load_roles(fold, archive, params.classes, run, device, teacher=snakemake.input.get("teacher"))
 system = build_system(
     snakemake.wildcards.system, params.arguments, describe_training_data(roles["train"], params.classes, run)

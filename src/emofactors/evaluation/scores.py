@@ -127,6 +127,22 @@ def score_runs(predictions: Mapping[tuple[int, int], pd.DataFrame], classes: Seq
     )
 
 
+def as_models(predictions: Mapping[tuple[int, int], pd.DataFrame]) -> dict[tuple[int, int], pd.DataFrame]:
+    """The predictions of runs that all heard the same utterances: each run a model of its own.
+
+    Folds of one corpus say nothing of another: there every run is tested on all utterances, and stands beside
+    the others as trainings from other seeds do.
+
+    Args:
+        predictions: (fold, seed) -> table.
+
+    Returns:
+        (0, number of the run, by seed and fold) -> the same tables.
+    """
+    ordered = sorted(predictions, key=lambda run: (run[1], run[0]))
+    return {(0, i): predictions[run] for i, run in enumerate(ordered)}
+
+
 def read_confusion(path: str | Path) -> pd.DataFrame:
     """Read ``confusion.csv``; names stay text (speaker ``03``)."""
     words = dict.fromkeys(("speaker", "truth", "prediction"), str)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from emofactors.config import IntervalSettings
+from emofactors.errors import InputError
 from emofactors.evaluation import intervals
 from emofactors.evaluation.intervals import (
     Interval,
@@ -61,6 +62,8 @@ WORDS = {
         "UA, seen speakers", "UA, seen speakers: of held-out utterances of the training speakers, same models."
     ),
     "seen_gap": Words("gap", "Gap: UA of seen speakers minus UA of unseen ones, in points."),
+    "speaker_ua": Words("UA", "UA: each speaker's mean recall over the classes, averaged over speakers."),
+    "cross_ua": Words("UA, other corpus", "UA, other corpus: likewise, of another corpus than the training's."),
     "speaker_linear": Words(
         "speaker, linear probe",
         f"Speaker, linear probe: how often logistic regression, {_PROBED}, tells their speaker, cross-validated; "
@@ -207,7 +210,7 @@ class SeenGap(Measure):
 
 @dataclass(frozen=True)
 class Recognisability(Measure):
-    """How well a probe tells speakers, as the mean of their recalls."""
+    """The mean over speakers of a share of each: how well a probe tells them, or their emotions are recognised."""
 
     recalls: SpeakerRecalls
     chance: float
@@ -285,16 +288,17 @@ def measure(
         The metric.
     """
     match metric:
-        case "ua" | "wa":
-            return Recognition(speaker_confusions(confusion, classes), METRICS[metric])
-        case "seen_ua":
-            return Recognition(speaker_confusions(seen, classes), unweighted_accuracy)
+        case "ua" | "wa" | "seen_ua":
+            counts = speaker_confusions(seen if metric == "seen_ua" else confusion, classes)
+            return Recognition(counts, METRICS.get(metric, unweighted_accuracy))
         case "seen_gap":
             return SeenGap(
                 seen=speaker_confusions(seen, classes),
                 unseen=speaker_confusions(confusion, classes),
                 same_speakers=set(seen["speaker"]) == set(confusion["speaker"]),
             )
+        case "speaker_ua" | "cross_ua":
+            return Recognisability(_own_recalls(confusion, classes), chance=1 / len(classes))
         case "emotion_linear":
             counts = speaker_confusions(probes[probes["probe"] == metric], classes)
             return Recognition(counts, unweighted_accuracy)
@@ -310,6 +314,23 @@ def measure(
                 n_speakers=probes.loc[probes["probe"] == "speaker_linear", "speaker"].nunique(),
             )
     raise ValueError(f"metric is {metric!r}, expected one of {', '.join(WORDS)}")
+
+
+def _own_recalls(confusion: pd.DataFrame, classes: Sequence[str]) -> SpeakerRecalls:
+    """UA of each speaker who speaks every class, by seed; of others there is none."""
+    counts = speaker_confusions(confusion, classes)  # (K, S, C, C)
+    support = counts[0].sum(axis=2)  # (S, C)
+    is_complete = (support > 0).all(axis=1)
+    if not is_complete.any():
+        raise InputError(
+            f"no test speaker speaks every class ({', '.join(classes)}); expected one, as UA is by speaker"
+        )
+    speakers = np.array(sorted(confusion["speaker"].unique()))
+    return SpeakerRecalls(
+        recall=unweighted_accuracy(counts[:, is_complete]),
+        speakers=tuple(speakers[is_complete]),
+        n_utterances=support[is_complete].sum(axis=1),
+    )
 
 
 def _same_seeds(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -180,7 +180,7 @@ def make_table(
             "table": name,
             "column": task_name,
             "protocol": task.protocol_words,
-            "corpus": _corpus_words(notes),
+            "corpus": corpus_words(notes),
         }
         rows += [about | row for row in of_rows + _difference_rows(table, measures, n_runs, intervals)]
         for variant in table.rows:
@@ -248,9 +248,9 @@ def _score_rows(
             "minus": "",
             "n_runs": len(folds),
             "published": published.get(metric, nan),
-        } | _tested(of_row)
+        } | tested(of_row)
         chance = {"chance": WORDS[metric].unit * of_row.chance}
-        rows.append(about | chance | {"metric": metric} | _printed(metric, of_row.interval(intervals)))
+        rows.append(about | chance | {"metric": metric} | printed(metric, of_row.interval(intervals)))
         if has_fold_means and metric in METRICS:
             rows.append(about | {"metric": f"{metric}_fold_mean", "value": 100 * folds[metric].mean()})
     return rows
@@ -274,8 +274,8 @@ def _difference_rows(
                 "metric": f"{metric}_difference",
                 "n_runs": n_runs[pair.variant] + n_runs[pair.minus],
                 "p_value": difference.p_value,
-            } | _tested(of_row)
-            rows.append(about | _printed(metric, difference))
+            } | tested(of_row)
+            rows.append(about | printed(metric, difference))
     # Corrected for those that have a p-value.
     p_values = np.array([row["p_value"] for row in rows], dtype=float)
     has_p = ~np.isnan(p_values)
@@ -320,7 +320,7 @@ def _gap_rows(
                 "corpus": corpus,
             }
             rows += [
-                about | {"metric": f"{metric}_gap"} | _printed(metric, _gap(one, other, formula, intervals))
+                about | {"metric": f"{metric}_gap"} | printed(metric, _gap(one, other, formula, intervals))
                 for metric, formula in METRICS.items()
             ]
     *_, last = tasks
@@ -364,18 +364,18 @@ def score_interval(counts: np.ndarray, metric: Metric, intervals: IntervalSettin
         return Interval(value=pooled_score(counts, metric), low=nan, high=nan)
 
 
-def _printed(metric: str, score: Interval | PairedDifference) -> dict[str, float]:
+def printed(metric: str, score: Interval | PairedDifference) -> dict[str, float]:
     """A number and its interval in the metric's unit."""
     unit = WORDS[metric].unit
     return {"value": unit * score.value, "ci_low": unit * score.low, "ci_high": unit * score.high}
 
 
-def _tested(measure: Measure) -> dict[str, int]:
+def tested(measure: Measure) -> dict[str, int]:
     """What a number rests on: utterances and speakers of a seed."""
     return {"n_utterances": measure.n_utterances, "n_speakers": measure.n_speakers}
 
 
-def _corpus_words(notes: Mapping[str, Any]) -> str:
+def corpus_words(notes: Mapping[str, Any]) -> str:
     """The corpus as a table names it; one that is not the published one says so."""
     if notes["whole"] is not False:
         return notes["title"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from safetensors.torch import load_file
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -64,11 +65,52 @@ def load_roles(
             standardisation,
             training_speakers=training_speakers,
             max_frames=run.max_frames,
+            segment_frames=run.segment_frames,
             device=device,
             teacher=targets,
         )
         for role in ROLES
     }
+
+
+def load_heard(
+    heard: pd.DataFrame,
+    archive: FeatureArchive,
+    *,
+    fold: Fold,
+    trained_on: FeatureArchive,
+    classes: Sequence[str],
+    run: RunSettings,
+    device: torch.device,
+) -> RoleData:
+    """Other utterances, or the same rebuilt otherwise, as a run that is trained hears them.
+
+    Args:
+        heard: utterance, speaker and emotion of each, N rows.
+        archive: features of these.
+        fold: the fold the run was trained on.
+        trained_on: features it was trained on, by whose training rows these are standardised.
+        classes: classes of the task, in order.
+        run: the run's settings.
+        device: where the features shall lie.
+
+    Returns:
+        The data, in the order of ``heard``.
+
+    Raises:
+        InputError: if an archive lacks an utterance.
+    """
+    training = list(fold.of_role("train")["utterance"])
+    return load_role(
+        heard,
+        classes,
+        archive,
+        fit_standardisation(trained_on, training) if run.standardise else None,
+        training_speakers=(),
+        max_frames=run.max_frames,
+        segment_frames=run.segment_frames,
+        device=device,
+    )
 
 
 def _read_embeddings(path: str | Path, fold: Fold) -> dict[str, np.ndarray]:
@@ -125,11 +167,13 @@ def describe_run(
     arguments: Mapping[str, Any],
     compute: ComputeSettings,
     code: str,
-    inference_utterances_per_s: float,
+    inference_utterances_per_s: float | None = None,
+    reconstruction: Mapping[str, Mapping[str, float]] | None = None,
 ) -> str:
     """What a run says of itself, as JSON text: settings, size, cost, and what it was made with.
 
-    FLOPs are those of one input of the training rows' median length, see :func:`forward_flops`.
+    FLOPs are those of one input of the training rows' median length, see :func:`forward_flops`. How well
+    speech was rebuilt, a decomposer says alone; how fast it predicts, all others.
     """
     device = train.frames.device
     typical = int(np.argsort(train.n_frames, kind="stable")[len(train) // 2])
@@ -148,13 +192,15 @@ def describe_run(
         "resumed_at_step": trained.resumed_at_step,
         "wall_s": round(trained.wall_s, 3),
         "utterances_per_s": round(trained.utterances_per_s, 1),
-        "inference_utterances_per_s": round(inference_utterances_per_s, 1),
+        "inference_utterances_per_s": inference_utterances_per_s and round(inference_utterances_per_s, 1),
         "device": device_words(device),
         "precision": compute.precision,
         "threads": compute.threads,
         "versions": {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
         "code": code,
     }
+    if reconstruction is not None:
+        about["reconstruction"] = reconstruction
     return json.dumps(about, indent=2) + "\n"
 
 

@@ -1,0 +1,323 @@
+"""Which factor of speech carries emotion: the numbers, the layout and the findings of tables of kind ``factors``.
+
+A row is a judge that hears speech as it is, or rebuilt from some of its
+factors; its score is the mean over speakers of each one's own UA. So a judge
+that hears nothing, and therefore says one class to everybody, scores 1 / C
+exactly, whichever class each of its trainings settles on: the row is checked
+here, for anything else would be a leak.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from math import nan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from emofactors.config import IntervalSettings, TableConfig, TaskConfig
+from emofactors.errors import InputError
+from emofactors.evaluation.intervals import holm
+from emofactors.evaluation.scores import read_confusion
+from emofactors.report.measures import WORDS, Recognisability, measure
+from emofactors.report.tables import COLUMNS, corpus_words, printed, row_label, tested
+
+#: A row that is compared with none: it is a check, and no finding.
+_CHECKS = ("none", "speaker")
+
+#: Metric of a judge on its own task, and on the other corpus.
+OWN, CROSS = "speaker_ua", "cross_ua"
+
+_SIGNIFICANT = 0.05
+_ROUNDING = 1e-9
+
+
+def make_ablation_table(
+    name: str,
+    table: TableConfig,
+    tasks: Mapping[str, TaskConfig],
+    confusion_paths: Iterable[str | Path],
+    intervals: IntervalSettings,
+    corpora: Mapping[str, Mapping[str, Any]],
+    others: Mapping[str, Mapping[str, Any]],
+) -> pd.DataFrame:
+    """Collect the numbers of one table of kind ``factors``.
+
+    Each row but the checks is compared with speech as it is, and where there are two decomposers, the second
+    with the first; Holm's correction runs over all comparisons of a task and corpus.
+
+    Args:
+        name: name of the table.
+        table: its conditions and decomposers.
+        tasks: task -> its config.
+        confusion_paths: files ``…/evaluation/{task}/{system}/{variant}/on_{task}[/as_{heard}]/confusion.csv`` of
+            every row and test.
+        intervals: number and seed of the resamples.
+        corpora: corpus -> the notes of its manifest.
+        others: task -> the other task its judges are tested on: ``name`` and its settings.
+
+    Returns:
+        Tidy table with columns ``report.tables.COLUMNS``, in percent; metrics ``speaker_ua`` and, where there is
+        another corpus, ``cross_ua``, and their differences.
+
+    Raises:
+        InputError: if a judge that hears nothing does not score 100 / C: something leaks; or if no test speaker
+            speaks every class.
+        ValueError: if a row was not evaluated.
+    """
+    files = {_identity(Path(path)): path for path in confusion_paths}
+    rows: list[dict[str, Any]] = []
+    for task_name, task in tasks.items():
+        other = others.get(task_name)
+        for metric, on_task in ((OWN, task_name), (CROSS, other and other["name"])):
+            if on_task is None:
+                continue
+            corpus = task.corpus if metric == OWN else other["corpus"]
+            about = {
+                "table": name,
+                "column": task_name,
+                "protocol": task.protocol_words + ("" if metric == OWN else f"; tested on all of {on_task}"),
+                "corpus": corpus_words(corpora[corpus]),
+            }
+            measures, n_runs = {}, {}
+            for row, (system, variant) in table.runs.items():
+                key = (task_name, system, variant, f"on_{on_task}", table.heard(row))
+                if key not in files:
+                    raise ValueError(f"table {name}: no evaluation of {row} on {on_task}")
+                confusion = read_confusion(files[key])
+                measures[row] = measure(metric, task.classes, confusion=confusion)
+                n_runs[row] = confusion["seed"].nunique() * (task.n_folds if metric == OWN else 1)
+            _check_blind_rows(name, table, measures, on_task)
+            rows += [
+                about
+                | {
+                    "row": row_label(table, row),
+                    "variant": row,
+                    "minus": "",
+                    "metric": metric,
+                    "n_runs": n_runs[row],
+                    "published": nan,
+                    "chance": 100 * of_row.chance,
+                }
+                | tested(of_row)
+                | printed(metric, of_row.interval(intervals))
+                for row, of_row in measures.items()
+            ]
+            rows += [about | row for row in _differences(table, metric, measures, n_runs, intervals)]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def comparisons(table: TableConfig) -> list[tuple[str, str]]:
+    """The rows that are compared: each with speech as it is, then those of two decomposers with each other."""
+    conditions = [c for c in table.conditions if c not in ("raw", *_CHECKS)]
+    pairs = [
+        (row_of(table, decomposer, condition), f"{table.judge}raw")
+        for decomposer in table.decomposers
+        for condition in conditions
+    ]
+    if len(table.decomposers) == 2:
+        first, second = table.decomposers
+        pairs += [(row_of(table, second, c), row_of(table, first, c)) for c in conditions]
+    return pairs
+
+
+def row_of(table: TableConfig, decomposer: str, condition: str) -> str:
+    """Row of a condition under a decomposer; speech as it is has one row for all."""
+    return f"{table.judge}raw" if condition == "raw" else f"{table.judge}{decomposer}_{condition}"
+
+
+def _identity(path: Path) -> tuple[str, str, str, str, str]:
+    """Task, system, variant, test (``on_emodb4``) and what is heard there instead of the training's speech."""
+    task, system, variant, test, *heard = path.parts[path.parts.index("evaluation") + 1 : -1]
+    return task, system, variant, test, heard[0].removeprefix("as_") if heard else ""
+
+
+def _check_blind_rows(
+    name: str, table: TableConfig, measures: Mapping[str, Recognisability], on_task: str
+) -> None:
+    """Who hears nothing scores 1 / C in every training and for every speaker."""
+    if "none" not in table.conditions:
+        return
+    for decomposer in table.decomposers if table.retrained else ():
+        blind = measures[row_of(table, decomposer, "none")]
+        if np.abs(blind.recalls.recall - blind.chance).max() > _ROUNDING:
+            raise InputError(
+                f"table {name}: row {row_of(table, decomposer, 'none')!r} has UA {100 * blind.value:.2f} % on "
+                f"{on_task}, expected {100 * blind.chance:.2f} % exactly: its judge hears nothing, something leaks"
+            )
+
+
+def _differences(
+    table: TableConfig,
+    metric: str,
+    measures: Mapping[str, Recognisability],
+    n_runs: Mapping[str, int],
+    intervals: IntervalSettings,
+) -> list[dict[str, Any]]:
+    """The comparisons of one task and metric."""
+    rows = []
+    for row, minus in comparisons(table):
+        difference = measures[row].difference(measures[minus], intervals)
+        rows.append(
+            {
+                "row": row_label(table, row, minus),
+                "variant": row,
+                "minus": minus,
+                "metric": f"{metric}_difference",
+                "n_runs": n_runs[row] + n_runs[minus],
+                "p_value": difference.p_value,
+            }
+            | tested(measures[row])
+            | printed(metric, difference)
+        )
+    p_values = np.array([row["p_value"] for row in rows], dtype=float)
+    has_p = ~np.isnan(p_values)
+    adjusted = np.full(len(rows), nan)
+    adjusted[has_p] = holm(p_values[has_p])
+    return [row | {"p_holm": p_holm} for row, p_holm in zip(rows, adjusted, strict=True)]
+
+
+# --- what was found, in sentences ------------------------------------------------------------------------------
+
+
+def ablation_findings(table: TableConfig, tidy: pd.DataFrame) -> list[str]:
+    """What a table of kind ``factors`` shows of one task, as sentences made from its numbers.
+
+    Args:
+        table: its conditions and decomposers.
+        tidy: the numbers of one task, in percent.
+
+    Returns:
+        The sentences.
+    """
+    sentences = []
+    for metric in (OWN, CROSS):
+        numbers = tidy[tidy["metric"] == metric].set_index("variant")
+        if numbers.empty:
+            continue
+        raw = numbers.loc[f"{table.judge}raw"]
+        where = raw["corpus"] if metric == OWN else f"{raw['corpus']}, another corpus than the training's"
+        sentences.append(
+            f"“{table.title}”, {where}: speech as it is has UA {_with_interval(raw)}, the mean of "
+            f"{raw['n_speakers']:.0f} speakers; chance is {raw['chance']:.1f} %."
+        )
+        for decomposer, label in table.decomposers.items():
+            sentences += list(_of_decomposer(table, decomposer, label, numbers))
+        differences = tidy[(tidy["metric"] == f"{metric}_difference") & tidy["p_holm"].notna()]
+        shown = differences[differences["p_holm"] <= _SIGNIFICANT]
+        listed = "; ".join(f"{row['row']} {row['value']:+z.1f} points" for _, row in shown.iterrows())
+        found = f"shown at 5 % (Holm) are: {listed}" if listed else "none is shown at 5 % (Holm)"
+        sentences.append(f"Of {len(differences)} comparisons {found}.")
+    return sentences
+
+
+def _of_decomposer(table: TableConfig, decomposer: str, label: str, numbers: pd.DataFrame) -> Iterator[str]:
+    """What speech rebuilt by one decomposer keeps of the emotion: all factors, none, and each alone."""
+    of = {
+        condition: numbers.loc[row_of(table, decomposer, condition)]
+        for condition in table.conditions
+        if condition != "raw"
+    }
+    if "all" in of:
+        yield f"“{label}”: rebuilt from all factors, UA is {_with_interval(of['all'])}."
+    if "none" in of and table.retrained:
+        yield f"“{label}”: rebuilt from none, UA is {of['none']['value']:.2f} %, as it must be."
+    single = {c: of[c] for c in ("content", "rhythm", "pitch") if c in of}
+    if len(single) == 3:
+        ranked = sorted(single.items(), key=lambda item: -item[1]["value"])
+        listed = ", ".join(f"{condition} {_with_interval(row)}" for condition, row in ranked)
+        yield f"“{label}”: of single factors {ranked[0][0]} has the highest UA: {listed}."
+
+
+def _with_interval(row: pd.Series) -> str:
+    """A score with its interval, if it has one."""
+    if pd.isna(row["ci_low"]):
+        return f"{row['value']:.1f} % (no interval: one speaker)"
+    return f"{row['value']:.1f} % [{row['ci_low']:.1f}, {row['ci_high']:.1f}]"
+
+
+# --- how it is laid out ---------------------------------------------------------------------------------------
+
+
+def ablation_notes(table: TableConfig, task: TaskConfig, tidy: pd.DataFrame) -> list[str]:
+    """What to know of the numbers of one task."""
+    notes = []
+    for metric, words in ((OWN, "test"), (CROSS, "other corpus")):
+        numbers = tidy[tidy["metric"] == metric]
+        if len(numbers):
+            first = numbers.iloc[0]
+            notes.append(
+                f"{words}: {first['corpus']}; {first['protocol']}; {first['n_utterances']:,} utterances of "
+                f"{first['n_speakers']} speakers, {first['n_runs']} trainings a row"
+            )
+    notes.append(f"{len(task.classes)} classes: {', '.join(task.classes)}")
+    if task.decomposed_by:
+        notes.append(f"decomposers were trained on {task.decomposed_by}")
+    else:
+        notes.append("decomposers were trained on the training rows of each fold: none has heard a test utterance")
+    if not table.retrained:
+        notes.append("one judge, of speech as it is, hears all rows: it was not trained again")
+    return notes
+
+
+def ablation_scores(table: TableConfig, tidy: pd.DataFrame) -> pd.DataFrame:
+    """The source's table: a row a condition, for each decomposer UA on its own and on the other corpus."""
+    numbers = tidy[tidy["minus"] == ""].set_index(["variant", "metric"])
+    metrics = [m for m in (OWN, CROSS) if m in set(tidy["metric"])]
+    published = table.published_ablation
+    rows = []
+    for i, (condition, label) in enumerate(table.conditions.items(), start=1):
+        row = {"No": str(i), "kept": label}
+        for decomposer, of in table.decomposers.items():
+            for metric in metrics:
+                number = numbers.loc[(row_of(table, decomposer, condition), metric)]
+                cell = f"{number['value']:.1f}"
+                if not pd.isna(number["ci_low"]):
+                    cell += f" [{number['ci_low']:.1f}, {number['ci_high']:.1f}]"
+                row[f"{of}: {WORDS[metric].header} [95 %]"] = cell
+        for decomposer, values in published.values.items() if published is not None else ():
+            stated = values.get(condition)
+            words = " / ".join(f"{value:.2f}" for value in stated) if stated else ""
+            row[f"{published.label}: {table.decomposers.get(decomposer, decomposer)}"] = words
+        rows.append(row)
+    return pd.DataFrame(rows).fillna("")
+
+
+def ablation_differences(table: TableConfig, tidy: pd.DataFrame) -> pd.DataFrame:
+    """A row a comparison, on its own and on the other corpus."""
+    metrics = [m for m in (OWN, CROSS) if m in set(tidy["metric"])]
+    numbers = tidy[tidy["minus"] != ""].set_index(["variant", "minus", "metric"])
+    rows = []
+    for row, minus in comparisons(table):
+        cells = {"difference": row_label(table, row, minus)}
+        for metric in metrics:
+            number = numbers.loc[(row, minus, f"{metric}_difference")]
+            value = f"{number['value']:+z.1f}"
+            has_interval = not pd.isna(number["ci_low"])
+            cells[f"{WORDS[metric].header} [95 %]"] = (
+                f"{value} [{number['ci_low']:+z.1f}, {number['ci_high']:+z.1f}]" if has_interval else value
+            )
+            for key, column in (("p", "p_value"), ("Holm", "p_holm")):
+                cells[f"{WORDS[metric].header} {key}"] = "" if pd.isna(number[column]) else f"{number[column]:.4f}"
+        rows.append(cells)
+    return pd.DataFrame(rows)
+
+
+def ablation_remarks(table: TableConfig) -> list[str]:
+    """How to read the numbers."""
+    remarks = [
+        "UA: each test speaker's mean recall over the classes, averaged over the speakers who speak every class "
+        "and over trainings, in percent. In brackets: the 95 % interval from resampling speakers, systems held as "
+        "trained; with few speakers it is too narrow.",
+        "A factor that is not kept is a zero at the input of its encoder. All rows but “speaker” have the mean "
+        "speaker's embedding, in training as in test, for an unseen speaker has no other; the source keeps the "
+        "speaker's. Every segment has as many frames: only a factor that is kept tells how long an "
+        "utterance was.",
+        "Differences are paired over speakers; p: two-sided, from signs changed speaker by speaker; Holm: "
+        "corrected for all comparisons of a task and corpus.",
+    ]
+    if table.retrained and "none" in table.conditions:
+        remarks.append(
+            "The row of no factor was checked when the table was made: 100 / C for every speaker and training."
+        )
+    return remarks

@@ -1,0 +1,203 @@
+"""What a trained decomposer makes of speech: codes of what it has not heard, and speech rebuilt from some factors."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from emofactors.config import CONDITIONS, FACTORS, RunSettings
+from emofactors.corpora.splits import Fold
+from emofactors.features.archive import ArchiveWriter
+from emofactors.features.segments import segments
+from emofactors.features.speech_factors import FactorArchive
+from emofactors.systems.base import TrainingData
+from emofactors.systems.speechflow import SpeechFlow
+from emofactors.training.device import autocast
+from emofactors.training.predictions import TRAINING_ROLE
+
+#: Segments that are rebuilt together.
+_BATCH = 64
+
+#: Roles of a fold that did not train its decomposer.
+ROLES_OF_CODES = ("dev", "test", "seen")
+
+
+@dataclass(frozen=True)
+class HeldOutCodes:
+    """Codes of the utterances of a fold that did not train, end to end: M codes of N utterances.
+
+    Attributes:
+        codes: ``content``, ``rhythm`` and ``pitch``, (M, D) each, and ``spectrogram``, the mean of the frames of
+            each code, (M, F); float32.
+        utterance: index of each code's utterance, (M,), int64.
+        about: utterance, speaker, emotion and role, N rows.
+        reconstruction: role -> squared error of the rebuilt spectrogram, and of the training frames' mean.
+    """
+
+    codes: Mapping[str, np.ndarray]
+    utterance: np.ndarray
+    about: pd.DataFrame
+    reconstruction: Mapping[str, Mapping[str, float]]
+
+    def save(self, path: Path) -> None:
+        """Write all but the reconstruction; the same numbers give the same bytes."""
+        columns = {"utterance": "utterances", "speaker": "speakers", "emotion": "emotions", "role": "roles"}
+        about = {name: self.about[column].to_numpy(dtype=str) for column, name in columns.items()}
+        with Path(path).open("wb") as file:
+            np.savez(file, **self.codes, utterance=self.utterance, **about)
+
+
+def decomposer_data(fold: Fold, classes: Sequence[str], n_bins: int, run: RunSettings) -> TrainingData:
+    """What a decomposer may know of its training rows: how many speakers it has a place for.
+
+    Args:
+        fold: the fold that trains it.
+        classes: classes of the task, of which it learns none.
+        n_bins: what a frame holds, F0 among it.
+        run: the run's settings.
+
+    Returns:
+        The data.
+    """
+    training = fold.of_role(TRAINING_ROLE)
+    counts = training["emotion"].value_counts()
+    return TrainingData(
+        n_bins=n_bins,
+        class_counts=tuple(int(counts.get(name, 0)) for name in classes),
+        n_speakers=len(training_speakers(fold)),
+        n_updates=run.n_updates(len(training)),
+    )
+
+
+def training_speakers(fold: Fold) -> tuple[str, ...]:
+    """The speakers a decomposer has heard, in the order of its table."""
+    return tuple(sorted(fold.of_role(TRAINING_ROLE)["speaker"].unique()))
+
+
+@torch.inference_mode()
+def held_out_codes(system: SpeechFlow, fold: Fold, archive: FactorArchive, precision: str) -> HeldOutCodes:
+    """Take the utterances of a fold apart that did not train.
+
+    An utterance is heard whole and alone, but for the few frames at its end that do not fill a code, so that
+    no code has heard padding.
+
+    Args:
+        system: trained.
+        fold: who is heard in which role.
+        archive: what the decomposer hears of each utterance.
+        precision: ``float32`` or ``bfloat16``.
+
+    Returns:
+        The codes.
+    """
+    system.eval()
+    device = next(system.parameters()).device
+    training = list(fold.of_role(TRAINING_ROLE)["utterance"])
+    n_mels = archive.n_bins - 1
+    mean = sum(archive[u][:, :n_mels].sum(axis=0, dtype=np.float64) for u in training)
+    mean = (mean / sum(archive.n_frames(u) for u in training)).astype(np.float32)
+    about = pd.concat([fold.of_role(role) for role in ROLES_OF_CODES], ignore_index=True)
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in ("spectrogram", *FACTORS)}
+    of_utterance, errors = [], {}
+    for i, row in enumerate(about.itertuples()):
+        n_codes = archive.n_frames(row.utterance) // system.downsample
+        if n_codes == 0:
+            continue
+        heard = torch.from_numpy(archive[row.utterance][: n_codes * system.downsample]).to(device)[None]
+        with autocast(device, precision):
+            codes = system.encode(heard)
+            rebuilt = system.decode(codes, system.speaker_embedding(torch.tensor([-1], device=device)))
+        mel = heard[0, :, :n_mels].cpu()
+        for name in FACTORS:
+            parts[name].append(getattr(codes, name)[0].float().cpu().numpy())
+        parts["spectrogram"].append(mel.unflatten(0, (n_codes, system.downsample)).mean(dim=1).numpy())
+        of_utterance.append(np.full(n_codes, i))
+        sums = errors.setdefault(row.role, np.zeros(3))
+        sums += [
+            float((rebuilt[0].float().cpu() - mel).square().sum()),
+            float(np.square(mel.numpy() - mean).sum()),
+            mel.numel(),
+        ]
+    return HeldOutCodes(
+        codes={name: np.concatenate(of_name) for name, of_name in parts.items()},
+        utterance=np.concatenate(of_utterance).astype(np.int64),
+        about=about,
+        reconstruction={
+            role: {"mel": ours / n, "mean_spectrogram": of_mean / n} for role, (ours, of_mean, n) in errors.items()
+        },
+    )
+
+
+@torch.inference_mode()
+def rebuild(
+    system: SpeechFlow,
+    archive: FactorArchive,
+    utterances: pd.DataFrame,
+    speakers: Sequence[str],
+    folder: Path,
+    precision: str,
+) -> None:
+    """Rebuild utterances under every condition, and write an archive of spectrograms for each.
+
+    An utterance is heard in segments of ``system.rebuilt_frames`` frames, a shorter one followed by silence,
+    and what is rebuilt are these segments end to end: how long it was can be read from a factor that is kept,
+    and from nothing else. What a factor that is not kept leaves behind is the code of silence.
+
+    Args:
+        system: trained.
+        archive: what the decomposer hears of each utterance.
+        utterances: utterance and speaker of each, N rows.
+        speakers: the speakers the decomposer has heard, in the order of its table; others are the mean speaker.
+        folder: where a folder for each condition shall be.
+        precision: ``float32`` or ``bfloat16``.
+    """
+    system.eval()
+    index = {speaker: i for i, speaker in enumerate(speakers)}
+    cut = [segments(archive[utterance], system.rebuilt_frames) for utterance in utterances["utterance"]]
+    heard = torch.from_numpy(np.concatenate(cut))  # (segments, rebuilt_frames, F)
+    of_speaker = torch.tensor(
+        [index.get(speaker, -1) for speaker, part in zip(utterances["speaker"], cut, strict=True) for _ in part]
+    )
+    for condition, kept in CONDITIONS.items():
+        rebuilt = _rebuilt(system, heard, kept, of_speaker, precision)
+        with ArchiveWriter(Path(folder) / condition, rebuilt.shape[2]) as writer:
+            first = 0
+            for utterance, part in zip(utterances["utterance"], cut, strict=True):
+                writer.add(utterance, rebuilt[first : first + len(part)].reshape(-1, rebuilt.shape[2]))
+                first += len(part)
+
+
+def _rebuilt(
+    system: SpeechFlow, heard: Tensor, kept: Collection[str], of_speaker: Tensor, precision: str
+) -> np.ndarray:
+    """Segments (S, T, F) rebuilt from what is kept of them: Mel (S, T, n_mels)."""
+    device = next(system.parameters()).device
+    if "speaker" not in kept:
+        of_speaker = torch.full_like(of_speaker, -1)
+    if not set(kept) & set(FACTORS):
+        # All segments of a speaker are the same then: made once, they are so to the last bit.
+        distinct, which = of_speaker.unique(return_inverse=True)
+        silence = torch.zeros_like(heard[:1]).expand(len(distinct), -1, -1)
+        return _batch(system, silence, kept, distinct, device, precision)[which].numpy()
+    parts = [
+        _batch(system, heard[i : i + _BATCH], kept, of_speaker[i : i + _BATCH], device, precision)
+        for i in range(0, len(heard), _BATCH)
+    ]
+    return torch.cat(parts).numpy()
+
+
+def _batch(
+    system: SpeechFlow,
+    heard: Tensor,
+    kept: Collection[str],
+    of_speaker: Tensor,
+    device: torch.device,
+    precision: str,
+) -> Tensor:
+    """Some segments, rebuilt."""
+    with autocast(device, precision):
+        return system.rebuild(heard.to(device), kept, of_speaker.to(device)).float().cpu()

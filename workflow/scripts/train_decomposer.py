@@ -1,0 +1,64 @@
+"""rule train_decomposer: fit a system that takes speech apart on one fold, take apart what it has not heard."""
+
+from pathlib import Path
+
+from emofactors.features.speech_factors import FactorArchive
+
+from emofactors.config import ComputeSettings, RunSettings
+from emofactors.corpora.splits import read_fold
+from emofactors.features.archive import FeatureArchive
+from emofactors.files import write_text_atomically
+from emofactors.runlog import log_to
+from emofactors.systems import build_system
+from emofactors.training.checkpoint import Checkpoint
+from emofactors.training.decomposition import decomposer_data, held_out_codes
+from emofactors.training.device import choose_device, keep_freed_memory
+from emofactors.training.fit import fit, run_key
+from emofactors.training.run import checkpoint_path, describe_run, load_roles
+from emofactors.training.seeding import seed_everything
+
+log_to(snakemake.log[0])
+keep_freed_memory()
+seed, params = int(snakemake.wildcards.seed), snakemake.params
+run, compute = RunSettings(**params.run), ComputeSettings(**params.compute)
+seed_everything(seed, compute.threads)
+device = choose_device(compute.device)
+fold = read_fold(Path(snakemake.input.folds), int(snakemake.wildcards.fold))
+archive = FactorArchive.of_fold(
+    FeatureArchive(Path(snakemake.input.features)), FeatureArchive(Path(snakemake.input.pitch)), fold
+)
+roles = load_roles(fold, archive, params.classes, run, device)
+system = build_system(
+    snakemake.wildcards.system, params.arguments, decomposer_data(fold, params.classes, archive.n_bins, run)
+).to(device)
+key = run_key(
+    [params.run, params.arguments, params.compute, seed], params.code, system, roles["train"], roles["dev"]
+)
+checkpoint = Checkpoint(checkpoint_path(key))
+
+trained = fit(
+    system,
+    roles["train"],
+    roles["dev"],
+    run,
+    seed=seed,
+    precision=compute.precision,
+    checkpoint=checkpoint,
+)
+
+held_out = held_out_codes(trained.system, fold, archive, compute.precision)
+trained.save(Path(snakemake.output.model), Path(snakemake.output.history))
+held_out.save(Path(snakemake.output.codes))
+write_text_atomically(
+    Path(snakemake.output.run),
+    describe_run(
+        trained,
+        roles["train"],
+        run=run,
+        arguments=params.arguments,
+        compute=compute,
+        code=params.code,
+        reconstruction=held_out.reconstruction,
+    ),
+)
+checkpoint.remove()
