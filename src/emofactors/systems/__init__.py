@@ -27,6 +27,8 @@ def build_system(name: str, arguments: Mapping[str, Any], data: TrainingData) ->
             from emofactors.systems.factor_classifier import FactorClassifier as Chosen
         case "speaker_adversarial":
             from emofactors.systems.speaker_adversarial import SpeakerAdversarial as Chosen
+        case "speechflow":
+            from emofactors.systems.speechflow import SpeechFlow as Chosen
         case "vit_transfer":
             from emofactors.systems.vit_transfer import VitTransfer as Chosen
     return Chosen(data, **arguments)

@@ -1,0 +1,206 @@
+"""SpeechFlow's pieces: encoders with narrow codes for content, rhythm and pitch, and decoders of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Speech taken apart: a code for every ``downsample`` frames, T' of an utterance.
+
+    Attributes:
+        content: (B, T', 2 * content units).
+        rhythm: (B, T', 2 * rhythm units).
+        pitch: (B, T', 2 * pitch units).
+    """
+
+    content: Tensor
+    rhythm: Tensor
+    pitch: Tensor
+
+
+class NormedConvolution(nn.Module):
+    """A convolution over time, group norm and ReLU; as many frames go out as come in.
+
+    Source: Qian et al. 2020, encoders; public code of SpeechSplit.
+
+    Args:
+        n_in: features of a frame that come in.
+        n_out: features that go out, a multiple of ``channels_per_group``.
+        kernel_size: frames the convolution reads, odd.
+        channels_per_group: features that are normed together.
+    """
+
+    def __init__(self, n_in: int, n_out: int, *, kernel_size: int, channels_per_group: int) -> None:
+        super().__init__()
+        self.convolution = nn.Conv1d(n_in, n_out, kernel_size, padding=kernel_size // 2)
+        nn.init.xavier_uniform_(self.convolution.weight, gain=nn.init.calculate_gain("relu"))
+        self.norm = nn.GroupNorm(n_out // channels_per_group, n_out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Of ``x`` (B, n_in, T): (B, n_out, T)."""
+        return F.relu(self.norm(self.convolution(x)))
+
+
+class CodeLstm(nn.Module):
+    """A bidirectional LSTM whose few units are read at every ``downsample``-th frame only.
+
+    Of each stretch of frames the forward direction is read at the last, the
+    backward direction at the first: each has then heard the whole stretch.
+
+    Source: Qian et al. 2020, information bottlenecks; public code of SpeechSplit.
+
+    Args:
+        n_in: features of a frame.
+        n_units: units of each direction, U.
+        n_layers: layers of the LSTM.
+        downsample: frames of a code.
+    """
+
+    def __init__(self, n_in: int, n_units: int, *, n_layers: int, downsample: int) -> None:
+        super().__init__()
+        self.downsample = downsample
+        self.lstm = nn.LSTM(n_in, n_units, n_layers, batch_first=True, bidirectional=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Of ``x`` (B, n_in, T): codes (B, T / downsample, 2 U), float32."""
+        with torch.autocast(x.device.type, enabled=False):  # a recurrence sums up rounding errors
+            x, _ = self.lstm(x.float().transpose(1, 2))  # (B, T, 2 U)
+        forward, backward = x.chunk(2, dim=2)
+        return torch.cat([forward[:, self.downsample - 1 :: self.downsample], backward[:, :: self.downsample]], 2)
+
+
+class SpeechEncoder(nn.Module):
+    """Three encoders, each with a bottleneck of its own; those of content and pitch hear time resampled at random.
+
+    Source: Qian et al. 2020, encoders; public code of SpeechSplit, ``Encoder_7`` and ``Encoder_t``.
+
+    Args:
+        n_mels: Mel bands, F.
+        n_pitch_bins: bins of the pitch, P.
+        content_channels: channels of each convolution of the content encoder.
+        content_units: units of its LSTM in each direction.
+        content_lstm_layers: layers of its LSTM.
+        pitch_channels: channels of each convolution of the pitch encoder.
+        pitch_units: units of its LSTM in each direction.
+        n_layers: convolutions of content and pitch encoder.
+        rhythm_channels: channels of the one convolution of the rhythm encoder.
+        rhythm_units: units of its LSTM in each direction.
+        kernel_size: frames every convolution reads, odd.
+        channels_per_group: channels of a group of the norm.
+        downsample: frames of a code.
+    """
+
+    def __init__(
+        self,
+        n_mels: int,
+        n_pitch_bins: int,
+        *,
+        content_channels: int,
+        content_units: int,
+        content_lstm_layers: int,
+        pitch_channels: int,
+        pitch_units: int,
+        n_layers: int,
+        rhythm_channels: int,
+        rhythm_units: int,
+        kernel_size: int,
+        channels_per_group: int,
+        downsample: int,
+    ) -> None:
+        super().__init__()
+
+        def convolutions(n_in: int, channels: int, n: int) -> nn.ModuleList:
+            return nn.ModuleList(
+                NormedConvolution(size, channels, kernel_size=kernel_size, channels_per_group=channels_per_group)
+                for size in [n_in, *[channels] * (n - 1)]
+            )
+
+        self.content_convolutions = convolutions(n_mels, content_channels, n_layers)
+        self.pitch_convolutions = convolutions(n_pitch_bins, pitch_channels, n_layers)
+        self.rhythm_convolutions = convolutions(n_mels, rhythm_channels, 1)
+        self.content_lstm = CodeLstm(
+            content_channels, content_units, n_layers=content_lstm_layers, downsample=downsample
+        )
+        self.pitch_lstm = CodeLstm(pitch_channels, pitch_units, n_layers=1, downsample=downsample)
+        self.rhythm_lstm = CodeLstm(rhythm_channels, rhythm_units, n_layers=1, downsample=downsample)
+
+    def forward(
+        self, content: Tensor, pitch: Tensor, rhythm: Tensor, resampling: Sequence[Tensor] | None = None
+    ) -> Codes:
+        """Codes of a batch.
+
+        Args:
+            content: the Mel spectrogram as the content encoder hears it, (B, T, F).
+            pitch: bins of the pitch as its encoder hears them, (B, T, P).
+            rhythm: the Mel spectrogram as the rhythm encoder hears it, (B, T, F).
+            resampling: after each convolution of content and pitch the weights (B, T, T) by which both are
+                resampled, see :func:`emofactors.nn.random_resampling.resampling_weights`; None: they are not.
+
+        Returns:
+            The codes, with T a multiple of ``downsample``.
+        """
+        content, pitch, rhythm = (x.transpose(1, 2) for x in (content, pitch, rhythm))  # (B, features, T)
+        for layer, (of_content, of_pitch) in enumerate(
+            zip(self.content_convolutions, self.pitch_convolutions, strict=True)
+        ):
+            content, pitch = of_content(content), of_pitch(pitch)
+            if resampling is not None:
+                turned = resampling[layer].transpose(1, 2)
+                content, pitch = content @ turned, pitch @ turned
+        for convolution in self.rhythm_convolutions:
+            rhythm = convolution(rhythm)
+        return Codes(
+            content=self.content_lstm(content), rhythm=self.rhythm_lstm(rhythm), pitch=self.pitch_lstm(pitch)
+        )
+
+
+class CodeDecoder(nn.Module):
+    """Each code repeated for its frames, a bidirectional LSTM and a linear layer.
+
+    Source: Qian et al. 2020, decoders; public code of SpeechSplit, ``Decoder_3`` and ``Decoder_4``.
+
+    Args:
+        n_in: size of a code.
+        n_units: units of the LSTM in each direction.
+        n_layers: layers of the LSTM.
+        n_out: size of a frame that goes out.
+        downsample: frames of a code.
+    """
+
+    def __init__(self, n_in: int, n_units: int, *, n_layers: int, n_out: int, downsample: int) -> None:
+        super().__init__()
+        self.downsample = downsample
+        self.lstm = nn.LSTM(n_in, n_units, n_layers, batch_first=True, bidirectional=True)
+        self.linear = nn.Linear(2 * n_units, n_out)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Of ``codes`` (B, T', n_in): frames (B, T' * downsample, n_out), float32."""
+        # In bfloat16 a processor's LSTM is slower than in float32.
+        with torch.autocast(codes.device.type, enabled=False):
+            x, _ = self.lstm(codes.float().repeat_interleave(self.downsample, dim=1))
+            return self.linear(x)
+
+
+class SpeakerTable(nn.Module):
+    """An embedding for each training speaker, all of one length, and their mean for anybody else.
+
+    Args:
+        n_speakers: training speakers, S.
+        dim: size of an embedding, E; the length of each is its root, as if its entries had deviation 1.
+    """
+
+    def __init__(self, n_speakers: int, dim: int) -> None:
+        super().__init__()
+        self.length = dim**0.5
+        self.rows = nn.Parameter(torch.randn(n_speakers, dim))
+
+    def forward(self, speaker: Tensor) -> Tensor:
+        """Embeddings (B, E) of speakers (B,): an index of the table, or -1 for a speaker who is not in it."""
+        rows = self.length * F.normalize(self.rows, dim=1)
+        mean = self.length * F.normalize(rows.mean(dim=0, keepdim=True), dim=1)
+        return torch.cat([rows, mean])[speaker]  # -1 is the last
