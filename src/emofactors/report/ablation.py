@@ -138,7 +138,7 @@ def _check_blind_rows(
     """Who hears nothing scores 1 / C in every training and for every speaker."""
     if "none" not in table.conditions:
         return
-    for decomposer in table.decomposers if table.retrained else ():
+    for decomposer in table.decomposers:
         blind = measures[row_of(table, decomposer, "none")]
         if np.abs(blind.recalls.recall - blind.chance).max() > _ROUNDING:
             raise InputError(
@@ -220,7 +220,7 @@ def _of_decomposer(table: TableConfig, decomposer: str, label: str, numbers: pd.
     }
     if "all" in of:
         yield f"“{label}”: rebuilt from all factors, UA is {_with_interval(of['all'])}."
-    if "none" in of and table.retrained:
+    if "none" in of:
         yield f"“{label}”: rebuilt from none, UA is {of['none']['value']:.2f} %, as it must be."
     single = {c: of[c] for c in ("content", "rhythm", "pitch") if c in of}
     if len(single) == 3:
@@ -313,10 +313,10 @@ def ablation_remarks(table: TableConfig) -> list[str]:
         "speaker's embedding, in training as in test, for an unseen speaker has no other; the source keeps the "
         "speaker's. Every segment has as many frames: only a factor that is kept tells how long an "
         "utterance was.",
-        "Differences are paired over speakers; p: two-sided, from signs changed speaker by speaker; Holm: "
-        "corrected for all comparisons of a task and corpus.",
+        "Differences are paired over speakers; p: two-sided, from signs changed speaker by speaker; Holm: for all "
+        "comparisons of a task and corpus.",
     ]
-    if table.retrained and "none" in table.conditions:
+    if "none" in table.conditions:
         remarks.append(
             "The row of no factor was checked when the table was made: 100 / C for every speaker and training."
         )

@@ -63,6 +63,7 @@ class SpeechFlow(nn.Module):
         pitch_decoder_layers: its layers.
         speaker_dim: size of a speaker's embedding, E.
         downsample: frames of a code.
+        rebuilt_frames: frames of a segment that is rebuilt for others to hear, a multiple of ``downsample``.
         crop_frames: least and greatest length of a crop, multiples of ``downsample``.
         resampled_frames: least and greatest number of frames of a segment that is resampled as one.
         resampling: least and greatest scale of a segment.
@@ -95,6 +96,7 @@ class SpeechFlow(nn.Module):
         pitch_decoder_layers: int,
         speaker_dim: int,
         downsample: int,
+        rebuilt_frames: int,
         crop_frames: Sequence[int],
         resampled_frames: Sequence[int],
         resampling: Sequence[float],
@@ -120,6 +122,7 @@ class SpeechFlow(nn.Module):
             "pitch_decoder_layers": pitch_decoder_layers,
             "speaker_dim": speaker_dim,
             "downsample": downsample,
+            "rebuilt_frames": rebuilt_frames,
         }
         for key, size in sizes.items():
             if size < 1:
@@ -150,7 +153,12 @@ class SpeechFlow(nn.Module):
             raise InputError(f"speechflow: a frame has {data.n_bins} bins, expected Mel bands and the pitch")
         if data.n_speakers < 1:
             raise InputError(f"speechflow: training has {data.n_speakers} speakers, expected at least 1")
+        if rebuilt_frames % downsample:
+            raise InputError(
+                f"speechflow: rebuilt_frames is {rebuilt_frames}, expected a multiple of downsample ({downsample})"
+            )
         self.downsample = downsample
+        self.rebuilt_frames = rebuilt_frames
         self.crop_frames = tuple(crop_frames)
         self.resampled_frames = tuple(resampled_frames)
         self.resampling = tuple(resampling)
@@ -230,6 +238,10 @@ class SpeechFlow(nn.Module):
         if output.cycle is not None:
             losses["cycle"] = self.cycle_weight * output.cycle
         return losses
+
+    def dev_losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Errors of Mel spectrogram and pitch, weighted as in training, of utterances that do not train."""
+        return self.losses(self(batch), batch)
 
     def after_step(self, output: Rebuilt, batch: Batch) -> None:
         """Nothing is changed by rule."""
