@@ -1,0 +1,38 @@
+"""rule play_factors: some utterances of fold 0, and what a decomposer makes of them, as sound."""
+
+from pathlib import Path
+
+from emofactors.config import ComputeSettings, FeatureSettings, RunSettings
+from emofactors.corpora.splits import read_fold
+from emofactors.features.archive import FeatureArchive
+from emofactors.features.speech_factors import FactorArchive
+from emofactors.runlog import log_to
+from emofactors.systems import build_system
+from emofactors.training.decomposition import decomposer_data
+from emofactors.training.device import choose_device
+from emofactors.training.run import start_from
+from emofactors.training.seeding import seed_everything
+from emofactors.training.sounds import play_factors, write_sounds
+
+log_to(snakemake.log[0])
+params = snakemake.params
+run, compute = RunSettings(**params.run), ComputeSettings(**params.compute)
+seed_everything(0, compute.threads)
+device = choose_device(compute.device)
+fold = read_fold(Path(snakemake.input.folds), 0)
+trained_on = read_fold(Path(snakemake.input.decomposer_folds), 0)
+archive = FactorArchive.of_fold(
+    FeatureArchive(Path(snakemake.input.mel)),
+    FeatureArchive(Path(snakemake.input.f0)),
+    fold,
+    trains=snakemake.input.decomposer_folds == snakemake.input.folds,
+)
+system = build_system(
+    snakemake.wildcards.system, params.arguments, decomposer_data(trained_on, params.classes, archive.n_bins, run)
+).to(device)
+start_from(system, snakemake.input.model)
+system.eval()
+
+sounds = play_factors(system, archive, fold)
+
+write_sounds(sounds, FeatureSettings(**params.mel_settings), Path(snakemake.output.sounds))
