@@ -2,6 +2,7 @@
 
 from emofactors.files import read_json_files, write_text_atomically
 from emofactors.report.html import costs, costs_csv, make_page, read_run, read_scores, read_texts
+from emofactors.report.sounds import read_sounds
 from emofactors.runlog import log_to
 from emofactors.study import Study
 
@@ -18,6 +19,7 @@ page = make_page(
     notes=read_json_files(snakemake.input.notes),
     runs=runs,
     inspections=[read_run(path) for path in snakemake.input.shuffles],
+    sounds=read_sounds(snakemake.input.sounds),
 )
 
 write_text_atomically(snakemake.output.page, page)

@@ -21,6 +21,7 @@ from emofactors.config import Documented, PublishedScores, SystemConfig, TableCo
 from emofactors.evaluation.intervals import smallest_p_value
 from emofactors.report.layout import protocol_letters, published_sources
 from emofactors.report.measures import METRICS, WORDS
+from emofactors.report.sounds import Sounds
 from emofactors.report.tables import PUBLISHED, gap_column, published_of
 from emofactors.study import Study
 
@@ -124,6 +125,7 @@ def make_page(
     notes: Mapping[str, Mapping[str, Any]],
     runs: Sequence[Mapping[str, Any]],
     inspections: Sequence[Mapping[str, Any]] = (),
+    sounds: Sequence[Sounds] = (),
 ) -> str:
     """The page of a study as HTML text.
 
@@ -138,6 +140,7 @@ def make_page(
         inspections: what became of runs whose test utterances were heard with their frames in random
             order, read likewise: n_utterances, largest_logit, largest_logit_change, changed_predictions,
             ua and ua_shuffled (percent, or None).
+        sounds: what decomposers make of some utterances; without any the page has no section to listen to.
 
     Returns:
         One HTML document that needs no other file.
@@ -159,6 +162,7 @@ def make_page(
         findings=findings(study, scores, notes),
         shuffle_findings=[shuffle_finding(study, inspection) for inspection in inspections],
         inspections=inspections,
+        sounds=sounds,
         sources={name: published_sources(table) for name, table in study.tables.items()},
         fragments={name: Markup(fragments[name]) for name in study.tables},
         figures={name: _data_uri(figures[name]) for name in study.figures},

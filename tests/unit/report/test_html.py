@@ -11,6 +11,7 @@ from emofactors.config import (
     CorpusConfig,
     Documented,
     FigureConfig,
+    InformationSettings,
     IntervalSettings,
     Needs,
     ProbeSettings,
@@ -31,6 +32,7 @@ from emofactors.report.html import (
     shuffle_finding,
     system_settings,
 )
+from emofactors.report.sounds import Listened, Player, Sounds
 from emofactors.study import Study, Training
 
 HOSTILE = "<script>alert('&')</script>"
@@ -122,6 +124,7 @@ def study_of(title: str = "A study", overrides: dict | None = None, task: TaskCo
         compute=ComputeSettings(),
         intervals=IntervalSettings(),
         probes=ProbeSettings(),
+        information=InformationSettings(),
         corpora={"a": CorpusConfig(reader="emodb", folder="a", title="Corpus A")},
         tasks={"a4": task},
         augmentations={},
@@ -145,6 +148,8 @@ def study_of(title: str = "A study", overrides: dict | None = None, task: TaskCo
             "course": FigureConfig(kind="sweep", title="Course", caption="where", table="swept"),
         },
         figure_tasks={"confused": ("a4",), "course": ("a4",)},
+        tested_on={},
+        sounds={},
         trainings=tuple(Training(task="a4", system="net", variant=variant) for variant in ("plain", "center")),
     )
 
@@ -231,6 +236,31 @@ def test_the_page_loads_nothing():
     assert "http" not in re.sub(r"http-equiv", "", page)
     assert "url(" not in page
     assert "@import" not in page
+
+
+def test_sounds_are_part_of_the_page_and_have_names():
+    player = Player(
+        title="mixed", words=HOSTILE, label=f"Play u1: {HOSTILE}", uri="data:audio/mpeg;base64,c291bmQ="
+    )
+    listened = Listened(heading="u1: fear", players=(player,), picture="data:image/png;base64,cGljdHVyZQ==")
+    page = page_of(study_of(), sounds=[Sounds("a4", "net", "plain", (listened,))])
+    loads = Loads()
+    loads.feed(page)
+    assert loads.loaded == [player.uri]
+    assert listened.picture in loads.images
+    assert "media-src data:" in page
+    assert re.search(r'<audio controls preload="none" aria-label="Play u1: &lt;script', page)
+    assert HOSTILE not in page
+    assert {"#sounds"} <= set(loads.links)
+    assert {"sounds", "sounds-a4-net-plain"} <= set(loads.ids)
+    assert all(b - a <= 1 for a, b in zip(loads.headings, loads.headings[1:], strict=False))
+    assert "no vocoder" in page
+
+
+def test_without_sounds_there_is_nothing_to_hear():
+    page = page_of(study_of())
+    assert "Hear it" not in page
+    assert "<audio" not in page
 
 
 def test_links_lead_to_sections_and_headings_skip_no_level():
