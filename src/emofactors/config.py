@@ -139,7 +139,7 @@ class SynthesisSettings(Section):
         return self
 
 
-Reader = Literal["synthetic", "emodb", "nemo", "ravdess", "savee", "crema_d", "iemocap", "mosei", "table"]
+Reader = Literal["synthetic", "emodb", "nemo", "ravdess", "savee", "crema_d", "iemocap", "mosei", "vctk", "table"]
 
 
 class CorpusConfig(Section):

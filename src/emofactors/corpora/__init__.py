@@ -37,6 +37,8 @@ def read_corpus(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
             from emofactors.corpora.iemocap import read
         case "mosei":
             from emofactors.corpora.mosei import read
+        case "vctk":
+            from emofactors.corpora.vctk import read
         case "table":
             from emofactors.corpora.table import read
     return read(root, corpus)
