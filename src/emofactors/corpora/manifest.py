@@ -22,7 +22,7 @@ from emofactors.errors import InputError
 
 #: What a reader gives for each utterance. ``path`` is relative to the corpus' folder; ``start_s`` and
 #: ``end_s`` are empty where the whole file is the utterance; ``text`` identifies the sentence that is
-#: spoken; ``style`` is how it was elicited (acted, scripted, improvised, spontaneous); ``partition`` is the
+#: spoken; ``style`` is how it was elicited (acted, scripted, improvised, spontaneous, read); ``partition`` is the
 #: publishers' own division, as they state it (train, valid, test).
 READER_COLUMNS = (
     "utterance",

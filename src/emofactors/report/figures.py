@@ -1,4 +1,4 @@
-"""The figures: confusion matrices, attention, losses and cost here; embeddings and axes of tables beside.
+"""The figures: confusion matrices, attention, losses and cost here; what tables and embeddings show, beside.
 
 A figure is drawn from tables and arrays alone and is the same bytes whenever
 it is drawn from the same numbers: no state of pyplot, fonts that ship with
@@ -17,10 +17,11 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from emofactors.config import FigureConfig, IntervalSettings, TableConfig, TaskConfig
+from emofactors.config import OF_TABLES, FigureConfig, IntervalSettings, TableConfig, TaskConfig
 from emofactors.evaluation.metrics import unweighted_accuracy
 from emofactors.evaluation.scores import read_confusion, speaker_confusions
 from emofactors.report.embedding_figures import embedding_figure, speakers_figure
+from emofactors.report.factor_figures import ground_truth_figure, information_figure
 from emofactors.report.figure_style import LETTERS_PER_INCH, VARIANT_STYLE, broken, house_style, save_figure
 from emofactors.report.sweep_figures import sweep_figure, trade_off_figure
 from emofactors.report.tables import score_interval
@@ -61,10 +62,10 @@ def make_figure(
         tasks: the tasks to draw it for, in the study's order.
         sources: what it is drawn from. ``confusion``: ``confusion.csv`` of each variant of each task,
             variants changing fastest; ``embedding_pca`` and ``embedding_speakers``: ``embeddings.npz`` and
-            ``attention``: ``attention.npz`` likewise; ``sweep`` and ``trade_off``: the table's tidy CSV
-            alone; ``losses``: files ``…/{task}/{system}/{variant}/fold{fold}/seed{seed}/history.csv`` of every
-            run; ``cost``: every ``confusion.csv`` as above, then in the same order a ``run.json`` of each.
-        table: the table of a ``sweep`` or ``trade_off``, else None.
+            ``attention``: ``attention.npz`` likewise; figures of a table: its tidy CSV alone; ``losses``: files
+            ``…/{task}/{system}/{variant}/fold{fold}/seed{seed}/history.csv`` of every run; ``cost``: every
+            ``confusion.csv`` as above, then in the same order a ``run.json`` of each.
+        table: the table a figure is drawn from, else None.
         intervals: number and seed of the resamples of ``cost``; None: the defaults.
         png: where the PNG goes, 200 dots an inch.
         svg: where the SVG goes.
@@ -74,9 +75,8 @@ def make_figure(
     """
     panels = [(task, variant) for task in tasks for variant in figure.variants]
     n_panels = len(panels)
-    n_sources = {"sweep": 1, "trade_off": 1, "cost": 2 * n_panels, "losses": len(sources)}.get(
-        figure.kind, n_panels
-    )
+    of_kind = dict.fromkeys(OF_TABLES, 1) | {"cost": 2 * n_panels, "losses": len(sources)}
+    n_sources = of_kind.get(figure.kind, n_panels)
     if len(sources) != n_sources:
         raise ValueError(f"{len(sources)} sources for a {figure.kind} of {len(panels)} panels")
     with house_style():
@@ -102,6 +102,10 @@ def make_figure(
                 )
             case "trade_off":
                 drawn = trade_off_figure(table, tasks, pd.read_csv(sources[0]))
+            case "information":
+                drawn = information_figure(table, tasks, pd.read_csv(sources[0]))
+            case "ground_truth":
+                drawn = ground_truth_figure(table, tasks, pd.read_csv(sources[0]))
             case _:
                 drawn = sweep_figure(table, tasks, pd.read_csv(sources[0]))
         save_figure(drawn, png=png, svg=svg)

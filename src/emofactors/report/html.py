@@ -17,8 +17,10 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from emofactors.config import Documented, PublishedScores, SystemConfig, TableConfig, TaskConfig
+from emofactors.config import FACTOR_KINDS, Documented, PublishedScores, SystemConfig, TableConfig, TaskConfig
 from emofactors.evaluation.intervals import smallest_p_value
+from emofactors.report.ablation import ablation_findings
+from emofactors.report.factor_tables import ground_truth_findings, information_findings
 from emofactors.report.layout import protocol_letters, published_sources
 from emofactors.report.measures import METRICS, WORDS
 from emofactors.report.sounds import Sounds
@@ -39,6 +41,13 @@ _RECOGNISED_BY_PROBES = {
     "from training",
 }
 
+
+#: Kind of a table about factors -> what finds sentences in its numbers.
+_FINDINGS_OF_FACTORS = {
+    "factors": ablation_findings,
+    "information": information_findings,
+    "ground_truth": ground_truth_findings,
+}
 
 _NO_GAP_INTERVAL = " (no interval: seen and unseen speakers are not the same, or cannot be resampled)"
 
@@ -231,7 +240,9 @@ def findings(
             if name not in study.table_tasks[table_name] or table.kind == "protocols":
                 continue
             of_task = scores[table_name][scores[table_name]["column"] == name]
-            if table.axis:
+            if table.kind in FACTOR_KINDS:
+                sentences[name] += _FINDINGS_OF_FACTORS[table.kind](table, of_task)
+            elif table.axis:
                 sentences[name] += _course(table, of_task)
             else:
                 sentences[name] += _highest(table, task, study, of_task)
