@@ -607,6 +607,11 @@ class RunSettings(Section):
             )
         if self.select == "last" and self.patience is not None:
             raise ValueError("'patience' goes with 'select: dev_ua' only")
+        if self.segment_frames is not None and self.max_frames is not None:
+            raise ValueError(
+                f"'max_frames' is {self.max_frames}: expected none, as 'segment_frames' ({self.segment_frames}) "
+                "keeps utterances whole"
+            )
         return self
 
     def n_updates(self, n_utterances: int) -> int:
