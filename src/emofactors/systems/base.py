@@ -70,8 +70,8 @@ class System(Protocol):
     Where parts of it learn faster or slower, ``learning_rate_factors`` says so: how the names of their
     parameters begin -> factor of the learning rate. A system without has one learning rate.
 
-    A decomposer gives no logits: its output is its own, and the last weights are kept. Its ``dev_losses(batch)``, terms
-    by name as ``losses`` has them, say at each evaluation what it loses on utterances that do not train.
+    A decomposer gives no logits: its output is its own, and the last weights are kept. Its ``dev_losses(batch)``,
+    terms by name as ``losses`` has them, say at each evaluation what it loses on utterances that do not train.
     """
 
     least_frames: int
