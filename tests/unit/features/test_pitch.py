@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emofactors.config import features_of
 from emofactors.features import pitch_tracker
 
 METHODS = ("praat", "pyin")
@@ -102,3 +103,17 @@ def test_praat_keeps_up_with_a_hundred_times_real_time(speech_like):
 def test_what_cannot_be_tracked_is_refused(method, change, said):
     with pytest.raises(ValueError, match=said):
         track(method, **({"samples": np.zeros(1_000)} | change))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"min_hz": 600}, "'max_hz' is 600: expected above min_hz, up to half the rate"),
+        ({"max_hz": 9_000}, "'max_hz' is 9000: expected above min_hz, up to half the rate"),
+        ({"hop_ms": 0.01}, "'hop_ms' is 0.01: expected at least one sample"),
+        ({"method": "rapt"}, "method"),
+    ],
+)
+def test_impossible_settings_of_f0_are_refused(f0, change, said):
+    with pytest.raises(ValueError, match=said):
+        features_of(f0.model_dump() | change)
