@@ -2,6 +2,7 @@
 
 A block a task: what was tested and how, a row a variant, and the differences
 below; or one block in which protocols stand side by side, and their gaps below.
+Tables about factors of speech have blocks of their own (``ablation``, ``factor_layout``).
 A published value of the same corpus and protocol has columns beside ours; of
 any other, a column of its own that says in its header where it is from.
 """
@@ -19,6 +20,19 @@ import pandas as pd
 from emofactors.config import ABSENT, PublishedScores, SystemConfig, TableConfig, TaskConfig
 from emofactors.evaluation.intervals import MAX_EXACT_SPEAKERS, smallest_p_value
 from emofactors.files import write_text_atomically
+from emofactors.report.ablation import ablation_differences, ablation_notes, ablation_remarks, ablation_scores
+from emofactors.report.factor_layout import (
+    ground_truth_differences,
+    ground_truth_information,
+    ground_truth_matrix,
+    ground_truth_notes,
+    ground_truth_remarks,
+    information_details,
+    information_differences,
+    information_matrix,
+    information_notes,
+    information_remarks,
+)
 from emofactors.report.measures import METRICS, WORDS
 from emofactors.report.tables import PUBLISHED, gap_column, gaps, published_of, row_label
 
@@ -49,7 +63,10 @@ _LATEX = str.maketrans(
 
 @dataclass(frozen=True)
 class _Block:
-    """One task, or protocols side by side, in words: heading, what to know, scores, and differences or gaps."""
+    """One task, or protocols side by side, in words: heading, what to know, scores, and differences or gaps.
+
+    One that goes on with the block before it has no notes.
+    """
 
     heading: str
     notes: tuple[str, ...]
@@ -76,7 +93,7 @@ def write_table(
         tasks: task -> its config, in the order of the blocks.
         systems: the systems of the rows, with what the study changes of each; a reduced network is not the
             published one.
-        csv: the tidy table, to 4 decimals.
+        csv: the tidy table, percent to 4 decimals, shares and nats to 6.
         md: Markdown that is aligned in a terminal.
         tex: LaTeX tables; the document needs the package booktabs.
         html: a fragment of a page that gives title, caption and source; its tables are of class ``scores``.
@@ -88,8 +105,12 @@ def write_table(
     if table.kind == "protocols":
         blocks = [_protocols_block(tidy, tasks, table, changes)]
     else:
-        blocks = [_block(tidy[tidy["column"] == name], name, task, table, changes) for name, task in tasks.items()]
-    write_text_atomically(csv, _rounded(tidy).to_csv(index=False, lineterminator="\n"))
+        blocks = [
+            block
+            for name, task in tasks.items()
+            for block in _blocks(tidy[tidy["column"] == name], name, task, table, changes)
+        ]
+    write_text_atomically(csv, _rounded(tidy, table).to_csv(index=False, lineterminator="\n"))
     write_text_atomically(md, _markdown(table, blocks))
     write_text_atomically(tex, _latex(table, blocks))
     write_text_atomically(html, _html(table, blocks))
@@ -101,7 +122,8 @@ def write_table(
 def published_sources(table: TableConfig) -> dict[str, str]:
     """Where published values are stated -> the labels of those that are, in one line."""
     labels: dict[str, list[str]] = {}
-    for published in table.published:
+    of_factors = [p for p in (table.published_ablation, table.published_information) if p is not None]
+    for published in (*table.published, *of_factors):
         labels.setdefault(published.where, []).append(published.label)
     return {where: "; ".join(of_source) for where, of_source in labels.items()}
 
@@ -127,6 +149,32 @@ def _changes(table: TableConfig, systems: Mapping[str, SystemConfig]) -> list[st
             )
             notes.append(f"{words} {', '.join(changed)}")
     return notes
+
+
+def _blocks(
+    tidy: pd.DataFrame, name: str, task: TaskConfig, table: TableConfig, changes: Sequence[str]
+) -> list[_Block]:
+    """The blocks of one task, as its kind of table has them."""
+    heading = f"{name}: {tidy.iloc[0]['corpus']}"
+    match table.kind:
+        case "factors":
+            notes = (*ablation_notes(table, task, tidy), *changes)
+            return [_Block(heading, notes, ablation_scores(table, tidy), ablation_differences(table, tidy))]
+        case "information":
+            notes = (*information_notes(table, task, tidy), *changes)
+            matrix, differences = information_matrix(table, tidy), information_differences(table, tidy)
+            details = _Block(f"{name}: all estimates", (), information_details(table, tidy), pd.DataFrame())
+            if len(table.rows) > 2:  # all of it would be longer than a page
+                below = _Block(f"{name}: differences", (), differences, pd.DataFrame())
+                return [_Block(heading, notes, matrix, pd.DataFrame()), below, details]
+            return [_Block(heading, notes, matrix, differences), details]
+        case "ground_truth":
+            notes = (*ground_truth_notes(task, tidy), *changes)
+            return [
+                _Block(heading, notes, ground_truth_matrix(table, tidy), ground_truth_differences(table, tidy)),
+                _Block(f"{name}: mutual information", (), ground_truth_information(table, tidy), pd.DataFrame()),
+            ]
+    return [_block(tidy, name, task, table, changes)]
 
 
 def _block(tidy: pd.DataFrame, name: str, task: TaskConfig, table: TableConfig, changes: Sequence[str]) -> _Block:
@@ -342,6 +390,13 @@ def _gaps(tidy: pd.DataFrame, tasks: Mapping[str, TaskConfig], table: TableConfi
 
 def _remarks(table: TableConfig) -> list[str]:
     """How to read the numbers of all blocks."""
+    match table.kind:
+        case "factors":
+            return ablation_remarks(table)
+        case "information":
+            return information_remarks(table)
+        case "ground_truth":
+            return ground_truth_remarks(table)
     remarks = [
         "UA: mean recall over the classes. WA: correct / all. In percent, over the pooled test predictions of all "
         "folds of a seed, averaged over the seeds. In brackets: the 95 % interval from resampling speakers, the "
@@ -406,11 +461,13 @@ def _counted(n: int, noun: str) -> str:
 # --- its four forms ------------------------------------------------------------------------------------------
 
 
-def _rounded(tidy: pd.DataFrame) -> pd.DataFrame:
+def _rounded(tidy: pd.DataFrame, table: TableConfig) -> pd.DataFrame:
     """The tidy table as written: here, and only here, it is rounded."""
     rounded = tidy.copy()
     columns = ["value", "ci_low", "ci_high", "p_value", "p_holm", "chance"]
-    rounded[columns] = rounded[columns].astype(float).round(4) + 0.0  # + 0.0: no negative zero
+    # Shares and nats have two digits more before they are percent.
+    digits = 6 if table.kind in ("information", "ground_truth") else 4
+    rounded[columns] = rounded[columns].astype(float).round(digits) + 0.0  # + 0.0: no negative zero
     return rounded
 
 
@@ -419,7 +476,7 @@ def _markdown(table: TableConfig, blocks: list[_Block]) -> str:
     parts = [f"## {table.title}", fill(table.caption, _LINE_LENGTH)]
     for block in blocks:
         notes = [fill(note, _LINE_LENGTH, initial_indent="- ", subsequent_indent="  ") for note in block.notes]
-        parts += [f"### {block.heading}", "\n".join(notes)]
+        parts += [f"### {block.heading}", *(["\n".join(notes)] if notes else [])]
         for frame in (block.scores, block.differences):
             if len(frame):
                 escaped = frame.map(_in_cell).rename(columns=_in_cell)
@@ -448,9 +505,9 @@ def _latex(table: TableConfig, blocks: list[_Block]) -> str:
         if len(block.differences):
             lines += [r"\par\medskip", _latex_tabular(block.differences)]
         lines += [rf"\par\smallskip{{\footnotesize\raggedright {_tex(w)}.\par}}" for w in block.notes]
-        lines += [
-            rf"\par\smallskip{{\footnotesize\raggedright {_tex(w)}\par}}" for w in _remarks(table) + _source(table)
-        ]
+        # A block without notes goes on with the one before it, whose remarks are its own.
+        remarks = _remarks(table) + _source(table) if block.notes else []
+        lines += [rf"\par\smallskip{{\footnotesize\raggedright {_tex(w)}\par}}" for w in remarks]
         floats.append("\n".join([*lines, r"\end{table*}"]))
     return "% needs \\usepackage{booktabs}\n" + "\n\n".join(floats) + "\n"
 
@@ -503,7 +560,8 @@ def _html(table: TableConfig, blocks: list[_Block]) -> str:
     parts = []
     for block in blocks:
         notes = "".join(f"<li>{escape(note)}</li>" for note in block.notes)
-        parts += [f"<h4>{escape(block.heading)}</h4>", f'<ul class="notes">{notes}</ul>']
+        parts.append(f"<h4>{escape(block.heading)}</h4>")
+        parts += [f'<ul class="notes">{notes}</ul>'] if notes else []
         parts += [_html_table(frame) for frame in (block.scores, block.differences) if len(frame)]
     parts += [f'<p class="remark">{escape(remark)}</p>' for remark in _remarks(table)]
     return "\n".join(parts) + "\n"

@@ -1,0 +1,591 @@
+"""The numbers of tables about codes: what the factors of a decomposer share, and what they tell of true factors.
+
+Tidy, in the columns of ``tables``; in nats, and as shares of 1, not in percent. What is said of
+them in sentences is here too, so that it cannot be other than the numbers.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import nan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from emofactors.config import TableConfig, TaskConfig
+from emofactors.evaluation.factor_information import PAIRS, REPRESENTATIONS
+from emofactors.evaluation.intervals import holm
+from emofactors.evaluation.jackknife import Averaged, average_runs
+from emofactors.evaluation.true_factors import FACTORS, NUMBERS
+from emofactors.report.tables import COLUMNS, corpus_words, row_label
+
+#: Pairs of representations as metrics name them (``content_rhythm``) -> the two.
+PAIR_KEYS = {f"{one}_{other}": (one, other) for one, other in PAIRS}
+
+#: The factor each code is there for. The voice has none: the decoder is told the speaker.
+OWN_FACTOR = {"content": "sentence", "rhythm": "rate", "pitch": "pitch"}
+
+#: Codes and true factors in the order in which what belongs together is a diagonal.
+TRUTH_ROWS = (*OWN_FACTOR, *(code for code in REPRESENTATIONS if code not in OWN_FACTOR))
+TRUTH_COLUMNS = (*OWN_FACTOR.values(), *(factor for factor in FACTORS if factor not in OWN_FACTOR.values()))
+
+#: Codes a training makes; the spectrogram is the same whatever the training.
+_LEARNT = tuple(OWN_FACTOR)
+
+#: Columns of ``factor_information.csv`` that a table shows of the main number of clusters.
+_ESTIMATES = ("nats", "null_mean", "null_high", "normalised", "adjusted")
+
+_SIGNIFICANT = 0.05
+
+
+def probe_measure(factor: str) -> str:
+    """The measure of a probe of a factor: ``r2`` of a number, ``skill`` of a class."""
+    return "r2" if factor in NUMBERS else "skill"
+
+
+# --- what the factors share -----------------------------------------------------------------------------------
+
+
+def make_information_table(
+    name: str,
+    table: TableConfig,
+    tasks: Mapping[str, TaskConfig],
+    files: Iterable[str | Path],
+    corpora: Mapping[str, Mapping[str, Any]],
+) -> pd.DataFrame:
+    """Collect the numbers of one table of kind ``information``.
+
+    Numbers are averaged over starts of k-means, seeds and folds; intervals leave out speaker by speaker
+    (``evaluation.jackknife``). Of each row of a task there are, for each pair of representations
+    (``content_rhythm``): ``…_above_null`` with its interval, ``…_nats``, ``…_null_mean``, ``…_null_high``,
+    ``…_normalised`` and ``…_adjusted`` of single codes; ``…_above_null_k5`` of other numbers of clusters;
+    ``…_above_null_segment``, with its interval, and ``…_nats_segment`` of segments. Of each difference:
+    ``…_above_null_difference`` with interval and p, Holm's correction over all of a task, and
+    ``…_above_null_segment_difference`` with its interval. What they rest on: ``codes``, ``segments``,
+    ``clusters`` and ``kmeans_seeds``. Published values are rows of their own, whose column is ``published`` and
+    whose metric ``…_published``: they stand beside no number of ours.
+
+    Args:
+        name: name of the table.
+        table: its rows, differences and published values.
+        tasks: task -> its config.
+        files: ``…/{task}/{system}/{variant}/on_{task}/factor_information.csv`` of every row on every task, and
+            ``factor_information_without.csv`` likewise; files of other names are left aside.
+        corpora: corpus -> the notes of its manifest, as for ``tables.make_table``.
+
+    Returns:
+        Tidy table with columns ``tables.COLUMNS``; in nats, not rounded; NaN where there is no such number.
+
+    Raises:
+        ValueError: if a row was not measured on a task, or a published row or pair is none of the table.
+    """
+    found = _read(files, "factor_information.csv")
+    left_out = _read(files, "factor_information_without.csv")
+    rows: list[dict[str, Any]] = []
+    for task_name, task in tasks.items():
+        measured = {
+            row: _Information(_of(found, name, task_name, run), _of(left_out, name, task_name, run))
+            for row, run in table.runs.items()
+        }
+        of_task = [
+            {"row": row_label(table, row), "variant": row, "minus": ""} | about | number
+            for row, of in measured.items()
+            for about in [of.about]
+            for number in of.numbers()
+        ]
+        differences = []
+        for pair in table.differences:
+            one, other = measured[pair.variant], measured[pair.minus]
+            about = one.about | {
+                "row": row_label(table, pair.variant, pair.minus),
+                "variant": pair.variant,
+                "minus": pair.minus,
+                "n_runs": one.about["n_runs"] + other.about["n_runs"],
+            }
+            differences += [
+                about
+                | _difference(
+                    f"{key}_above_null{'_segment' if unit == 'segment' else ''}",
+                    one.above_null(key, unit),
+                    other.above_null(key, unit),
+                    has_p=unit == "code",
+                )
+                for unit in ("code", "segment")
+                for key in PAIR_KEYS
+            ]
+        about = _about(name, task_name, task, corpora)
+        rows += [about | row for row in of_task + _corrected(differences)]
+    rows += _published_rows(name, table)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+class _Information:
+    """What the codes of one row share on one task.
+
+    Args:
+        information: ``factor_information.csv``.
+        without: ``factor_information_without.csv``.
+    """
+
+    def __init__(self, information: pd.DataFrame, without: pd.DataFrame) -> None:
+        self._information = information
+        self._without = without.rename(columns={"nats": "value"})
+        self._clusters = int(
+            self._without["clusters"].iloc[0]
+        )  # only the main number is looked at speaker by speaker
+
+    @property
+    def about(self) -> dict[str, int]:
+        """What the numbers rest on."""
+        of_folds = self._information.drop_duplicates("fold")
+        return {
+            "n_runs": len(self._information.drop_duplicates(["fold", "seed"])),
+            "n_utterances": int(of_folds["n_utterances"].sum()),
+            "n_speakers": self._without["speaker"].nunique(),
+        }
+
+    def above_null(self, key: str, unit: str) -> Averaged:
+        """Information above null of a pair, of all speakers and without each."""
+        return self._averaged(key, unit, self._clusters, "above_null")
+
+    def numbers(self) -> list[dict[str, Any]]:
+        """All numbers of the row, by metric."""
+        of_units = {
+            unit: of.drop_duplicates("fold")["n"].sum()
+            for unit, of in self._information.groupby("unit", sort=False)
+        }
+        numbers: list[dict[str, Any]] = [
+            {"metric": "codes", "value": of_units["code"]},
+            {"metric": "segments", "value": of_units["segment"]},
+            {"metric": "clusters", "value": self._clusters},
+            {"metric": "kmeans_seeds", "value": self._information["kmeans_seed"].nunique()},
+        ]
+        others = [k for k in self._information["clusters"].unique() if k != self._clusters]
+        for key in PAIR_KEYS:
+            for unit, suffix in (("code", ""), ("segment", "_segment")):
+                interval = self.above_null(key, unit).interval
+                numbers.append(
+                    {
+                        "metric": f"{key}_above_null{suffix}",
+                        "value": interval.value,
+                        "ci_low": interval.low,
+                        "ci_high": interval.high,
+                        "chance": 0.0,
+                    }
+                )
+                estimates = _ESTIMATES if unit == "code" else ("nats",)
+                numbers += [
+                    {"metric": f"{key}_{of}{suffix}", "value": self._averaged(key, unit, self._clusters, of).value}
+                    for of in estimates
+                ]
+            numbers += [
+                {"metric": f"{key}_above_null_k{k}", "value": self._averaged(key, "code", k, "above_null").value}
+                for k in others
+            ]
+        return numbers
+
+    def _averaged(self, key: str, unit: str, clusters: int, of: str) -> Averaged:
+        """A number of a pair; of other numbers than those above null only the value is one."""
+        one, other = PAIR_KEYS[key]
+        values = self._information[
+            (self._information["unit"] == unit)
+            & (self._information["clusters"] == clusters)
+            & (self._information["one"] == one)
+            & (self._information["other"] == other)
+        ]
+        without = self._without[
+            (self._without["unit"] == unit) & (self._without["one"] == one) & (self._without["other"] == other)
+        ]
+        return average_runs(values[["fold", of]].rename(columns={of: "value"}), without)
+
+
+def _published_rows(name: str, table: TableConfig) -> list[dict[str, Any]]:
+    """The published values, each a row of its own."""
+    published = table.published_information
+    if published is None:
+        return []
+    rows = []
+    for variant, values in published.values.items():
+        if variant not in table.rows:
+            raise ValueError(f"table {name}: published row {variant!r}, expected one of {', '.join(table.rows)}")
+        about = {
+            "table": name,
+            "row": row_label(table, variant),
+            "column": "published",
+            "protocol": published.label,
+            "variant": variant,
+            "minus": "",
+        }
+        for pair, value in values.items():
+            key = pair.replace("-", "_")
+            if key not in PAIR_KEYS:
+                raise ValueError(f"table {name}: published pair {pair!r}, expected one of {', '.join(PAIR_KEYS)}")
+            rows.append(about | {"metric": f"{key}_published", "published": value})
+    return rows
+
+
+# --- what codes tell of true factors --------------------------------------------------------------------------
+
+
+def make_ground_truth_table(
+    name: str,
+    table: TableConfig,
+    tasks: Mapping[str, TaskConfig],
+    files: Iterable[str | Path],
+    corpora: Mapping[str, Mapping[str, Any]],
+) -> pd.DataFrame:
+    """Collect the numbers of one table of kind ``ground_truth``.
+
+    Of each row of a task there are, for each representation and true factor (``content_sentence``),
+    ``…_skill`` of a class or ``…_r2`` of a number, and ``…_information`` in nats, with
+    intervals that leave out speaker by speaker. Of each difference, and of the codes that are learnt:
+    ``…_skill_difference`` or ``…_r2_difference`` with interval and p, Holm's correction over all of a task,
+    and ``…_information_difference`` with its interval.
+
+    Args:
+        name: name of the table.
+        table: its rows and differences.
+        tasks: task -> its config; of corpora with true factors.
+        files: ``…/{task}/{system}/{variant}/on_{task}/true_factors.csv`` of every row on every task; files of
+            other names are left aside.
+        corpora: corpus -> the notes of its manifest, as for ``tables.make_table``.
+
+    Returns:
+        Tidy table with columns ``tables.COLUMNS``; as shares of 1 and in nats, not rounded.
+
+    Raises:
+        ValueError: if a row was not probed on a task.
+    """
+    found = _read(files, "true_factors.csv")
+    rows: list[dict[str, Any]] = []
+    for task_name, task in tasks.items():
+        probed = {row: _TrueFactors(_of(found, name, task_name, run)) for row, run in table.runs.items()}
+        of_task = [
+            {"row": row_label(table, row), "variant": row, "minus": ""} | of.about | number
+            for row, of in probed.items()
+            for number in of.numbers()
+        ]
+        differences = []
+        for pair in table.differences:
+            one, other = probed[pair.variant], probed[pair.minus]
+            about = one.about | {
+                "row": row_label(table, pair.variant, pair.minus),
+                "variant": pair.variant,
+                "minus": pair.minus,
+                "n_runs": one.about["n_runs"] + other.about["n_runs"],
+            }
+            differences += [
+                about
+                | _difference(
+                    f"{code}_{factor}_{measure}",
+                    one.averaged(code, factor, measure),
+                    other.averaged(code, factor, measure),
+                    has_p=measure != "information",
+                )
+                for code in _LEARNT
+                for factor in FACTORS
+                for measure in (probe_measure(factor), "information")
+                if one.has(code, factor, measure) and other.has(code, factor, measure)
+            ]
+        about = _about(name, task_name, task, corpora)
+        rows += [about | row for row in of_task + _corrected(differences)]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+class _TrueFactors:
+    """What the codes of one row tell of the true factors on one task.
+
+    Args:
+        factors: ``true_factors.csv``.
+    """
+
+    def __init__(self, factors: pd.DataFrame) -> None:
+        self._factors = factors
+
+    @property
+    def about(self) -> dict[str, int]:
+        """What the numbers rest on."""
+        return {
+            "n_runs": len(self._factors.drop_duplicates(["fold", "seed"])),
+            "n_utterances": int(self._factors.drop_duplicates("fold")["n"].sum()),
+            "n_speakers": self._factors.loc[self._factors["speaker"] != "", "speaker"].nunique(),
+        }
+
+    def has(self, code: str, factor: str, measure: str) -> bool:
+        """Whether the factor varies in any test."""
+        return len(self._of(code, factor, measure)) > 0
+
+    def averaged(self, code: str, factor: str, measure: str) -> Averaged:
+        """One measure, of all speakers and without each."""
+        of = self._of(code, factor, measure)
+        return average_runs(of[of["speaker"] == ""], of[of["speaker"] != ""])
+
+    def numbers(self) -> list[dict[str, Any]]:
+        """All numbers of the row, by metric."""
+        numbers = []
+        for code in REPRESENTATIONS:
+            for factor in FACTORS:
+                for measure in (probe_measure(factor), "information"):
+                    if self.has(code, factor, measure):
+                        interval = self.averaged(code, factor, measure).interval
+                        numbers.append(
+                            {
+                                "metric": f"{code}_{factor}_{measure}",
+                                "value": interval.value,
+                                "ci_low": interval.low,
+                                "ci_high": interval.high,
+                                "chance": 0.0,
+                            }
+                        )
+        return numbers
+
+    def _of(self, code: str, factor: str, measure: str) -> pd.DataFrame:
+        return self._factors[
+            (self._factors["code"] == code)
+            & (self._factors["factor"] == factor)
+            & (self._factors["measure"] == measure)
+        ]
+
+
+# --- of both ------------------------------------------------------------------------------------------------
+
+
+def _read(files: Iterable[str | Path], name: str) -> dict[tuple[str, str, str], pd.DataFrame]:
+    """Task, system and variant -> the file of that name; speakers stay text (``03``, ``NA``)."""
+    found = {}
+    for path in map(Path, files):
+        if path.name == name:
+            task, system, variant, on_task = ("", "", "", "", *path.parts[:-1])[-4:]
+            if on_task != f"on_{task}":
+                raise ValueError(f"{path}: expected …/<task>/<system>/<variant>/on_<task>/{name}")
+            numbers = (*_ESTIMATES, "above_null", "value")
+            table = pd.read_csv(
+                path, dtype={"speaker": str}, keep_default_na=False, na_values=dict.fromkeys(numbers, "")
+            )
+            found[task, system, variant] = table
+    return found
+
+
+def _of(
+    found: Mapping[tuple[str, str, str], pd.DataFrame], name: str, task: str, run: tuple[str, str]
+) -> pd.DataFrame:
+    """The file of one row on one task."""
+    if (task, *run) not in found:
+        raise ValueError(f"table {name}: nothing measured of {'/'.join(run)} on {task}")
+    return found[task, *run]
+
+
+def _about(
+    name: str, task_name: str, task: TaskConfig, corpora: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What all numbers of a task share."""
+    return {
+        "table": name,
+        "column": task_name,
+        "protocol": task.protocol_words,
+        "corpus": corpus_words(corpora[task.corpus]),
+        "published": nan,
+    }
+
+
+def _difference(metric: str, one: Averaged, other: Averaged, *, has_p: bool) -> dict[str, Any]:
+    """A difference with its interval, and with its p-value where it is one of those that are tested."""
+    difference = one.difference(other)
+    return {
+        "metric": f"{metric}_difference",
+        "value": difference.value,
+        "ci_low": difference.low,
+        "ci_high": difference.high,
+        "p_value": difference.p_value if has_p else nan,
+    }
+
+
+def _corrected(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Differences with Holm's correction for those that have a p-value."""
+    p_values = np.array([row["p_value"] for row in rows], dtype=float)
+    has_p = ~np.isnan(p_values)
+    adjusted = np.full(len(rows), nan)
+    adjusted[has_p] = holm(p_values[has_p])
+    return [row | {"p_holm": p_holm} for row, p_holm in zip(rows, adjusted, strict=True)]
+
+
+# --- what was found, in sentences -----------------------------------------------------------------------------
+
+
+def information_findings(table: TableConfig, tidy: pd.DataFrame) -> list[str]:
+    """What a table of kind ``information`` shows of one task, as sentences made from its numbers.
+
+    Args:
+        table: its rows, differences and published values.
+        tidy: the numbers of one task.
+
+    Returns:
+        The sentences.
+    """
+    numbers = of_rows(tidy)
+    sentences = []
+    for variant in table.rows:
+        shares = {key: numbers.loc[(variant, f"{key}_above_null")] for key in PAIR_KEYS}
+        most = max(shares, key=lambda key: shares[key]["value"])
+        holding = [pair_words(key) for key, of in shares.items() if _holds_zero(of)]
+        nothing = f"; the interval holds 0 for {_listed(holding)}" if holding else "; no interval holds 0"
+        no_interval = shares[most].isna()["ci_low"]
+        sentences.append(
+            f"{_row_words(table, variant)}: of the six pairs, clusters of {pair_words(most)} share most, "
+            f"{_nats(shares[most])} nats above null; content and rhythm share {_nats(shares['content_rhythm'])}"
+            f"{'' if no_interval else nothing}."
+        )
+    for pair in table.differences:
+        of = {key: _one(tidy, pair.variant, f"{key}_above_null_difference", pair.minus) for key in PAIR_KEYS}
+        label = row_label(table, pair.variant, pair.minus)
+        lower = [key for key, row in of.items() if row["value"] < 0]
+        listed = "; ".join(f"{pair_words(key)} {_nats(row, sign='+')}" for key, row in of.items())
+        sentences.append(f"{label}: shared information is lower in {len(lower)} of the six pairs: {listed} nats.")
+        sentences.append(_verdict(label, of))
+        sentences += _published_drop(table, pair.variant, pair.minus, lower)
+    return sentences
+
+
+def ground_truth_findings(table: TableConfig, tidy: pd.DataFrame) -> list[str]:
+    """What a table of kind ``ground_truth`` shows of one task, as sentences made from its numbers.
+
+    Args:
+        table: its rows and differences.
+        tidy: the numbers of one task.
+
+    Returns:
+        The sentences.
+    """
+    sentences = []
+    for variant in table.rows:
+        numbers = of_rows(tidy).loc[variant]
+        best, words = [], []
+        for code, factor in OWN_FACTOR.items():
+            metric = f"{factor}_{probe_measure(factor)}"
+            of = {c: numbers.loc[f"{c}_{metric}"] for c in _LEARNT if f"{c}_{metric}" in numbers.index}
+            if not of:
+                continue
+            highest = max(of, key=lambda c: of[c]["value"])
+            best.append(highest == code)
+            own = f"{factor} from {code}: {measure_words(factor)} {_share(of[code])}"
+            words.append(own if highest == code else f"{own}, but {_share(of[highest])} from {highest}")
+        if words:
+            sentences.append(
+                f"{_row_words(table, variant)}: {sum(best)} of {len(best)} true factors are told best by the "
+                f"code that is there for them: {'; '.join(words)}."
+            )
+        voices = {c: f"{c}_voice_skill" for c in _LEARNT if f"{c}_voice_skill" in numbers.index}
+        if voices:
+            listed = ", ".join(f"{code} {_share(numbers.loc[metric])}" for code, metric in voices.items())
+            sentences.append(
+                f"{_row_words(table, variant)}: no code is there for the voice; skill at it: {listed}."
+            )
+    for pair in table.differences:
+        of = {}
+        for code in _LEARNT:
+            for factor in FACTORS:
+                metric = f"{code}_{factor}_{probe_measure(factor)}_difference"
+                if ((tidy["variant"] == pair.variant) & (tidy["metric"] == metric)).any():
+                    of[f"{factor} from {code}"] = _one(tidy, pair.variant, metric, pair.minus)
+        if of:
+            sentences.append(_verdict(row_label(table, pair.variant, pair.minus), of, decimals=2))
+    return sentences
+
+
+def of_rows(tidy: pd.DataFrame) -> pd.DataFrame:
+    """The numbers of rows, not of differences, by variant and metric."""
+    return tidy[~tidy["metric"].str.endswith("_difference")].set_index(["variant", "metric"])
+
+
+def pair_words(key: str) -> str:
+    """``content–rhythm``: a pair as printed."""
+    return "–".join(PAIR_KEYS[key])
+
+
+def measure_words(factor: str) -> str:
+    """The measure of a probe of a factor as printed."""
+    return "R²" if factor in NUMBERS else "skill"
+
+
+def _row_words(table: TableConfig, variant: str) -> str:
+    """A row in a sentence; of a sweep with its axis."""
+    return f"“{table.axis} {row_label(table, variant)}”" if table.axis else f"“{row_label(table, variant)}”"
+
+
+def _one(tidy: pd.DataFrame, variant: str, metric: str, minus: str) -> pd.Series:
+    """The number of one difference."""
+    is_it = (tidy["variant"] == variant) & (tidy["metric"] == metric) & (tidy["minus"] == minus)
+    return tidy[is_it].iloc[0]
+
+
+def _verdict(label: str, of: Mapping[str, pd.Series], decimals: int = 3) -> str:
+    """Which of several differences are shown after Holm's correction, and of which the interval holds 0."""
+    name = {key: pair_words(key) if key in PAIR_KEYS else key for key in of}
+    tested = {key: row for key, row in of.items() if pd.notna(row["p_holm"])}
+    if not tested:
+        return f"{label}: with one speaker, no difference has an interval."
+    shown = [
+        f"{name[key]} ({interval_cell(row, decimals, '+')})"
+        for key, row in tested.items()
+        if row["p_holm"] <= _SIGNIFICANT
+    ]
+    # By the p-value, which says the same: an interval may be rounded on to 0.
+    holding = [name[key] for key, row in tested.items() if row["p_value"] > _SIGNIFICANT]
+    found = f"shown at 5 % (Holm) are {_listed(shown)}" if shown else "none is shown at 5 % (Holm)"
+    zero = (
+        f"the interval holds 0 for {'all' if len(holding) == len(tested) else _listed(holding)}"
+        if holding
+        else "no interval holds 0"
+    )
+    n_speakers = next(iter(tested.values()))["n_speakers"]
+    return f"{label}: of {len(tested)} differences {found}; {zero} ({n_speakers:.0f} speakers)."
+
+
+def _published_drop(table: TableConfig, variant: str, minus: str, lower: Sequence[str]) -> list[str]:
+    """In how many pairs the published values are lower, and in how many of these ours are."""
+    published = table.published_information
+    if published is None or not {variant, minus} <= set(published.values):
+        return []
+    one, other = published.values[variant], published.values[minus]
+    pairs = [pair for pair in one if pair in other]
+    dropped = [pair.replace("-", "_") for pair in pairs if one[pair] < other[pair]]
+    agree = len(set(dropped) & set(lower))
+    return [
+        f"The published values, of a corpus and in a unit that are not stated, are lower in {len(dropped)} of "
+        f"{len(pairs)} pairs; ours are lower in {agree} of these."
+    ]
+
+
+def _holds_zero(row: pd.Series) -> bool:
+    return bool(row["ci_low"] <= 0 <= row["ci_high"])
+
+
+def _nats(row: pd.Series, sign: str = "") -> str:
+    """A number of nats with its interval, if it has one."""
+    return interval_cell(row, 3, sign)
+
+
+def _share(row: pd.Series) -> str:
+    """A share with its interval, if it has one."""
+    return interval_cell(row, 2)
+
+
+def _listed(words: Sequence[str]) -> str:
+    """``a, b and c``."""
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def interval_cell(row: pd.Series, decimals: int, sign: str = "") -> str:
+    """``0.655 [0.612, 0.698]``; never a negative zero; a dash where there is no number.
+
+    Args:
+        row: of a tidy table: value, ci_low and ci_high.
+        decimals: digits after the point.
+        sign: ``+`` for a difference.
+    """
+    if pd.isna(row["value"]):
+        return "–"
+    form = f"{sign}z.{decimals}f"
+    value = f"{row['value']:{form}}"
+    return value if pd.isna(row["ci_low"]) else f"{value} [{row['ci_low']:{form}}, {row['ci_high']:{form}}]"
