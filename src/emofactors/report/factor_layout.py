@@ -149,9 +149,9 @@ def information_remarks(table: TableConfig) -> list[str]:
         "Mutual information, in nats, of k-means clusters of two representations of the same codes, less its mean "
         "under the null; the mean over seeds of k-means, seeds and folds, a fold weighing as many as its test has "
         "speakers. Spectrogram: the mean of a code's 8 frames. Two labelings of few codes share some "
-        "by chance alone; of independent ones, what is above null is 0 on average. A code that holds nothing shares "
-        "nothing either: that factors share less means that they are taken apart only where they still share with "
-        "the spectrogram.",
+        "by chance alone; of independent ones, what is above null is 0 on average. A code that holds nothing "
+        "shares nothing either: that factors share less means that they are taken apart only where they "
+        "still share with the spectrogram.",
         "The null of codes shifts one labeling around a circle against the other: neighbours in time are alike, "
         "and a free permutation, which takes them for independent draws, would leave chance agreement above null. "
         "Segments are several codes of one utterance, end to end; their null is a free permutation. AMI is "
