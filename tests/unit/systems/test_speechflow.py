@@ -1,0 +1,315 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from emofactors.config import CONDITIONS, FACTORS, RunSettings
+from emofactors.errors import InputError
+from emofactors.nn.random_resampling import draw_segments, resampling_weights
+from emofactors.systems import build_system
+from emofactors.systems.base import Batch, TrainingData
+from emofactors.training.batches import RoleData
+from emofactors.training.checkpoint import Checkpoint
+from emofactors.training.fit import fit
+
+CONFIG = yaml.safe_load((Path(__file__).parents[3] / "config/systems/speechflow.yaml").read_text())
+DATA = TrainingData(n_bins=7, class_counts=(4,), n_speakers=3)
+SMALL = {
+    "content_channels": 8,
+    "content_layers": 3,
+    "content_lstm_layers": 2,
+    "content_units": 8,
+    "pitch_channels": 8,
+    "pitch_units": 32,
+    "rhythm_channels": 8,
+    "rhythm_units": 1,
+    "conv_kernel_size": 5,
+    "channels_per_group": 4,
+    "decoder_units": 8,
+    "decoder_layers": 2,
+    "pitch_decoder_units": 8,
+    "pitch_decoder_layers": 1,
+    "speaker_dim": 32,
+    "downsample": 8,
+    "rebuilt_frames": 32,
+    "crop_frames": [16, 32],
+    "resampled_frames": [19, 31],
+    "resampling": [0.5, 1.5],
+    "resample_cycle": True,
+    "mel_weight": 0.2,
+    "f0_weight": 1.0,
+    "cycle_weight": 1.0,
+}
+
+
+def build(data=DATA, **changes):
+    torch.manual_seed(0)
+    return build_system("speechflow", SMALL | changes, data)
+
+
+def make_speech(n, n_frames, seed=0):
+    """Six bands in [0, 1] and a pitch that is at times unvoiced."""
+    generator = torch.Generator().manual_seed(seed)
+    speech = torch.rand(n, n_frames, 7, generator=generator)
+    speech[..., 6] = torch.where(speech[..., 6] < 0.3, -1e10, speech[..., 6])
+    return speech
+
+
+def make_batch(*lengths):
+    n_frames = torch.tensor(lengths)
+    speech = make_speech(len(lengths), max(lengths))
+    speech = speech * (torch.arange(max(lengths)) < n_frames[:, None])[:, :, None]
+    return Batch(speech, n_frames, torch.zeros(len(lengths), dtype=torch.int64), speaker=n_frames % 3)
+
+
+@pytest.mark.parametrize("variant", CONFIG["variants"])
+def test_every_variant_is_built_with_the_published_bottlenecks(variant):
+    settings = {key: value for part in ("published", "assumed") for key, (value, _) in CONFIG[part].items()}
+    settings |= CONFIG["variants"][variant]
+    run = RunSettings(**{key: value for key, value in settings.items() if key in RunSettings.model_fields})
+    assert run.pitch is not None
+    system = build_system(
+        "speechflow",
+        {key: value for key, value in settings.items() if key not in RunSettings.model_fields},
+        TrainingData(n_bins=81, class_counts=(1,), n_speakers=20),
+    )
+    codes = system.encode(torch.rand(2, 16, 81))
+    assert [getattr(codes, name).shape for name in FACTORS] == [(2, 2, 16), (2, 2, 2), (2, 2, 64)]
+
+
+def test_a_crop_has_a_length_of_whole_codes_and_may_lie_anywhere_in_its_utterance():
+    system, batch = build(), make_batch(70, 45, 30)
+    index = torch.arange(70.0).expand(3, 70)
+    batch = replace(batch, features=index[:, :, None].expand(3, 70, 7))
+    torch.manual_seed(0)
+    lengths, firsts = set(), [set(), set(), set()]
+    for _ in range(2000):
+        crop = system._cropped(batch)[..., 0]
+        assert (crop.diff(dim=1) == 1).all()
+        lengths.add(crop.shape[1])
+        for row in range(3):
+            assert crop[row, -1] < batch.n_frames[row]
+            firsts[row].add((int(crop[row, 0]), crop.shape[1]))
+    assert lengths == {16, 24}
+    assert {first for first, length in firsts[2] if length == 24} == set(range(7))
+    assert {first for first, length in firsts[0] if length == 16} == set(range(55))
+
+
+def test_losses_are_the_weighted_errors_of_what_is_rebuilt():
+    system = build(mel_weight=0.3, f0_weight=2.0, cycle_weight=0.5)
+    batch = make_batch(40, 32)
+    output = system(batch)
+    losses = system.losses(output, batch)
+    one_hot = np.eye(257)[output.target_bins.numpy()]
+    mel, pitch = output.mel.detach().numpy(), output.pitch.detach().numpy()
+    assert losses["mel"].item() == pytest.approx(0.3 * np.mean((mel - output.target_mel.numpy()) ** 2), rel=1e-5)
+    assert losses["f0"].item() == pytest.approx(2.0 * np.mean((pitch - one_hot) ** 2), rel=1e-5)
+    torch.testing.assert_close(losses["cycle"], 0.5 * output.cycle)
+    assert output.cycle > 0
+    sum(losses.values()).backward()
+    assert all(parameter.grad.abs().max() > 0 for parameter in system.parameters())
+
+
+def test_without_its_weight_there_is_no_cycle_and_one_row_less_is_decoded(monkeypatch):
+    batch = make_batch(40, 32)
+    for weight, rows in ((0.0, 2), (1.0, 4)):
+        system, heard = build(cycle_weight=weight), []
+        system.decoder.register_forward_hook(lambda module, inputs, out, heard=heard: heard.append(len(out)))
+        assert ("cycle" in system.losses(system(batch), batch)) == (weight > 0)
+        assert heard == [rows]
+
+
+@pytest.mark.parametrize("resample_cycle", [True, False])
+def test_one_step_of_training_is_what_the_paper_says_written_plainly(resample_cycle):
+    system, speech, speaker = build(resample_cycle=resample_cycle), make_speech(4, 24), torch.tensor([0, 1, 2, 0])
+    torch.manual_seed(5)
+    output = system.reconstruct(speech, speaker)
+
+    torch.manual_seed(5)
+
+    def weights():
+        return resampling_weights(draw_segments(4, 24, segment_frames=(19, 31), scale=(0.5, 1.5)), 24)
+
+    def encode(heard_mel, heard_pitch, mel, resampling):
+        codes = system.encoder(heard_mel, heard_pitch, mel, resampling)
+        return [codes.content, codes.rhythm, codes.pitch]
+
+    def decode(codes):
+        speakers = system.speaker_embedding(speaker)[:, None].expand(-1, 3, -1)
+        joint = torch.cat([*codes, speakers], dim=2)
+        return joint, system.decoder(joint), system.pitch_decoder(torch.cat(codes[1:], dim=2))
+
+    at_input, *layers = [weights() for _ in range(4)]
+    heard = at_input @ speech
+    pitch = heard[..., 6]
+    bins = torch.where(pitch > 0, (pitch * 255).round().long() + 1, 0)
+    codes = encode(heard[..., :6], torch.eye(257)[bins], speech[..., :6], layers)
+    _, mel, f0 = decode(codes)
+    torch.testing.assert_close(output.mel, mel)
+    torch.testing.assert_close(output.pitch, f0)
+    plain = speech[..., 6]
+    assert torch.equal(output.target_bins, torch.where(plain > 0, (plain * 255).round().long() + 1, 0))
+
+    factor, order = int(torch.randint(3, ())), torch.randperm(4)
+    codes[factor] = codes[factor][order]
+    joint, mel, f0 = decode(codes)
+    again = encode(mel, f0, mel, [weights() for _ in range(3)] if resample_cycle else None)
+    torch.testing.assert_close(output.cycle, (joint - decode(again)[0]).square().mean())
+
+
+def test_training_draws_and_evaluation_does_not():
+    system, batch = build(), make_batch(40, 35)
+    torch.manual_seed(1)
+    first = system(batch)
+    assert not any(torch.equal(first.mel, system(batch).mel) for _ in range(2))
+    torch.manual_seed(1)
+    assert torch.equal(first.mel, system(batch).mel)
+    system.eval()
+    state = torch.get_rng_state()
+    output = system(batch)
+    assert torch.equal(output.mel, system(batch).mel)
+    assert torch.equal(state, torch.get_rng_state())
+    assert output.mel.shape == (2, 40, 6)
+    assert output.cycle is None
+    assert torch.equal(output.target_mel, batch.features[..., :6])
+
+
+def test_in_evaluation_silence_fills_the_last_code():
+    system, batch = build().eval(), make_batch(35)
+    output = system(batch)
+    assert output.mel.shape == (1, 40, 6)
+    assert (output.target_mel[:, 35:] == 0).all()
+    assert (output.target_bins[:, 35:] == 0).all()
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_what_is_not_kept_is_not_heard(condition):
+    system, kept = build().eval(), CONDITIONS[condition]
+    factors = [name for name in kept if name != "speaker"]
+    speech, other = make_speech(2, 24), make_speech(2, 24, seed=1)
+    codes, others = system.encode(speech, factors), system.encode(other, factors)
+    for name in FACTORS:
+        assert torch.equal(getattr(codes, name), getattr(others, name)) == (name not in kept)
+    speaker = torch.tensor([0, 1])
+    rebuilt = system.rebuild(speech, kept, speaker)
+    assert rebuilt.shape == (2, 24, 6)
+    assert torch.equal(rebuilt, system.rebuild(other, kept, speaker)) == (not factors)
+    assert torch.equal(rebuilt, system.rebuild(speech, kept, torch.tensor([2, -1]))) == ("speaker" not in kept)
+
+
+def test_speech_is_rebuilt_from_its_codes_and_its_speaker_or_the_mean_speaker():
+    system, speech, speaker = build().eval(), make_speech(2, 24), torch.tensor([0, 2])
+    codes = system.encode(speech)
+    for kept, index in (((*FACTORS, "speaker"), speaker), (FACTORS, torch.tensor([-1, -1]))):
+        expected = system.decode(codes, system.speaker_embedding(index))
+        torch.testing.assert_close(system.rebuild(speech, kept, speaker), expected)
+    assert system.decode_pitch(codes).shape == (2, 24, 257)
+
+
+def test_pitch_is_heard_in_bins_and_unvoiced_where_it_is_not_above_0():
+    system, speech = build().eval(), make_speech(2, 24)
+    codes = system.encode(speech)
+    moved = speech.clone()
+    moved[..., 6] = torch.where(speech[..., 6] < 0, 0.0, (255 * speech[..., 6]).round() / 255)
+    moved[..., 6] = torch.where(speech[..., 6] < 0, 0.0, moved[..., 6].clamp(min=1e-4))
+    torch.testing.assert_close(system.encode(moved).pitch, codes.pitch)
+
+
+@pytest.mark.parametrize(
+    ("n_frames", "kept", "message"),
+    [
+        (20, FACTORS, "speech has 20 frames, expected a multiple of 8"),
+        (16, ("content", "timbre"), r"kept is \['content', 'timbre'\], expected of content, rhythm, pitch"),
+    ],
+)
+def test_speech_that_cannot_be_taken_apart_is_refused(n_frames, kept, message):
+    with pytest.raises(ValueError, match=message):
+        build().encode(make_speech(1, n_frames), kept)
+
+
+def test_a_batch_without_speakers_is_refused():
+    with pytest.raises(InputError, match="speechflow: a batch has no speakers"):
+        build()(replace(make_batch(40), speaker=None))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("content_units", 0, "at least 1"),
+        ("rebuilt_frames", 20, "a multiple of downsample (8)"),
+        ("pitch_channels", 10, "a multiple of channels_per_group (4)"),
+        ("conv_kernel_size", 4, "odd and at least 1"),
+        ("crop_frames", [20, 32], "multiples of downsample (8)"),
+        ("crop_frames", [32, 16], "a least and a greatest value, from 8"),
+        ("crop_frames", [0, 16], "a least and a greatest value, from 8"),
+        ("resampled_frames", [1, 31], "a least and a greatest value, from 2"),
+        ("resampling", [0.0, 1.5], "a least and a greatest value, from 0.01"),
+        ("mel_weight", -1, "at least 0"),
+        ("cycle_weight", -0.1, "at least 0"),
+    ],
+)
+def test_an_impossible_setting_is_refused(key, value, expected):
+    with pytest.raises(InputError) as error:
+        build(**{key: value})
+    assert str(error.value) == f"speechflow: {key} is {value}, expected {expected}"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"), [({"n_bins": 1}, "a frame has 1 bins"), ({"n_speakers": 0}, "training has 0 speakers")]
+)
+def test_rows_that_teach_nothing_are_refused(change, message):
+    with pytest.raises(InputError, match=f"speechflow: {message}"):
+        build(replace(DATA, **change))
+
+
+@pytest.fixture
+def role():
+    """Utterances of three speakers: bands that rise and fall, at a pace and a height of their own."""
+    generator = np.random.default_rng(0)
+    n_frames = generator.integers(24, 48, 24)
+    speaker = np.arange(24) % 3
+    parts = []
+    for length, who in zip(n_frames, speaker, strict=True):
+        phase = 2 * np.pi * (generator.uniform() + np.arange(length) / generator.uniform(16, 40))
+        bands = 0.5 + 0.2 * np.sin(phase[:, None] + np.arange(6)) + 0.1 * (who - 1)
+        pitch = np.where(bands[:, :1] > 0.4, bands[:, :1], -1e10)
+        parts.append(np.concatenate([bands, pitch], axis=1))
+    offset = np.concatenate([[0], np.cumsum(n_frames)[:-1]])
+    names = tuple(str(i) for i in range(24))
+    frames = torch.from_numpy(np.concatenate(parts)).float()
+    return RoleData(names, names, np.zeros(24, dtype=np.int64), frames, offset, n_frames, speaker=speaker)
+
+
+def test_training_rebuilds_better_than_the_mean_spectrogram(role, tmp_path):
+    empty = replace(role, utterances=(), n_frames=role.n_frames[:0])
+    run = RunSettings(
+        features="f", batch_size=12, pool_batches=2, learning_rate=0.01, max_steps=100, select="last"
+    )
+    checkpoint = Checkpoint(tmp_path / "state.pt", interval_s=1e9)
+    system = build(decoder_units=32, decoder_layers=1, cycle_weight=0.01)
+    system = fit(system, role, empty, run, seed=0, precision="float32", checkpoint=checkpoint).system
+    bands = role.frames[:, :6]
+    of_mean = (bands - bands.mean(dim=0)).square().mean()
+    errors = []
+    for first, n_frames, who in zip(role.offset, role.n_frames // 8 * 8, role.speaker, strict=True):
+        speech = role.frames[first : first + n_frames][None]
+        with torch.inference_mode():
+            rebuilt = system.rebuild(speech, (*FACTORS, "speaker"), torch.tensor([who]))
+        errors.append((rebuilt - speech[..., :6]).square().mean())
+    assert torch.stack(errors).mean() < 0.6 * of_mean
+
+
+def test_bfloat16_changes_the_losses_by_its_rounding_alone():
+    batch, losses = make_batch(40, 32), []
+    for enabled in (False, True):
+        system = build()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            output = system(batch)
+        losses.append(system.losses(output, batch))
+        sum(losses[-1].values()).backward()
+        assert all(torch.isfinite(parameter.grad).all() for parameter in system.parameters())
+    for name, loss in losses[0].items():
+        torch.testing.assert_close(losses[1][name], loss, rtol=0.02, atol=0)
