@@ -7,7 +7,8 @@ both; the median of the ratios is printed.
 
 cnn_bigru: utterances with the lengths of short acted speech (1.2 to 9 s), which the plain side pads in random
 batches. vit_transfer: images of 128x128; the stages that compare with a teacher run it in every step on the
-plain side, while ours reads what the teacher's own training has written, once.
+plain side, while ours reads what the teacher's own training has written, once. speechflow: updates with the
+cycle loss on segments of 64, 96 and 128 frames, which the plain side pads to 192, as the public code does.
 
     python bench/training.py [--only vit_transfer] [--threads 1] [--repeats 3] [--features log_mel_128]
 """
@@ -22,6 +23,8 @@ from pathlib import Path
 import numpy as np
 import torch
 import yaml
+from plain_speechflow import PlainSpeechFlow
+from plain_speechflow import same_weights as same_speechflow_weights
 from plain_vit import PlainVit
 from plain_vit import same_weights as same_vit_weights
 from torch import nn
@@ -33,7 +36,7 @@ from emofactors.systems import build_system
 from emofactors.systems.base import TrainingData
 from emofactors.training.batches import RoleData
 from emofactors.training.checkpoint import Checkpoint
-from emofactors.training.device import keep_freed_memory
+from emofactors.training.device import autocast, keep_freed_memory
 from emofactors.training.fit import fit
 from emofactors.training.seeding import seed_everything
 
@@ -170,7 +173,8 @@ def study_of(system, folder):
         (folder / kind).symlink_to(CONFIG / kind)
     (folder / "figures").mkdir()
     variants = yaml.safe_load((CONFIG / "systems" / f"{system}.yaml").read_text())["variants"]
-    figure = {"kind": "confusion", "title": system, "caption": "", "system": system}
+    # A figure that any network has, whether it knows emotions or not.
+    figure = {"kind": "losses", "loss": "all", "title": system, "caption": "", "system": system}
     figure["variants"] = {variant: variant for variant in variants}
     (folder / "figures" / "all.yaml").write_text(yaml.safe_dump(figure))
     request = {"study": "bench", "title": system, "tasks": ["emodb7_speakers"], "seeds": [0], "tables": []}
@@ -296,7 +300,54 @@ def bench_stage(config, variant, n_images, size, targets, *, options, teacher=No
     return network
 
 
-PARTS = {"cnn_bigru": bench_cnn_bigru, "vit_transfer": bench_vit_transfer}
+def bench_speechflow(config, features, options):
+    """Updates at the published sizes, on batches of 16 segments; their lengths are those of crops."""
+    n_bins, n_speakers, batch_size = features["log_mel_80"].n_bins + 1, 20, 16
+    generator = torch.Generator().manual_seed(0)
+    speaker = torch.randint(0, n_speakers, (batch_size,), generator=generator)
+    segments = [torch.rand(batch_size, length, n_bins, generator=generator) for length in (64, 96, 128)]
+    for segment in segments:
+        segment[..., -1] = torch.where(segment[..., -1] < 0.3, -1e10, segment[..., -1])
+
+    data = TrainingData(n_bins=n_bins, class_counts=(1,), n_speakers=n_speakers)
+    system = build_system("speechflow", config.arguments("cycle"), data)
+    network = PlainSpeechFlow(n_speakers)
+    same_speechflow_weights(system, network)
+
+    def our_loss(segment, precision):
+        with autocast(segment.device, precision):
+            output = system.reconstruct(segment, speaker)
+        return sum(system.losses(output, None).values())
+
+    def plain_loss(segment):
+        return network(segment, speaker)
+
+    def epoch(module, loss_of, heard):
+        optimiser = torch.optim.Adam(module.parameters(), lr=1e-4)
+        start = time.perf_counter()
+        for segment in heard:
+            loss = loss_of(segment)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            loss.item()
+        return batch_size * len(heard) / (time.perf_counter() - start)
+
+    print(f"speechflow, cycle: segments of 64 to 128 frames, batch {batch_size}, {options.threads} threads")
+    torch.manual_seed(1)  # both draw their resampling and their cycle alike
+    ours = our_loss(segments[0], "float32").item()
+    torch.manual_seed(1)
+    check_losses(ours, plain_loss(segments[0]).item())
+    padded = [nn.functional.pad(segment, (0, 0, 0, 192 - segment.shape[1])) for segment in segments]
+    sides = {
+        "plain": lambda: epoch(network, plain_loss, padded),
+        "float32": lambda: epoch(system, lambda segment: our_loss(segment, "float32"), segments),
+        "bfloat16": lambda: epoch(system, lambda segment: our_loss(segment, "bfloat16"), segments),
+    }
+    compare(sides, {"float32": 1.4, "bfloat16": 1.8}, repeats=options.repeats, warm_up=1)
+
+
+PARTS = {"cnn_bigru": bench_cnn_bigru, "vit_transfer": bench_vit_transfer, "speechflow": bench_speechflow}
 
 
 def main():
