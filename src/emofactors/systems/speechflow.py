@@ -62,6 +62,8 @@ class SpeechFlow(nn.Module):
         pitch_decoder_units: units of the pitch decoder's LSTM in each direction.
         pitch_decoder_layers: its layers.
         speaker_dim: size of a speaker's embedding, E.
+        mean_speaker_share: share of the utterances, in training, that have the mean embedding instead of their
+            speaker's, in [0, 1): a decoder that never met it could not rebuild an unseen speaker.
         downsample: frames of a code.
         rebuilt_frames: frames of a segment that is rebuilt for others to hear, a multiple of ``downsample``.
         crop_frames: least and greatest length of a crop, multiples of ``downsample``.
@@ -95,6 +97,7 @@ class SpeechFlow(nn.Module):
         pitch_decoder_units: int,
         pitch_decoder_layers: int,
         speaker_dim: int,
+        mean_speaker_share: float,
         downsample: int,
         rebuilt_frames: int,
         crop_frames: Sequence[int],
@@ -149,6 +152,10 @@ class SpeechFlow(nn.Module):
         }.items():
             if weight < 0:
                 raise InputError(f"speechflow: {key} is {weight}, expected at least 0")
+        if not 0 <= mean_speaker_share < 1:
+            raise InputError(
+                f"speechflow: mean_speaker_share is {mean_speaker_share}, expected at least 0 and below 1"
+            )
         if data.n_bins < 2:
             raise InputError(f"speechflow: a frame has {data.n_bins} bins, expected Mel bands and the pitch")
         if data.n_speakers < 1:
@@ -164,6 +171,7 @@ class SpeechFlow(nn.Module):
         self.resampling = tuple(resampling)
         self.n_resamplings = content_layers
         self.resample_cycle = resample_cycle
+        self.mean_speaker_share = mean_speaker_share
         self.mel_weight = mel_weight
         self.f0_weight = f0_weight
         self.cycle_weight = cycle_weight
@@ -213,7 +221,13 @@ class SpeechFlow(nn.Module):
         """
         if batch.speaker is None:
             raise InputError("speechflow: a batch has no speakers, expected that of each utterance")
-        return self.reconstruct(self._cropped(batch) if self.training else self._whole(batch), batch.speaker)
+        if not self.training:
+            return self.reconstruct(self._whole(batch), batch.speaker)
+        speaker = batch.speaker
+        if self.mean_speaker_share > 0:
+            is_mean = torch.rand(len(speaker)).to(speaker.device) < self.mean_speaker_share
+            speaker = speaker.masked_fill(is_mean, -1)
+        return self.reconstruct(self._cropped(batch), speaker)
 
     def reconstruct(self, speech: Tensor, speaker: Tensor) -> Rebuilt:
         """Speech (B, T, F + 1) of speakers (B,) rebuilt; in training resampled at random, and with its cycle."""

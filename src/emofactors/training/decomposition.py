@@ -127,7 +127,8 @@ def held_out_codes(system: SpeechFlow, fold: Fold, archive: FactorArchive, preci
         utterance=np.concatenate(of_utterance).astype(np.int64),
         about=about,
         reconstruction={
-            role: {"mel": ours / n, "mean_spectrogram": of_mean / n} for role, (ours, of_mean, n) in errors.items()
+            role: {"mel": float(ours / n), "mean_spectrogram": float(of_mean / n)}
+            for role, (ours, of_mean, n) in errors.items()
         },
     )
 

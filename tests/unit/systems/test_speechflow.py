@@ -33,6 +33,7 @@ SMALL = {
     "pitch_decoder_units": 8,
     "pitch_decoder_layers": 1,
     "speaker_dim": 32,
+    "mean_speaker_share": 0.25,
     "downsample": 8,
     "rebuilt_frames": 32,
     "crop_frames": [16, 32],
