@@ -19,18 +19,30 @@ VIT_TASKS = ("tones2_random2_leaky", "tones2_groups2_augmented")
 CNN = [("tones2_groups2", "cnn_bigru", v) for v in ("mel_softmax", "mel_center")]
 VIT = [(task, "vit_transfer", v) for task in VIT_TASKS for v in ("teacher", "matched", "student")]
 ADVERSARIAL = [("tones2_groups2_seen", "speaker_adversarial", v) for v in ("none", "both")]
+JUDGES = [("tones2_groups2", "factor_classifier", v) for v in ("raw", "cycle_small_all", "cycle_small_none")]
+DECOMPOSERS = [("tones2_groups2", "speechflow", v) for v in ("original_small", "cycle_small")]
+#: Tests of judges beside that of their own task: on the other corpus, and of the one of real speech on rebuilt speech.
+TESTS = [(judge, "on_tones_again2_groups2") for judge in JUDGES]
+TESTS += [(JUDGES[0], f"on_{task}/as_cycle_small_all") for task in ("tones2_groups2", "tones_again2_groups2")]
 FLOOR = ("tones2_groups2_seen", "functionals_svm", "functionals")
-RUNS = [f"{'/'.join(training)}/fold{fold}/seed0" for training in CNN + VIT + ADVERSARIAL for fold in (0, 1)]
+RUNS = [
+    f"{'/'.join(training)}/fold{fold}/seed0" for training in CNN + VIT + ADVERSARIAL + JUDGES for fold in (0, 1)
+]
 FITTED = [f"{'/'.join(FLOOR)}/fold{fold}/seed0" for fold in (0, 1)]
+DECOMPOSED = [f"{'/'.join(training)}/fold{fold}/seed0" for training in DECOMPOSERS for fold in (0, 1)]
 #: What tables and figures show; `matched` never learns to tell emotions apart and is not scored.
-SCORED = [*CNN, VIT[2], VIT[3], VIT[5], *ADVERSARIAL, FLOOR]
+SCORED = [*CNN, VIT[2], VIT[3], VIT[5], *ADVERSARIAL, *JUDGES, FLOOR]
 PROBED = [*ADVERSARIAL, FLOOR]
 INSPECTED = "tones2_groups2_augmented/vit_transfer/student/fold0/seed0"
-TABLES = ("smoke_lambda", "smoke_protocols", "smoke_speakers", "smoke_weight")
+TABLES = (
+    *("smoke_factors", "smoke_information", "smoke_kept", "smoke_lambda"),
+    *("smoke_protocols", "smoke_speakers", "smoke_weight"),
+)
 FIGURES = (
     *("adversarial_embedding", "embedding_pca", "smoke_attention", "smoke_confusion", "smoke_cost"),
-    *("smoke_lambda", "smoke_matching", "smoke_trade_off"),
+    *("smoke_information", "smoke_lambda", "smoke_matching", "smoke_trade_off"),
 )
+SOUNDS = "report/sounds/tones2_groups2/speechflow/cycle_small"
 
 #: Everything a number or a picture of the study stands in.
 COMPARED = (
@@ -44,6 +56,8 @@ COMPARED = (
     "training/**/embeddings.npz",
     "training/**/attention.npz",
     "training/**/column_shuffle.json",
+    "training/**/codes.npz",
+    f"{SOUNDS}/*",
 )
 
 
@@ -53,13 +67,20 @@ def results(project):
     return {str(file.relative_to(root)): file.read_bytes() for part in COMPARED for file in root.glob(part)}
 
 
+def ours_of_sounds(found):
+    """Those of the compared files that are listened to."""
+    return [name for name in found if name.startswith(SOUNDS)]
+
+
 def assert_same_results(project, other):
     ours, theirs = results(project), results(other)
-    # Manifest and folds; scores and confusions; probes and information; tables in four forms; figures in two;
+    # Manifests and folds; scores and confusions; probes and information; tables in four forms; figures in two;
     # what a network and what a support vector machine leaves; what was inspected.
-    evaluated = 3 * len(SCORED) + 2 * len(PROBED)
-    shown = 4 * len(TABLES) + 2 * len(FIGURES)
-    assert len(ours) == 1 + 4 + evaluated + shown + 4 * len(RUNS) + 2 * len(FITTED) + 2
+    evaluated = 3 * (len(SCORED) + len(TESTS)) + 2 * len(PROBED) + 2 * len(DECOMPOSERS)
+    shown = 4 * len(TABLES) + 2 * len(FIGURES) + len(ours_of_sounds(ours))
+    trained = 4 * len(RUNS) + 2 * len(FITTED) + 3 * len(DECOMPOSED) + 2 * len(TESTS)
+    assert len(ours_of_sounds(ours)) > 2
+    assert len(ours) == 2 + 5 + evaluated + shown + trained + 2
     assert ours.keys() == theirs.keys()
     assert [name for name in ours if ours[name] != theirs[name]] == []
 
@@ -83,6 +104,16 @@ def test_every_file_is_made_and_nothing_else(finished):
     training |= {
         f"training/{run}/{name}" for run in FITTED for name in ("predictions.csv", "embeddings.npz", "run.json")
     }
+    training |= {
+        f"training/{run}/{name}"
+        for run in DECOMPOSED
+        for name in ("model.safetensors", "history.csv", "codes.npz", "run.json")
+    }
+    training |= {
+        f"training/{'/'.join(judge)}/fold{fold}/seed0/{test}/predictions.csv"
+        for judge, test in TESTS
+        for fold in (0, 1)
+    }
     training |= {f"training/{INSPECTED}/{name}" for name in ("attention.npz", "column_shuffle.json")}
     evaluation = {
         f"evaluation/{task}/{system}/{variant}/on_{task}/{name}.csv"
@@ -90,17 +121,30 @@ def test_every_file_is_made_and_nothing_else(finished):
         for name in ("scores", "confusion", "seen_confusion")
     }
     evaluation |= {
+        f"evaluation/{'/'.join(judge)}/{test}/{name}.csv"
+        for judge, test in TESTS
+        for name in ("scores", "confusion", "seen_confusion")
+    }
+    evaluation |= {
+        f"evaluation/{task}/{system}/{variant}/on_{task}/{name}.csv"
+        for task, system, variant in DECOMPOSERS
+        for name in ("factor_information", "factor_information_without")
+    }
+    evaluation |= {
         f"evaluation/{task}/{system}/{variant}/on_{task}/{name}.csv"
         for task, system, variant in PROBED
         for name in ("probes", "mutual_information")
     }
-    corpora = {"corpora/manifests/tones.csv", "corpora/manifests/tones.json"}
+    corpora = {f"corpora/manifests/{name}.{kind}" for name in ("tones", "tones_again") for kind in ("csv", "json")}
     corpora |= {
         f"corpora/{of_task}"
-        for task in ("tones2_groups2", "tones2_groups2_seen", *VIT_TASKS)
+        for task in ("tones2_groups2", "tones2_groups2_seen", "tones_again2_groups2", *VIT_TASKS)
         for of_task in (f"folds/{task}.csv", f"audits/{task}.json")
     }
-    assert files(finished, "logs", "benchmarks", "features") == report | training | evaluation | corpora
+    made = files(finished, "logs", "benchmarks", "features")
+    listened = {name for name in made if name.startswith(SOUNDS)}
+    assert {f"{SOUNDS}/index.json", f"{SOUNDS}/mels.npz"} < listened
+    assert made - listened == report | training | evaluation | corpora
 
 
 def test_features_are_made_once_for_originals_and_copies(finished):
@@ -110,7 +154,11 @@ def test_features_are_made_once_for_originals_and_copies(finished):
     }
     assert {name: len(index) for name, index in made.items()} == {
         "tones/original/functionals": 48,
+        "tones/original/f0": 48,
         "tones/original/log_mel_40": 48,
+        "tones/original/log_mel_80": 48,
+        "tones_again/original/f0": 48,
+        "tones_again/original/log_mel_80": 48,
         "tones/original/log_mel_128": 48,
         "tones/original/log_mel_128x128": 48,
         "tones/noise_shift_speed/log_mel_128x128": 3 * 48,
@@ -188,6 +236,20 @@ def test_a_table_of_speakers_has_every_metric_of_every_row(finished):
     assert seen["n_utterances"].item() == 2 * 2 * 2 * 1  # folds, training speakers, emotions, one of four
 
 
+def test_who_hears_nothing_scores_chance_in_and_cross_corpus(finished):
+    table = pd.read_csv(finished.folder / "results" / "report" / "tables" / "smoke_factors.csv")
+    rows = table[table["minus"].isna()].set_index(["variant", "metric"])["value"]
+    assert rows["cycle_small_none"].to_dict() == {"speaker_ua": 50.0, "cross_ua": 50.0}
+    assert (rows["raw"] > 75).all(), "tones as they are can be told apart"
+    kept = pd.read_csv(finished.folder / "results" / "report" / "tables" / "smoke_kept.csv")
+    assert kept[kept["variant"] == "raw"]["value"].tolist() == rows["raw"].tolist()
+
+
+def test_rebuilt_speech_is_gone_once_all_have_heard_it(finished):
+    rebuilt = finished.folder / "results" / "training" / "tones2_groups2" / "speechflow"
+    assert not [path for path in rebuilt.rglob("*") if path.name == "rebuilt"]
+
+
 def test_tables_figures_and_page_can_be_read(finished):
     report = finished.folder / "results" / "report"
     for kind in ("md", "tex", "html"):
@@ -197,7 +259,8 @@ def test_tables_figures_and_page_can_be_read(finished):
         assert ElementTree.parse(report / "figures" / f"{figure}.svg").getroot().tag.endswith("svg")
         assert (report / "figures" / f"{figure}.png").read_bytes().startswith(b"\x89PNG")
     page = (report / "index.html").read_text(encoding="utf-8")
-    assert "Four systems on tones" in page
+    assert "Six systems on tones" in page
+    assert page.count("<audio") == len(list((finished.folder / "results" / SOUNDS).glob("*.mp3")))
     assert page.rstrip().endswith("</html>")
 
 

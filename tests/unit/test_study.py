@@ -12,7 +12,8 @@ STUDIES = sorted((CONFIG / "studies").glob("*.yaml"))
 
 
 def default_study():
-    return yaml.safe_load((CONFIG / "config.yaml").read_text())
+    """The default study, but for its sounds: they name a task that tests leave out."""
+    return yaml.safe_load((CONFIG / "config.yaml").read_text()) | {"sounds": {}}
 
 
 @pytest.fixture
@@ -40,12 +41,12 @@ def refusal(config, config_dir=CONFIG):
 
 
 def test_the_default_study_is_sound():
-    study = load_study(default_study(), CONFIG)
-    assert list(study.tables)[:3] == ["center_loss", "vit_protocols", "vit_transfer"]
+    study = load_study(yaml.safe_load((CONFIG / "config.yaml").read_text()), CONFIG)
+    assert {"center_loss", "vit_protocols", "vit_transfer", "factor_ablation_small"} < set(study.tables)
     assert len(study.systems["cnn_bigru"].variants) == 4
-    # Every system is there, and one table says of all what their embeddings hold of the speaker.
-    assert set(study.systems) == {"cnn_bigru", "vit_transfer", "speaker_adversarial", "functionals_svm"}
-    assert {system for system, _ in study.tables["speakers_left"].runs.values()} == set(study.systems)
+    assert set(study.systems) == {file.stem for file in (CONFIG / "systems").glob("*.yaml")}, (
+        "every system is there"
+    )
     assert {t.task for t in study.trainings if t.system == "cnn_bigru"} == {"synthetic4_groups3_seen"}
     assert study.tasks[study.table_tasks["vit_protocols"][0]].shows_leak
 
@@ -408,7 +409,10 @@ def test_figures_of_what_only_networks_have_refuse_an_svm(floor, kind):
     figure |= {"loss": "center"} if kind == "losses" else {}
     (config_dir / "figures" / "floor.yaml").write_text(yaml.safe_dump(figure))
     message = refusal(config | {"figures": ["floor"]}, config_dir)
-    assert f"system: 'functionals_svm' is trained as 'svm'; expected another, as the figure is of kind '{kind}'" in message
+    assert (
+        f"system: 'functionals_svm' is trained as 'svm'; expected another, as the figure is of kind '{kind}'"
+        in message
+    )
 
 
 # --- what a table asks of its tasks and systems ------------------------------------------------------------------
@@ -455,7 +459,7 @@ def test_metrics_of_seen_speakers_refuse_a_task_without_such_utterances(of_table
     [
         (
             {"rows": {"cnn_bigrus/mel_softmax": "a"}},
-            "rows: cnn_bigrus/mel_softmax: system 'cnn_bigrus' is unknown; expected one of cnn_bigru, functionals_svm",
+            "rows: cnn_bigrus/mel_softmax: system 'cnn_bigrus' is unknown; expected one of cnn_bigru, factor_classifier, ",
         ),
         (
             {"system": "cnn_bigrus", "rows": {"mel_softmax": "a"}},
@@ -500,3 +504,141 @@ def test_speakers_are_needed_only_on_the_tasks_that_ask(of_table):
     config, config_dir = of_table(tasks=[SEEN, UNSEEN], metrics=["ua", "speaker_linear"])
     study = load_study(config | {"tables": {"asked": [SEEN], "center_loss": [UNSEEN]}}, config_dir)
     assert (study.least_training_speakers(SEEN), study.least_training_speakers(UNSEEN)) == (2, 1)
+
+
+# --- decomposers, and judges of what they rebuild ---------------------------------------------------------------
+
+
+def factors(**changes):
+    """A study of judges of speech that small decomposers rebuild."""
+    config = default_study() | {"tasks": ["synthetic4_voices"], "figures": [], "tables": ["factor_ablation_small"]}
+    return config | changes
+
+
+def trained(study):
+    return {(t.task, t.system, t.variant) for t in study.trainings}
+
+
+def test_a_table_of_judges_trains_them_and_the_decomposers_they_need():
+    study = load_study(factors(), CONFIG)
+    judges = {variant for _, system, variant in trained(study) if system == "factor_classifier"}
+    assert len(judges) == 1 + 2 * 9
+    assert {v for _, system, v in trained(study) if system == "speechflow"} == {"original_small", "cycle_small"}
+    assert {"log_mel_80", "f0"} <= set(study.features)
+    assert study.tests_of_row("factor_ablation_small", "synthetic4_voices", "raw") == ("on_synthetic4_voices",)
+
+
+def test_a_judge_that_is_kept_is_trained_once_and_hears_all_rows():
+    study = load_study(factors(tables=["factor_ablation_kept_small"]), CONFIG)
+    judges = {variant for _, system, variant in trained(study) if system == "factor_classifier"}
+    assert judges == {"raw"}
+    assert {v for _, system, v in trained(study) if system == "speechflow"} == {"original_small", "cycle_small"}
+    tests = study.tests_of_row("factor_ablation_kept_small", "synthetic4_voices", "cycle_small_pitch")
+    assert tests == ("on_synthetic4_voices/as_cycle_small_pitch",)
+
+
+def test_another_corpus_trains_the_decomposer_where_a_task_says_so():
+    config = yaml.safe_load((CONFIG / "studies" / "iemocap_factors.yaml").read_text())
+    study = load_study(config, CONFIG)
+    assert study.decomposer_run("speechflow/cycle", "iemocap4_session5", 0) == (
+        "vctk_external",
+        "speechflow",
+        "cycle",
+        0,
+    )
+    assert study.decomposer_run("speechflow/cycle", "iemocap4_sessions", 3) == (
+        "iemocap4_sessions",
+        "speechflow",
+        "cycle",
+        3,
+    )
+    assert ("vctk_external", "speechflow", "cycle") in trained(study)
+    assert ("iemocap4_session5", "speechflow", "cycle") not in trained(study)
+
+
+def test_tasks_of_other_corpora_are_loaded_though_no_table_is_made_for_them():
+    config = factors(tasks=["nemo4_groups3"], tested_on={"nemo4_groups3": "emodb4_groups3"})
+    study = load_study(config, CONFIG)
+    assert set(study.tasks) == {"nemo4_groups3", "emodb4_groups3"}
+    assert study.table_tasks["factor_ablation_small"] == ("nemo4_groups3",)
+    assert {task for task, *_ in trained(study)} == {"nemo4_groups3"}
+    tests = study.tests_of_row("factor_ablation_small", "nemo4_groups3", "cycle_small_all")
+    assert tests == ("on_nemo4_groups3", "on_emodb4_groups3")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"tested_on": {"synthetic4_voices": "nemo4_speakers"}, "tasks": ["synthetic4_voices"]},
+            None,
+        ),
+        (
+            {"tested_on": {"synthetic4_voices": "synthetic4_groups3"}},
+            "tested_on: synthetic4_voices: task synthetic4_groups3 is of corpus synthetic",
+        ),
+        (
+            {"tested_on": {"synthetic4_voices": "emodb7_speakers"}},
+            "expected another corpus than synthetic, with classes anger, happiness, sadness, neutral in this order",
+        ),
+        ({"tested_on": {"nemo4_speakers": "emodb4_groups3"}}, "nemo4_speakers: is unknown"),
+        (
+            {"sounds": {"synthetic4_voices": ["cnn_bigru/mel_center"]}},
+            "sounds: synthetic4_voices: 'cnn_bigru/mel_center' is no decomposer",
+        ),
+        (
+            {"tables": ["center_loss"], "tasks": ["vctk_external"]},
+            "tables: center_loss: task vctk_external has one class; expected at least 2",
+        ),
+        (
+            {"systems": {"factor_classifier": {"segment_frames": 96}}},
+            "segment_frames: is 96; expected 192, rebuilt_frames of speechflow/original_small",
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_refused(changes, said):
+    config = factors() | {"systems": {}} | changes
+    if said is None:
+        assert load_study(config, CONFIG).tested_on == changes["tested_on"]
+    else:
+        assert said in refusal(config)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "raw: {}",
+            "raw: {rebuilt: all}",
+            "variants: raw: expected 'rebuilt' (what is kept) and 'needs: decomposer' together",
+        ),
+        (
+            "needs: {decomposer: speechflow/original_small}",
+            "needs: {decomposer: cnn_bigru/mel_center}",
+            "segment_frames",
+        ),
+        (
+            "needs: {decomposer: speechflow/original_small}",
+            "needs: {decomposer: speechflow/big}",
+            "variant 'big' is unknown",
+        ),
+        (
+            "needs: {decomposer: speechflow/original_small}",
+            "needs: {decomposer: speechflow}",
+            "needs: decomposer: is 'speechflow'",
+        ),
+    ],
+)
+def test_a_judge_that_cannot_hear_is_refused(own_config, old, new, said):
+    assert said in refusal(factors(systems={}), own_config("systems/factor_classifier.yaml", old, new))
+
+
+def test_codes_are_of_decomposers_and_emotions_are_not(own_config):
+    table = CONFIG / "tables" / "factor_information_small.yaml"
+    folder = own_config(f"tables/{table.name}", "system: speechflow", "system: factor_classifier")
+    text = (folder / "tables" / table.name).read_text()
+    (folder / "tables" / table.name).write_text(
+        text.replace("cycle_small", "cycle_all").replace("original_small", "raw")
+    )
+    message = refusal(factors(tables=["factor_information_small"]), folder)
+    assert "system: 'factor_classifier' is network; expected a decomposer" in message

@@ -36,6 +36,27 @@ def runs_of(item):
     return getattr(item, "runs", {}).values() or [(item.system, variant) for variant in item.variants]
 
 
+def tests_of(study):
+    """Task, system, variant, other task and what is heard otherwise, of all tests of judges but those they make."""
+    return {
+        (task, *run, on_task, table.heard(row))
+        for name, table in study.tables.items()
+        if table.kind == "factors"
+        for task in study.table_tasks[name]
+        for row, run in table.runs.items()
+        for on_task in {task, study.tested_on.get(task, task)}
+        if on_task != task or table.heard(row)
+    }
+
+
+def rebuilt_by(study, task, system, variant):
+    """Task, system and variant of the decomposer whose speech a variant hears in a task, or None."""
+    needs = study.systems[system].needs.get(variant)
+    if needs is None or needs.decomposer is None:
+        return None
+    return (study.tasks[task].decomposed_by or task, *needs.decomposer.split("/"))
+
+
 def test_there_are_studies():
     assert len(STUDIES) >= 2
 
@@ -56,12 +77,55 @@ def test_a_study_makes_what_it_asks_for_and_nothing_else(project, file):
         for task in study.table_tasks[name]
         for run in table.runs.values()
     }
-    scored = {(task, *run) for item, tasks in shown for task in tasks for run in runs_of(item)}
-    archives = set()
+    shown = [(item, tasks) for item, tasks in shown if item.kind not in ("information", "ground_truth")]
+    scored = {
+        (task, *run, task, "")
+        for item, tasks in shown
+        for task in tasks
+        for run in runs_of(item)
+        if getattr(item, "retrained", True) or run[1].endswith("raw")
+    } | tests_of(study)
+    coded = {
+        kind: {
+            (task, *run)
+            for name, table in study.tables.items()
+            if table.kind == kind
+            for task in study.table_tasks[name]
+            for run in table.runs.values()
+        }
+        for kind in ("information", "ground_truth")
+    }
+    archives, rebuilt = set(), set()
     for training in study.trainings:
-        task, features = study.tasks[training.task], study.systems[training.system].features(training.variant)
-        archives |= {(task.corpus, copies, features) for copies in {None, task.augmentation}}
-    n_runs = {"network": 0, "svm": 0}
+        if decomposer := rebuilt_by(study, training.task, training.system, training.variant):
+            rebuilt.add((training.task, decomposer, training.task))
+            continue
+        task, system = study.tasks[training.task], study.systems[training.system]
+        archives |= {
+            (task.corpus, copies, system.features(training.variant)) for copies in {None, task.augmentation}
+        }
+        if pitch := system.variant(training.variant).get("pitch"):
+            archives.add((task.corpus, None, pitch))
+    for task, system, variant, on_task, heard in tests_of(study):
+        if decomposer := rebuilt_by(study, task, system, heard or variant):
+            rebuilt.add((task, decomposer, on_task))
+        else:
+            archives.add((study.tasks[on_task].corpus, None, study.systems[system].features(variant)))
+    n_rebuilt = set()
+    for _, (decomposed_in, system, variant), on_task in rebuilt:
+        settings = study.systems[system].variant(variant)
+        archives |= {(study.tasks[on_task].corpus, None, settings[key]) for key in ("features", "pitch")}
+        n_rebuilt |= {
+            (decomposed_in, system, variant, fold, seed, on_task)
+            for fold in range(study.tasks[decomposed_in].n_folds)
+            for seed in study.seeds
+        }
+    for task, run_keys in study.sounds.items():
+        for system, variant in (run_key.split("/") for run_key in run_keys):
+            settings = study.systems[system].variant(variant)
+            archives |= {(study.tasks[task].corpus, None, settings[key]) for key in ("features", "pitch")}
+    n_tested = sum(study.tasks[task].n_folds * len(study.seeds) for task, *_ in tests_of(study))
+    n_runs = {"network": 0, "svm": 0, "decomposer": 0}
     for training in study.trainings:
         n_seeds = len(study.seeds_of(training.system))
         n_runs[study.systems[training.system].method] += study.tasks[training.task].n_folds * n_seeds
@@ -75,6 +139,12 @@ def test_a_study_makes_what_it_asks_for_and_nothing_else(project, file):
         "extract_features": len(archives),
         "train": n_runs["network"],
         "fit_svm": n_runs["svm"],
+        "train_decomposer": n_runs["decomposer"],
+        "rebuild_speech": len(n_rebuilt),
+        "test_run": n_tested,
+        "measure_factors": len(coded["information"]),
+        "probe_true_factors": len(coded["ground_truth"]),
+        "play_factors": sum(map(len, study.sounds.values())),
         "score_variant": len(scored),
         "probe_variant": len(probed),
         "make_table": len(study.tables),
@@ -99,7 +169,11 @@ def test_a_support_vector_machine_is_fitted_once_a_fold_whatever_the_seeds(proje
         "rows": {"functionals_svm/functionals": "SVM", "cnn_bigru/mel_softmax": "CNN-BiGRU"},
     }
     (project.folder / "config" / "tables" / "floor.yaml").write_text(yaml.safe_dump(floor, sort_keys=False))
-    study = read(CONFIG / "config.yaml") | {"figures": [], "tables": {"floor": ["synthetic4_groups3"]}}
+    study = read(CONFIG / "config.yaml") | {
+        "figures": [],
+        "sounds": {},
+        "tables": {"floor": ["synthetic4_groups3"]},
+    }
     file = project.folder / "floor.yaml"
     file.write_text(yaml.safe_dump(study | {"tasks": ["synthetic4_groups3"], "seeds": [3, 4]}))
     jobs = project.jobs("--configfile", str(file))

@@ -158,7 +158,7 @@ def test_the_layout_is_the_sources_with_published_values_beside(tmp_path: Path):
     write_table(tidy, table, {"nemo4": TASK}, systems={"judge": system}, **files)
     lines = files["md"].read_text().splitlines()
     header = next(line for line in lines if line.startswith("| No"))
-    assert "original: UA [95 %]" in header
+    assert "original: UA by speaker [95 %]" in header
     assert "cycle loss: UA, other corpus [95 %]" in header
     assert "reported for IEMOCAP: cycle loss" in header
     raw = next(line for line in lines if line.startswith("| 1 "))
