@@ -45,6 +45,13 @@ def information_notes(table: TableConfig, task: TaskConfig, tidy: pd.DataFrame) 
         f"{counts['codes']:,} codes, and {counts['segments']:,} segments, over all folds of a seed; "
         f"{counts['clusters']} clusters, {_counted(counts['kmeans_seeds'], 'seed')} of k-means",
     ]
+    errors = tidy[tidy["metric"] == "mel_error"]
+    if len(errors):
+        ours = ", ".join(f"{row['row']} {row['value']:.4f}" for _, row in errors.iterrows())
+        notes.append(
+            f"squared error of the rebuilt spectrogram of test utterances, in [0, 1] for 100 dB: {ours}; of the "
+            f"training frames' mean {numbers.loc['mean_spectrogram_error', 'value']:.4f}"
+        )
     if tidy.loc[tidy["metric"].str.endswith("_above_null_segment"), "value"].isna().any():
         notes.append("no numbers of segments: in a fold there are fewer than clusters")
     if table.published_information is not None:

@@ -4,6 +4,7 @@ Tidy, in the columns of ``tables``; in nats, and as shares of 1, not in percent.
 them in sentences is here too, so that it cannot be other than the numbers.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from math import nan
 from pathlib import Path
@@ -62,15 +63,18 @@ def make_information_table(
     ``…_above_null_segment``, with its interval, and ``…_nats_segment`` of segments. Of each difference:
     ``…_above_null_difference`` with interval and p, Holm's correction over all of a task, and
     ``…_above_null_segment_difference`` with its interval. What they rest on: ``codes``, ``segments``,
-    ``clusters`` and ``kmeans_seeds``. Published values are rows of their own, whose column is ``published`` and
-    whose metric ``…_published``: they stand beside no number of ours.
+    ``clusters`` and ``kmeans_seeds``. Of trainings that are given, ``mel_error`` is the squared error of the
+    rebuilt spectrogram of test utterances, ``mean_spectrogram_error`` that of the training frames' mean. Published values
+    are rows of their own, whose column is ``published`` and whose metric ``…_published``: they stand beside no
+    number of ours.
 
     Args:
         name: name of the table.
         table: its rows, differences and published values.
         tasks: task -> its config.
         files: ``…/{task}/{system}/{variant}/on_{task}/factor_information.csv`` of every row on every task, and
-            ``factor_information_without.csv`` likewise; files of other names are left aside.
+            ``factor_information_without.csv`` likewise; its trainings'
+            ``…/{task}/{system}/{variant}/fold{fold}/seed{seed}/run.json``; files of other names are left aside.
         corpora: corpus -> the notes of its manifest, as for ``tables.make_table``.
 
     Returns:
@@ -79,8 +83,10 @@ def make_information_table(
     Raises:
         ValueError: if a row was not measured on a task, or a published row or pair is none of the table.
     """
+    files = list(files)
     found = _read(files, "factor_information.csv")
     left_out = _read(files, "factor_information_without.csv")
+    errors = _reconstruction(files)
     rows: list[dict[str, Any]] = []
     for task_name, task in tasks.items():
         measured = {
@@ -91,7 +97,7 @@ def make_information_table(
             {"row": row_label(table, row), "variant": row, "minus": ""} | about | number
             for row, of in measured.items()
             for about in [of.about]
-            for number in of.numbers()
+            for number in [*of.numbers(), *errors.get((task_name, *table.runs[row]), [])]
         ]
         differences = []
         for pair in table.differences:
@@ -345,6 +351,23 @@ class _TrueFactors:
             & (self._factors["factor"] == factor)
             & (self._factors["measure"] == measure)
         ]
+
+
+def _reconstruction(files: Iterable[str | Path]) -> dict[tuple[str, str, str], list[dict[str, Any]]]:
+    """Task, system and variant -> errors of the rebuilt spectrogram and of the mean one, over all trainings."""
+    of_test: dict[tuple[str, str, str], list[Mapping[str, float]]] = {}
+    for path in map(Path, files):
+        if path.name == "run.json" and path.parent.name.startswith("seed"):
+            task, system, variant, *_ = path.parts[-6:]
+            content = json.loads(path.read_text(encoding="utf-8"))
+            of_test.setdefault((task, system, variant), []).append(content["reconstruction"]["test"])
+    return {
+        run: [
+            {"metric": metric, "value": float(np.mean([of[key] for of in found]))}
+            for metric, key in (("mel_error", "mel"), ("mean_spectrogram_error", "mean_spectrogram"))
+        ]
+        for run, found in of_test.items()
+    }
 
 
 # --- of both ------------------------------------------------------------------------------------------------

@@ -62,7 +62,9 @@ WORDS = {
         "UA, seen speakers", "UA, seen speakers: of held-out utterances of the training speakers, same models."
     ),
     "seen_gap": Words("gap", "Gap: UA of seen speakers minus UA of unseen ones, in points."),
-    "speaker_ua": Words("UA by speaker", "UA by speaker: each speaker's mean recall over the classes, averaged over speakers."),
+    "speaker_ua": Words(
+        "UA by speaker", "UA by speaker: each speaker's mean recall over the classes, averaged over speakers."
+    ),
     "cross_ua": Words("UA, other corpus", "UA, other corpus: likewise, of another corpus than the training's."),
     "speaker_linear": Words(
         "speaker, linear probe",

@@ -101,7 +101,9 @@ def test_a_judge_that_says_another_class_to_each_fold_scores_chance_exactly(tmp_
 
 
 def test_a_row_that_hears_nothing_and_is_above_chance_stops_the_table(tmp_path: Path):
-    with pytest.raises(InputError, match=r"row 'original_none' has UA 35\.00 % on nemo4, expected 25\.00 % exactly"):
+    with pytest.raises(
+        InputError, match=r"row 'original_none' has UA 35\.00 % on nemo4, expected 25\.00 % exactly"
+    ):
         make(tmp_path, table_config(), leak=True)
 
 

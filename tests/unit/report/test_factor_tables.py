@@ -1,3 +1,4 @@
+import json
 from math import log
 
 import numpy as np
@@ -15,6 +16,7 @@ from emofactors.report.factor_layout import (
     information_details,
     information_differences,
     information_matrix,
+    information_notes,
 )
 from emofactors.report.factor_tables import (
     PAIR_KEYS,
@@ -343,3 +345,21 @@ def test_a_figure_without_its_numbers_is_refused(information, truth):
 def test_pairs_are_named_as_the_metrics_are():
     assert list(PAIR_KEYS)[3] == "content_rhythm"
     assert len(PAIR_KEYS) == 6
+
+
+def test_how_well_speech_was_rebuilt_stands_beside_that_of_the_mean_spectrogram(tmp_path):
+    runs = []
+    for fold, error in ((0, 0.01), (1, 0.02)):
+        run = tmp_path / "training" / "t2" / "flow" / "cycle" / f"fold{fold}" / "seed0" / "run.json"
+        run.parent.mkdir(parents=True)
+        of_test = {"mel": error, "mean_spectrogram": 0.03}
+        run.write_text(
+            json.dumps({"reconstruction": {"dev": {"mel": 9.0, "mean_spectrogram": 9.0}, "test": of_test}})
+        )
+        runs.append(run)
+    files = [*information_files(tmp_path), *runs]
+    tidy = make_information_table("shared", INFORMATION, TASKS, files, NOTES)
+    assert number(tidy, "cycle", "mel_error")["value"] == pytest.approx(0.015)
+    assert "cycle loss 0.0150; of the training frames' mean 0.0300" in " ".join(
+        information_notes(INFORMATION, TASK, tidy[tidy["column"] == "t2"])
+    )
