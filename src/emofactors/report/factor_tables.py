@@ -64,9 +64,9 @@ def make_information_table(
     ``…_above_null_difference`` with interval and p, Holm's correction over all of a task, and
     ``…_above_null_segment_difference`` with its interval. What they rest on: ``codes``, ``segments``,
     ``clusters`` and ``kmeans_seeds``. Of trainings that are given, ``mel_error`` is the squared error of the
-    rebuilt spectrogram of test utterances, ``mean_spectrogram_error`` that of the training frames' mean. Published values
-    are rows of their own, whose column is ``published`` and whose metric ``…_published``: they stand beside no
-    number of ours.
+    rebuilt spectrogram of test utterances, ``mean_spectrogram_error`` that of the training frames' mean.
+    Published values are rows of their own, whose column is ``published`` and whose metric ``…_published``: they
+    stand beside no number of ours.
 
     Args:
         name: name of the table.

@@ -1,6 +1,7 @@
-"""What a trained decomposer makes of speech: codes of what it has not heard, and speech rebuilt from some factors."""
+"""What a trained decomposer makes of speech: codes of what it has not heard, speech rebuilt from some factors."""
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +15,13 @@ from emofactors.corpora.splits import Fold
 from emofactors.features.archive import ArchiveWriter
 from emofactors.features.segments import segments
 from emofactors.features.speech_factors import FactorArchive
+from emofactors.nn.speechflow import Codes
 from emofactors.systems.base import TrainingData
 from emofactors.systems.speechflow import SpeechFlow
 from emofactors.training.device import autocast
 from emofactors.training.predictions import TRAINING_ROLE
 
-#: Segments that are rebuilt together.
+#: Utterances that are rebuilt together.
 _BATCH = 64
 
 #: Roles of a fold that did not train its decomposer.
@@ -157,48 +159,44 @@ def rebuild(
         precision: ``float32`` or ``bfloat16``.
     """
     system.eval()
-    index = {speaker: i for i, speaker in enumerate(speakers)}
-    cut = [segments(archive[utterance], system.rebuilt_frames) for utterance in utterances["utterance"]]
-    heard = torch.from_numpy(np.concatenate(cut))  # (segments, rebuilt_frames, F)
-    of_speaker = torch.tensor(
-        [index.get(speaker, -1) for speaker, part in zip(utterances["speaker"], cut, strict=True) for _ in part]
-    )
-    for condition, kept in CONDITIONS.items():
-        rebuilt = _rebuilt(system, heard, kept, of_speaker, precision)
-        with ArchiveWriter(Path(folder) / condition, rebuilt.shape[2]) as writer:
-            first = 0
-            for utterance, part in zip(utterances["utterance"], cut, strict=True):
-                writer.add(utterance, rebuilt[first : first + len(part)].reshape(-1, rebuilt.shape[2]))
-                first += len(part)
-
-
-def _rebuilt(
-    system: SpeechFlow, heard: Tensor, kept: Collection[str], of_speaker: Tensor, precision: str
-) -> np.ndarray:
-    """Segments (S, T, F) rebuilt from what is kept of them: Mel (S, T, n_mels)."""
     device = next(system.parameters()).device
-    if "speaker" not in kept:
-        of_speaker = torch.full_like(of_speaker, -1)
-    if not set(kept) & set(FACTORS):
-        # All segments of a speaker are the same then: made once, they are so to the last bit.
-        distinct, which = of_speaker.unique(return_inverse=True)
-        silence = torch.zeros_like(heard[:1]).expand(len(distinct), -1, -1)
-        return _batch(system, silence, kept, distinct, device, precision)[which].numpy()
-    parts = [
-        _batch(system, heard[i : i + _BATCH], kept, of_speaker[i : i + _BATCH], device, precision)
-        for i in range(0, len(heard), _BATCH)
-    ]
-    return torch.cat(parts).numpy()
+    index = {speaker: i for i, speaker in enumerate(speakers)}
+    n_mels = archive.n_bins - 1
+    rows = list(zip(utterances["utterance"], utterances["speaker"], strict=True))
+    with ExitStack() as stack, autocast(device, precision):
+        writers = {
+            condition: stack.enter_context(ArchiveWriter(Path(folder) / condition, n_mels))
+            for condition in CONDITIONS
+        }
+        silence = torch.zeros(1, system.rebuilt_frames, archive.n_bins, device=device)
+        removed = system.encode(silence, kept=())
+
+        def empty_of(speaker: int) -> np.ndarray:
+            """What a speaker says with no factor kept, one segment: made once, it is the same to the last bit."""
+            embedding = system.speaker_embedding(torch.tensor([speaker], device=device))
+            return system.decode(removed, embedding)[0].float().cpu().numpy()
+
+        empty = {speaker: empty_of(speaker) for speaker in {-1, *(index.get(s, -1) for _, s in rows)}}
+        for first in range(0, len(rows), _BATCH):
+            chunk = rows[first : first + _BATCH]
+            cut = [segments(archive[utterance], system.rebuilt_frames) for utterance, _ in chunk]
+            heard = torch.from_numpy(np.concatenate(cut)).to(device)  # (S, rebuilt_frames, F)
+            whose = [index.get(speaker, -1) for (_, speaker), part in zip(chunk, cut, strict=True) for _ in part]
+            unseen = system.speaker_embedding(torch.full((len(heard),), -1, device=device))
+            kept = system.encode(heard)
+            for condition, factors in CONDITIONS.items():
+                if set(factors) & set(FACTORS):
+                    codes = Codes(**{name: _code(name, factors, kept, removed) for name in FACTORS})
+                    rebuilt = system.decode(codes, unseen).float().cpu().numpy()
+                else:
+                    rebuilt = np.stack([empty[speaker if "speaker" in factors else -1] for speaker in whose])
+                last = 0
+                for (utterance, _), part in zip(chunk, cut, strict=True):
+                    first_segment, last = last, last + len(part)
+                    writers[condition].add(utterance, rebuilt[first_segment:last].reshape(-1, n_mels))
 
 
-def _batch(
-    system: SpeechFlow,
-    heard: Tensor,
-    kept: Collection[str],
-    of_speaker: Tensor,
-    device: torch.device,
-    precision: str,
-) -> Tensor:
-    """Some segments, rebuilt."""
-    with autocast(device, precision):
-        return system.rebuild(heard.to(device), kept, of_speaker.to(device)).float().cpu()
+def _code(name: str, factors: Collection[str], kept: Codes, removed: Codes) -> Tensor:
+    """The code of a factor, (S, T', D): of the speech if it is kept, else that of silence."""
+    of_speech = getattr(kept, name)
+    return of_speech if name in factors else getattr(removed, name).expand(len(of_speech), -1, -1)
