@@ -770,7 +770,7 @@ ProbedMetric = Literal[
 ]
 PROBED = ProbedMetric.__args__
 #: What a table may show of a row; ``report.measures`` says of each what it is.
-Metric = Literal["ua", "wa", "seen_ua", "seen_gap", "speaker_ua", "cross_ua", ProbedMetric]
+Metric = Literal["ua", "wa", "seen_ua", "seen_gap", "speaker_ua", ProbedMetric]
 #: Those of the speaker that a trade-off is drawn over.
 SPEAKER_PROBES = ("speaker_linear", "speaker_mlp")
 #: Metrics of held-out utterances of training speakers, which a task with ``seen`` has.

@@ -17,16 +17,17 @@ import pandas as pd
 
 from emofactors.config import IntervalSettings, TableConfig, TaskConfig
 from emofactors.errors import InputError
-from emofactors.evaluation.intervals import holm
 from emofactors.evaluation.scores import read_confusion
+from emofactors.report.cells import interval_cell, p_cell
 from emofactors.report.measures import WORDS, Recognisability, measure
-from emofactors.report.tables import COLUMNS, corpus_words, printed, row_label, tested
+from emofactors.report.tables import COLUMNS, corpus_words, printed, row_label, tested, with_holm
 
 #: A row that is compared with none: it is a check, and no finding.
 _CHECKS = ("none", "speaker")
 
-#: Metric of a judge on its own task, and on the other corpus.
+#: Metric of a judge on its own task, and on the other corpus: the same measure of other utterances.
 OWN, CROSS = "speaker_ua", "cross_ua"
+_HEADERS = {OWN: WORDS[OWN].header, CROSS: "UA, other corpus"}
 
 _SIGNIFICANT = 0.05
 _ROUNDING = 1e-9
@@ -85,7 +86,7 @@ def make_ablation_table(
                 if key not in files:
                     raise ValueError(f"table {name}: no evaluation of {row} on {on_task}")
                 confusion = read_confusion(files[key])
-                measures[row] = measure(metric, task.classes, confusion=confusion)
+                measures[row] = measure(OWN, task.classes, confusion=confusion)
                 n_runs[row] = confusion["seed"].nunique() * (task.n_folds if metric == OWN else 1)
             _check_blind_rows(name, table, measures, on_task)
             rows += [
@@ -100,7 +101,7 @@ def make_ablation_table(
                     "chance": 100 * of_row.chance,
                 }
                 | tested(of_row)
-                | printed(metric, of_row.interval(intervals))
+                | printed(OWN, of_row.interval(intervals))
                 for row, of_row in measures.items()
             ]
             rows += [about | row for row in _differences(table, metric, measures, n_runs, intervals)]
@@ -168,13 +169,9 @@ def _differences(
                 "p_value": difference.p_value,
             }
             | tested(measures[row])
-            | printed(metric, difference)
+            | printed(OWN, difference)
         )
-    p_values = np.array([row["p_value"] for row in rows], dtype=float)
-    has_p = ~np.isnan(p_values)
-    adjusted = np.full(len(rows), nan)
-    adjusted[has_p] = holm(p_values[has_p])
-    return [row | {"p_holm": p_holm} for row, p_holm in zip(rows, adjusted, strict=True)]
+    return with_holm(rows)
 
 
 # --- what was found, in sentences ------------------------------------------------------------------------------
@@ -271,10 +268,7 @@ def ablation_scores(table: TableConfig, tidy: pd.DataFrame) -> pd.DataFrame:
         for decomposer, of in table.decomposers.items():
             for metric in metrics:
                 number = numbers.loc[(row_of(table, decomposer, condition), metric)]
-                cell = f"{number['value']:.1f}"
-                if not pd.isna(number["ci_low"]):
-                    cell += f" [{number['ci_low']:.1f}, {number['ci_high']:.1f}]"
-                row[f"{of}: {WORDS[metric].header} [95 %]"] = cell
+                row[f"{of}: {_HEADERS[metric]} [95 %]"] = interval_cell(number, 1)
         for decomposer, values in published.values.items() if published is not None else ():
             stated = values.get(condition)
             words = " / ".join(f"{value:.2f}" for value in stated) if stated else ""
@@ -292,13 +286,9 @@ def ablation_differences(table: TableConfig, tidy: pd.DataFrame) -> pd.DataFrame
         cells = {"difference": row_label(table, row, minus)}
         for metric in metrics:
             number = numbers.loc[(row, minus, f"{metric}_difference")]
-            value = f"{number['value']:+z.1f}"
-            has_interval = not pd.isna(number["ci_low"])
-            cells[f"{WORDS[metric].header} [95 %]"] = (
-                f"{value} [{number['ci_low']:+z.1f}, {number['ci_high']:+z.1f}]" if has_interval else value
-            )
+            cells[f"{_HEADERS[metric]} [95 %]"] = interval_cell(number, 1, sign="+")
             for key, column in (("p", "p_value"), ("Holm", "p_holm")):
-                cells[f"{WORDS[metric].header} {key}"] = "" if pd.isna(number[column]) else f"{number[column]:.4f}"
+                cells[f"{_HEADERS[metric]} {key}"] = p_cell(number[column])
         rows.append(cells)
     return pd.DataFrame(rows)
 

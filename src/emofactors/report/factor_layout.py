@@ -6,12 +6,12 @@ import pandas as pd
 
 from emofactors.config import TableConfig, TaskConfig
 from emofactors.evaluation.factor_information import REPRESENTATIONS
+from emofactors.report.cells import counted, interval_cell, p_cell
 from emofactors.report.factor_tables import (
     OWN_FACTOR,
     PAIR_KEYS,
     TRUTH_COLUMNS,
     TRUTH_ROWS,
-    interval_cell,
     measure_words,
     of_rows,
     pair_words,
@@ -43,7 +43,7 @@ def information_notes(table: TableConfig, task: TaskConfig, tidy: pd.DataFrame) 
     notes = [
         *_notes(task, tidy),
         f"{counts['codes']:,} codes, and {counts['segments']:,} segments, over all folds of a seed; "
-        f"{counts['clusters']} clusters, {_counted(counts['kmeans_seeds'], 'seed')} of k-means",
+        f"{counts['clusters']} clusters, {counted(counts['kmeans_seeds'], 'seed')} of k-means",
     ]
     errors = tidy[tidy["metric"] == "mel_error"]
     if len(errors):
@@ -121,8 +121,8 @@ def information_differences(table: TableConfig, tidy: pd.DataFrame) -> pd.DataFr
                 {
                     "difference": f"{row_label(table, pair.variant, pair.minus)}: {pair_words(key)}",
                     "codes [95 %]": interval_cell(of_codes, 3, sign="+"),
-                    "p": _p_cell(of_codes["p_value"]),
-                    "Holm": _p_cell(of_codes["p_holm"]),
+                    "p": p_cell(of_codes["p_value"]),
+                    "Holm": p_cell(of_codes["p_holm"]),
                     "segments [95 %]": interval_cell(of_segments, 3, sign="+"),
                 }
             )
@@ -228,8 +228,8 @@ def ground_truth_differences(table: TableConfig, tidy: pd.DataFrame) -> pd.DataF
                     {
                         "difference": f"{row_label(table, pair.variant, pair.minus)}: {factor} from {code}",
                         "probe [95 %]": interval_cell(number, 2, sign="+"),
-                        "p": _p_cell(number["p_value"]),
-                        "Holm": _p_cell(number["p_holm"]),
+                        "p": p_cell(number["p_value"]),
+                        "Holm": p_cell(number["p_holm"]),
                         "MI / nats [95 %]": interval_cell(numbers.loc[shared], 2, sign="+"),
                     }
                 )
@@ -267,9 +267,9 @@ def _notes(task: TaskConfig, tidy: pd.DataFrame) -> list[str]:
     n_seeds = int(first["n_runs"]) // task.n_folds
     heard = "" if task.speaker_independent else "; their speakers are heard in training"
     notes = [
-        f"{first['protocol']}; {_counted(task.n_folds, 'fold')} x {_counted(n_seeds, 'seed')} of each decomposer",
+        f"{first['protocol']}; {counted(task.n_folds, 'fold')} x {counted(n_seeds, 'seed')} of each decomposer",
         f"codes of {int(first['n_utterances']):,} test utterances of "
-        f"{_counted(int(first['n_speakers']), 'speaker')}, which no decomposer has heard{heard}",
+        f"{counted(int(first['n_speakers']), 'speaker')}, which no decomposer has heard{heard}",
     ]
     if tidy.loc[tidy["chance"].notna() & tidy["value"].notna(), "ci_low"].isna().any():
         notes.append("not all intervals: a speaker must be left out, and another remain")
@@ -296,15 +296,3 @@ def _by_factor(table: TableConfig, tidy: pd.DataFrame, measures: Mapping[str, st
 def _number_cell(value: float) -> str:
     """A number of nats to three decimals; never a negative zero."""
     return "–" if pd.isna(value) else f"{value:z.3f}"
-
-
-def _p_cell(p_value: float) -> str:
-    """A p-value to four decimals."""
-    if pd.isna(p_value):
-        return ""
-    return f"{p_value:.4f}" if p_value >= 0.00005 else "<0.0001"
-
-
-def _counted(n: int, noun: str) -> str:
-    """``1 speaker``, ``2 speakers``."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"

@@ -15,10 +15,10 @@ import pandas as pd
 
 from emofactors.config import TableConfig, TaskConfig
 from emofactors.evaluation.factor_information import PAIRS, REPRESENTATIONS
-from emofactors.evaluation.intervals import holm
 from emofactors.evaluation.jackknife import Averaged, average_runs
 from emofactors.evaluation.true_factors import FACTORS, NUMBERS
-from emofactors.report.tables import COLUMNS, corpus_words, row_label
+from emofactors.report.cells import interval_cell
+from emofactors.report.tables import COLUMNS, corpus_words, row_label, with_holm
 
 #: Pairs of representations as metrics name them (``content_rhythm``) -> the two.
 PAIR_KEYS = {f"{one}_{other}": (one, other) for one, other in PAIRS}
@@ -120,7 +120,7 @@ def make_information_table(
                 for key in PAIR_KEYS
             ]
         about = _about(name, task_name, task, corpora)
-        rows += [about | row for row in of_task + _corrected(differences)]
+        rows += [about | row for row in of_task + with_holm(differences)]
     rows += _published_rows(name, table)
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -294,7 +294,7 @@ def make_ground_truth_table(
                 if one.has(code, factor, measure) and other.has(code, factor, measure)
             ]
         about = _about(name, task_name, task, corpora)
-        rows += [about | row for row in of_task + _corrected(differences)]
+        rows += [about | row for row in of_task + with_holm(differences)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -421,15 +421,6 @@ def _difference(metric: str, one: Averaged, other: Averaged, *, has_p: bool) -> 
         "ci_high": difference.high,
         "p_value": difference.p_value if has_p else nan,
     }
-
-
-def _corrected(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Differences with Holm's correction for those that have a p-value."""
-    p_values = np.array([row["p_value"] for row in rows], dtype=float)
-    has_p = ~np.isnan(p_values)
-    adjusted = np.full(len(rows), nan)
-    adjusted[has_p] = holm(p_values[has_p])
-    return [row | {"p_holm": p_holm} for row, p_holm in zip(rows, adjusted, strict=True)]
 
 
 # --- what was found, in sentences -----------------------------------------------------------------------------
@@ -597,18 +588,3 @@ def _listed(words: Sequence[str]) -> str:
     """``a, b and c``."""
     *others, last = words
     return f"{', '.join(others)} and {last}" if others else last
-
-
-def interval_cell(row: pd.Series, decimals: int, sign: str = "") -> str:
-    """``0.655 [0.612, 0.698]``; never a negative zero; a dash where there is no number.
-
-    Args:
-        row: of a tidy table: value, ci_low and ci_high.
-        decimals: digits after the point.
-        sign: ``+`` for a difference.
-    """
-    if pd.isna(row["value"]):
-        return "–"
-    form = f"{sign}z.{decimals}f"
-    value = f"{row['value']:{form}}"
-    return value if pd.isna(row["ci_low"]) else f"{value} [{row['ci_low']:{form}}, {row['ci_high']:{form}}]"

@@ -21,6 +21,7 @@ from emofactors.config import ABSENT, PublishedScores, SystemConfig, TableConfig
 from emofactors.evaluation.intervals import MAX_EXACT_SPEAKERS, smallest_p_value
 from emofactors.files import write_text_atomically
 from emofactors.report.ablation import ablation_differences, ablation_notes, ablation_remarks, ablation_scores
+from emofactors.report.cells import counted, interval_cell, p_cell
 from emofactors.report.factor_layout import (
     ground_truth_differences,
     ground_truth_information,
@@ -182,7 +183,7 @@ def _block(tidy: pd.DataFrame, name: str, task: TaskConfig, table: TableConfig, 
     first = tidy[tidy["metric"] == "ua"].iloc[0]
     notes = [
         _protocol(task),
-        f"{first['n_utterances']:,} test utterances of {_counted(first['n_speakers'], 'speaker')}; a row is "
+        f"{first['n_utterances']:,} test utterances of {counted(first['n_speakers'], 'speaker')}; a row is "
         f"{_trainings(tidy, table, task)}",
         f"{len(task.classes)} classes: {', '.join(task.classes)}",
     ]
@@ -203,7 +204,7 @@ def _block(tidy: pd.DataFrame, name: str, task: TaskConfig, table: TableConfig, 
     notes += _elsewhere_note(table, [_beside(tidy, name, table)])
     tested = tidy.loc[tidy["metric"].str.endswith("_difference") & tidy["p_value"].notna(), "n_speakers"]
     notes += [
-        f"with {_counted(n_speakers, 'speaker')} no p can be below {_p_cell(smallest_p_value(n_speakers))}"
+        f"with {counted(n_speakers, 'speaker')} no p can be below {p_cell(smallest_p_value(n_speakers))}"
         for n_speakers in sorted(tested.unique())
         if n_speakers <= MAX_EXACT_SPEAKERS
     ]
@@ -218,7 +219,7 @@ def _block(tidy: pd.DataFrame, name: str, task: TaskConfig, table: TableConfig, 
 def _trainings(tidy: pd.DataFrame, table: TableConfig, task: TaskConfig) -> str:
     """``3 folds x 2 seeds``, and the rows that no seed changes."""
     n_runs = tidy[(tidy["metric"] == "ua") & (tidy["minus"] == "")].set_index("variant")["n_runs"]
-    words = f"{_counted(task.n_folds, 'fold')} x {_counted(n_runs.max() // task.n_folds, 'seed')}"
+    words = f"{counted(task.n_folds, 'fold')} x {counted(n_runs.max() // task.n_folds, 'seed')}"
     unseeded = [row_label(table, row) for row in table.rows if n_runs[row] < n_runs.max()]
     return words + (f" (of {', '.join(unseeded)}, which no seed changes: each fold once)" if unseeded else "")
 
@@ -295,7 +296,7 @@ def _differences(tidy: pd.DataFrame, table: TableConfig) -> pd.DataFrame:
         cells = {}
         for metric in table.metrics:
             number = numbers.loc[(pair.variant, pair.minus, f"{metric}_difference")]
-            p_values = {"p": _p_cell(number["p_value"]), "Holm": _p_cell(number["p_holm"])}
+            p_values = {"p": p_cell(number["p_value"]), "Holm": p_cell(number["p_holm"])}
             cells[metric] = {"[95 %]": _cell(number, metric, sign="+")} | p_values
         if len(table.metrics) > 2:
             rows += [
@@ -320,7 +321,7 @@ def _protocols_block(
         copies = ", copies included," if task.augmented == "before_split" else ""
         notes.append(
             f"{letters[name]} is {name}: {_protocol(task)}; {first['n_utterances']:,} test utterances{copies} of "
-            f"{_counted(first['n_speakers'], 'speaker')}; a row is {_trainings(of_task, table, task)}"
+            f"{counted(first['n_speakers'], 'speaker')}; a row is {_trainings(of_task, table, task)}"
         )
     classes = next(iter(tasks.values())).classes
     notes += [f"{len(classes)} classes: {', '.join(classes)}", *changes]
@@ -435,27 +436,13 @@ def _source(table: TableConfig) -> list[str]:
 
 
 def _cell(number: pd.Series, metric: str, sign: str = "") -> str:
-    """``66.9 [61.2, 71.8]``; never a negative zero."""
-    form = f"{sign}z.{WORDS[metric].decimals}f"
-    value, low, high = (f"{number[c]:{form}}" for c in ("value", "ci_low", "ci_high"))
-    return value if pd.isna(number["ci_low"]) else f"{value} [{low}, {high}]"
+    """``66.9 [61.2, 71.8]`` in the decimals of the metric."""
+    return interval_cell(number, WORDS[metric].decimals, sign)
 
 
 def _published_cell(value: float) -> str:
     """A published value, to the two decimals such are given with."""
     return "" if pd.isna(value) else f"{value:.2f}"
-
-
-def _p_cell(p_value: float) -> str:
-    """A p-value to four decimals."""
-    if pd.isna(p_value):
-        return ""
-    return f"{p_value:.4f}" if p_value >= 0.00005 else "<0.0001"
-
-
-def _counted(n: int, noun: str) -> str:
-    """``1 speaker``, ``2 speakers``."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 # --- its four forms ------------------------------------------------------------------------------------------

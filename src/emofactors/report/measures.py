@@ -65,7 +65,6 @@ WORDS = {
     "speaker_ua": Words(
         "UA by speaker", "UA by speaker: each speaker's mean recall over the classes, averaged over speakers."
     ),
-    "cross_ua": Words("UA, other corpus", "UA, other corpus: likewise, of another corpus than the training's."),
     "speaker_linear": Words(
         "speaker, linear probe",
         f"Speaker, linear probe: how often logistic regression, {_PROBED}, tells their speaker, cross-validated; "
@@ -299,7 +298,7 @@ def measure(
                 unseen=speaker_confusions(confusion, classes),
                 same_speakers=set(seen["speaker"]) == set(confusion["speaker"]),
             )
-        case "speaker_ua" | "cross_ua":
+        case "speaker_ua":
             return Recognisability(_own_recalls(confusion, classes), chance=1 / len(classes))
         case "emotion_linear":
             counts = speaker_confusions(probes[probes["probe"] == metric], classes)

@@ -276,7 +276,11 @@ def _difference_rows(
                 "p_value": difference.p_value,
             } | tested(of_row)
             rows.append(about | printed(metric, difference))
-    # Corrected for those that have a p-value.
+    return with_holm(rows)
+
+
+def with_holm(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Differences with ``p_holm``: Holm's correction for all of them that have a p-value."""
     p_values = np.array([row["p_value"] for row in rows], dtype=float)
     has_p = ~np.isnan(p_values)
     adjusted = np.full(len(rows), nan)

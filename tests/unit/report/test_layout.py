@@ -373,7 +373,7 @@ def test_a_wide_table_breaks_its_intervals_in_latex(write):
 # --- rows of several systems, metrics of all kinds ------------------------------------------------------------
 
 NUMBERS = dict.fromkeys(WORDS, 60.0) | {"speaker_information": 0.4321, "emotion_information": -0.00004}
-CHANCES = {"ua": 25.0, "seen_ua": 25.0, "emotion_linear": 25.0} | dict.fromkeys(
+CHANCES = {"ua": 25.0, "seen_ua": 25.0, "speaker_ua": 25.0, "emotion_linear": 25.0} | dict.fromkeys(
     ("speaker_linear", "speaker_mlp", "speaker_seen"), 100 / 7
 )
 OF_SYSTEMS = TableConfig(
@@ -434,8 +434,8 @@ def test_metrics_of_all_kinds_have_their_columns_units_and_chance(write):
         assert scores[0] == ["setting", *headers]
         assert [row[0] for row in scores[1:]] == ["network", "another network", "functionals", "chance"]
         for row in scores[1:4]:
-            assert row[1:] == ["60.0 [55.0, 65.0]"] * 8 + ["0.432", "0.000"]  # and no negative zero
-        assert scores[4][1:] == ["25.0", "", "25.0", "", "14.3", "14.3", "14.3", "25.0", "0.000", "0.000"]
+            assert row[1:] == ["60.0 [55.0, 65.0]"] * 9 + ["0.432", "0.000"]  # and no negative zero
+        assert scores[4][1:] == ["25.0", "", "25.0", "", "25.0", "14.3", "14.3", "14.3", "25.0", "0.000", "0.000"]
         # With so many metrics each has a row of its own.
         assert differences[0] == ["difference", "of", "value [95 %]", "p", "Holm"]
         assert {row[0] for row in differences[1:]} == {"network minus functionals"}
