@@ -12,7 +12,7 @@ INSTALLED := .venv/.installed
 
 demo: $(INSTALLED)
 	.venv/bin/snakemake --cores $(CORES)
-	@echo; cat $(addprefix results/report/tables/,center_loss.md vit_protocols.md speakers_left.md)
+	@echo; cat $(addprefix results/report/tables/,center_loss.md vit_protocols.md adversarial.md factor_ablation_small.md)
 	@echo; echo "The whole report: $(CURDIR)/results/report/index.html"
 
 test: lint
