@@ -17,6 +17,7 @@ import pandas as pd
 
 from emofactors.config import IntervalSettings, TableConfig, TaskConfig
 from emofactors.errors import InputError
+from emofactors.evaluation.intervals import smallest_p_value
 from emofactors.evaluation.scores import read_confusion
 from emofactors.report.cells import interval_cell, p_cell
 from emofactors.report.measures import WORDS, Recognisability, measure
@@ -45,7 +46,7 @@ def make_ablation_table(
     """Collect the numbers of one table of kind ``factors``.
 
     Each row but the checks is compared with speech as it is, and where there are two decomposers, the second
-    with the first; Holm's correction runs over all comparisons of a task and corpus.
+    with the first; Holm's correction runs over the rows of each decomposer, and over those of the two.
 
     Args:
         name: name of the table.
@@ -108,18 +109,17 @@ def make_ablation_table(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def comparisons(table: TableConfig) -> list[tuple[str, str]]:
-    """The rows that are compared: each with speech as it is, then those of two decomposers with each other."""
+def comparisons(table: TableConfig) -> list[list[tuple[str, str]]]:
+    """The rows that are compared, by family: of each decomposer with speech as it is; of two with each other."""
     conditions = [c for c in table.conditions if c not in ("raw", *_CHECKS)]
-    pairs = [
-        (row_of(table, decomposer, condition), f"{table.judge}raw")
+    families = [
+        [(row_of(table, decomposer, condition), f"{table.judge}raw") for condition in conditions]
         for decomposer in table.decomposers
-        for condition in conditions
     ]
     if len(table.decomposers) == 2:
         first, second = table.decomposers
-        pairs += [(row_of(table, second, c), row_of(table, first, c)) for c in conditions]
-    return pairs
+        families.append([(row_of(table, second, c), row_of(table, first, c)) for c in conditions])
+    return families
 
 
 def row_of(table: TableConfig, decomposer: str, condition: str) -> str:
@@ -155,23 +155,34 @@ def _differences(
     n_runs: Mapping[str, int],
     intervals: IntervalSettings,
 ) -> list[dict[str, Any]]:
-    """The comparisons of one task and metric."""
-    rows = []
-    for row, minus in comparisons(table):
-        difference = measures[row].difference(measures[minus], intervals)
-        rows.append(
-            {
-                "row": row_label(table, row, minus),
-                "variant": row,
-                "minus": minus,
-                "metric": f"{metric}_difference",
-                "n_runs": n_runs[row] + n_runs[minus],
-                "p_value": difference.p_value,
-            }
-            | tested(measures[row])
-            | printed(OWN, difference)
-        )
-    return with_holm(rows)
+    """The comparisons of one task and metric, each family corrected for itself."""
+    return [
+        row
+        for family in comparisons(table)
+        for row in with_holm([_difference(table, metric, *pair, measures, n_runs, intervals) for pair in family])
+    ]
+
+
+def _difference(
+    table: TableConfig,
+    metric: str,
+    row: str,
+    minus: str,
+    measures: Mapping[str, Recognisability],
+    n_runs: Mapping[str, int],
+    intervals: IntervalSettings,
+) -> dict[str, Any]:
+    """What one row has more than another."""
+    difference = measures[row].difference(measures[minus], intervals)
+    about = {
+        "row": row_label(table, row, minus),
+        "variant": row,
+        "minus": minus,
+        "metric": f"{metric}_difference",
+        "n_runs": n_runs[row] + n_runs[minus],
+        "p_value": difference.p_value,
+    }
+    return about | tested(measures[row]) | printed(OWN, difference)
 
 
 # --- what was found, in sentences ------------------------------------------------------------------------------
@@ -204,7 +215,10 @@ def ablation_findings(table: TableConfig, tidy: pd.DataFrame) -> list[str]:
         shown = differences[differences["p_holm"] <= _SIGNIFICANT]
         listed = "; ".join(f"{row['row']} {row['value']:+z.1f} points" for _, row in shown.iterrows())
         found = f"shown at 5 % (Holm) are: {listed}" if listed else "none is shown at 5 % (Holm)"
-        sentences.append(f"Of {len(differences)} comparisons {found}.")
+        n_rows = max(map(len, comparisons(table)))
+        least = min(1.0, n_rows * smallest_p_value(int(raw["n_speakers"])))
+        power = f"; with {raw['n_speakers']:.0f} speakers none could be" if least > _SIGNIFICANT else ""
+        sentences.append(f"Of {len(differences)} comparisons {found}{power}.")
     return sentences
 
 
@@ -221,6 +235,9 @@ def _of_decomposer(table: TableConfig, decomposer: str, label: str, numbers: pd.
         yield f"“{label}”: rebuilt from none, UA is {of['none']['value']:.2f} %, as it must be."
     single = {c: of[c] for c in ("content", "rhythm", "pitch") if c in of}
     if len(single) == 3:
+        if len({row["value"] for row in single.values()}) == 1:
+            yield f"“{label}”: UA of single factors is the same, {_with_interval(single['content'])}."
+            return
         ranked = sorted(single.items(), key=lambda item: -item[1]["value"])
         listed = ", ".join(f"{condition} {_with_interval(row)}" for condition, row in ranked)
         yield f"“{label}”: of single factors {ranked[0][0]} has the highest UA: {listed}."
@@ -247,6 +264,8 @@ def ablation_notes(table: TableConfig, task: TaskConfig, tidy: pd.DataFrame) -> 
                 f"{words}: {first['corpus']}; {first['protocol']}; {first['n_utterances']:,} utterances of "
                 f"{first['n_speakers']} speakers, {first['n_runs']} trainings a row"
             )
+            smallest = smallest_p_value(int(first["n_speakers"]))
+            notes.append(f"{words}: with {first['n_speakers']} speakers no p can be below {p_cell(smallest)}")
     notes.append(f"{len(task.classes)} classes: {', '.join(task.classes)}")
     if task.decomposed_by:
         notes.append(f"decomposers were trained on {task.decomposed_by}")
@@ -282,7 +301,7 @@ def ablation_differences(table: TableConfig, tidy: pd.DataFrame) -> pd.DataFrame
     metrics = [m for m in (OWN, CROSS) if m in set(tidy["metric"])]
     numbers = tidy[tidy["minus"] != ""].set_index(["variant", "minus", "metric"])
     rows = []
-    for row, minus in comparisons(table):
+    for row, minus in (pair for family in comparisons(table) for pair in family):
         cells = {"difference": row_label(table, row, minus)}
         for metric in metrics:
             number = numbers.loc[(row, minus, f"{metric}_difference")]
@@ -303,8 +322,8 @@ def ablation_remarks(table: TableConfig) -> list[str]:
         "speaker's embedding, in training as in test, for an unseen speaker has no other; the source keeps the "
         "speaker's. Every segment has as many frames: only a factor that is kept tells how long an "
         "utterance was.",
-        "Differences are paired over speakers; p: two-sided, from signs changed speaker by speaker; Holm: for all "
-        "comparisons of a task and corpus.",
+        "Differences are paired over speakers; p: two-sided, from signs changed speaker by speaker. Holm: "
+        "corrected over the rows of a decomposer against speech as it is, and over those of the two decomposers.",
     ]
     if "none" in table.conditions:
         remarks.append(
