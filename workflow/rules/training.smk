@@ -16,6 +16,7 @@ rule train:
         "results/benchmarks/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/train.jsonl"
     wildcard_constraints:
         system=one_of(systems_by("network")),
+    priority: 1  # who hears rebuilt speech goes before who makes more of it
     threads: STUDY.compute.threads
     resources:
         gpu=gpus,
@@ -109,6 +110,7 @@ rule test_run:
         "results/benchmarks/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/{test}/test_run.jsonl"
     wildcard_constraints:
         system=one_of(systems_by("network")),
+    priority: 1  # who hears rebuilt speech goes before who makes more of it
     threads: STUDY.compute.threads
     resources:
         gpu=gpus,
