@@ -5,7 +5,13 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, recall_score
 
-from emofactors.evaluation.scores import read_confusion, read_predictions, score_runs, speaker_confusions
+from emofactors.evaluation.scores import (
+    as_models,
+    read_confusion,
+    read_predictions,
+    score_runs,
+    speaker_confusions,
+)
 
 CLASSES = ("anger", "sadness", "disgust")
 
@@ -191,3 +197,14 @@ def test_a_run_without_test_predictions_is_refused(runs):
 def test_a_path_tells_fold_and_seed(tmp_path):
     with pytest.raises(ValueError, match="expected a path with /fold"):
         read_predictions([tmp_path / "predictions.csv"])
+
+
+def test_runs_that_all_heard_another_corpus_stand_beside_each_other_as_seeds_do():
+    whole = predictions_of("a", ["anger", "sadness"], ["anger", "sadness"])
+    half = predictions_of("a", ["anger", "sadness"], ["anger", "anger"])
+    heard = {(0, 0): whole, (1, 0): half, (0, 1): half, (1, 1): half}
+    with pytest.raises(ValueError, match="tested twice"):
+        score_runs(heard, ["anger", "sadness"])
+    scores = score_runs(as_models(heard), ["anger", "sadness"])
+    assert scores.confusion["seed"].nunique() == 4
+    assert scores.scores[scores.scores["fold"] == "pooled"]["ua"].tolist() == [1.0, 0.5, 0.5, 0.5]

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from emofactors.config import IntervalSettings, Metric
+from emofactors.errors import InputError
 from emofactors.evaluation.intervals import (
     gap_difference,
     paired_difference,
@@ -193,3 +194,24 @@ def test_one_speaker_has_a_number_alone(metric):
     interval, difference = of_row.interval(INTERVALS), of_row.difference(of_row, INTERVALS)
     assert (interval.value, difference.value) == (of_row.value, 0.0)
     assert np.isnan([interval.low, interval.high, difference.low, difference.high, difference.p_value]).all()
+
+
+def test_ua_by_speaker_is_the_mean_of_their_own_and_leaves_out_who_lacks_a_class():
+    rng = np.random.default_rng(0)
+    counts = counts_of(rng, 0.6, CLASSES, 12, seeds=(0, 1))
+    matrices = speaker_confusions(counts, CLASSES)
+    own = np.array([[unweighted_accuracy(of) for of in seed] for seed in matrices])
+    found = measure("speaker_ua", CLASSES, confusion=counts)
+    assert found.value == pytest.approx(own.mean())
+    assert (found.chance, found.n_speakers, found.n_utterances) == (1 / 3, 4, 4 * 3 * 12)
+    lacking = counts[~((counts["speaker"] == "08") & (counts["truth"] == "neutral"))]
+    found = measure("speaker_ua", CLASSES, confusion=lacking)
+    assert found.value == pytest.approx(own[:, [0, 2, 3]].mean())
+    assert found.n_speakers == 3
+
+
+def test_ua_by_speaker_needs_a_speaker_of_every_class():
+    rng = np.random.default_rng(0)
+    counts = counts_of(rng, 0.6, CLASSES[:2], 12, seeds=(0,))
+    with pytest.raises(InputError, match="no test speaker speaks every class"):
+        measure("speaker_ua", CLASSES, confusion=counts)
