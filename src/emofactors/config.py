@@ -923,8 +923,7 @@ class TableConfig(Section):
 
     def heard(self, row: str) -> str:
         """What the run of a row hears instead of what it was trained on: ``cycle_content``; mostly nothing."""
-        other = row.removeprefix(self.judge)
-        return "" if self.retrained or other == "raw" else other
+        return "" if self.retrained or row == f"{self.judge}raw" else row
 
 
 #: Kinds of figures that are drawn from a table.

@@ -642,3 +642,13 @@ def test_codes_are_of_decomposers_and_emotions_are_not(own_config):
     )
     message = refusal(factors(tables=["factor_information_small"]), folder)
     assert "system: 'factor_classifier' is network; expected a decomposer" in message
+
+
+def test_the_second_judge_can_be_kept_as_well(own_config):
+    folder = own_config(
+        "tables/factor_ablation_cnn_bigru.yaml", "judge: judge_\n", "judge: judge_\nretrained: false\n"
+    )
+    study = load_study(factors(tables=["factor_ablation_cnn_bigru"], systems={}), folder)
+    heard = "judge_cycle_pitch"
+    assert study.tests_of_row("factor_ablation_cnn_bigru", "synthetic4_voices", heard)[0].endswith(f"/as_{heard}")
+    assert set(study.heard_otherwise) <= set(study.systems["cnn_bigru"].variants)

@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 
-from emofactors.config import CONDITIONS, OF_SEEN, PROBED, Needs
+from emofactors.config import OF_SEEN, PROBED, Needs
 from emofactors.errors import InputError
 from emofactors.provenance import fingerprint
 from emofactors.study import ORIGINAL, check_corpora, load_study
@@ -556,6 +556,7 @@ def decomposer_of_sounds(wildcards):
 
 
 def run_of_sounds(wildcards, file):
+    """A file of the decomposer that is listened to."""
     task, system, variant, fold = STUDY.decomposer_run(
         f"{wildcards.system}/{wildcards.variant}", wildcards.task, 0
     )
