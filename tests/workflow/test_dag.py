@@ -36,7 +36,7 @@ def runs_of(item):
     return getattr(item, "runs", {}).values() or [(item.system, variant) for variant in item.variants]
 
 
-def tests_of(study):
+def other_tests(study):
     """Task, system, variant, other task and what is heard otherwise, of all tests of judges but those they make."""
     return {
         (task, *run, on_task, table.heard(row))
@@ -84,7 +84,7 @@ def test_a_study_makes_what_it_asks_for_and_nothing_else(project, file):
         for task in tasks
         for run in runs_of(item)
         if getattr(item, "retrained", True) or run[1].endswith("raw")
-    } | tests_of(study)
+    } | other_tests(study)
     coded = {
         kind: {
             (task, *run)
@@ -106,7 +106,7 @@ def test_a_study_makes_what_it_asks_for_and_nothing_else(project, file):
         }
         if pitch := system.variant(training.variant).get("pitch"):
             archives.add((task.corpus, None, pitch))
-    for task, system, variant, on_task, heard in tests_of(study):
+    for task, system, variant, on_task, heard in other_tests(study):
         if decomposer := rebuilt_by(study, task, system, heard or variant):
             rebuilt.add((task, decomposer, on_task))
         else:
@@ -124,7 +124,7 @@ def test_a_study_makes_what_it_asks_for_and_nothing_else(project, file):
         for system, variant in (run_key.split("/") for run_key in run_keys):
             settings = study.systems[system].variant(variant)
             archives |= {(study.tasks[task].corpus, None, settings[key]) for key in ("features", "pitch")}
-    n_tested = sum(study.tasks[task].n_folds * len(study.seeds) for task, *_ in tests_of(study))
+    n_tested = sum(study.tasks[task].n_folds * len(study.seeds) for task, *_ in other_tests(study))
     n_runs = {"network": 0, "svm": 0, "decomposer": 0}
     for training in study.trainings:
         n_seeds = len(study.seeds_of(training.system))
