@@ -615,7 +615,7 @@ def test_what_does_not_go_together_is_refused(changes, said):
         (
             "needs: {decomposer: speechflow/original_small}",
             "needs: {decomposer: cnn_bigru/mel_center}",
-            "segment_frames",
+            "needs: system 'cnn_bigru' is no decomposer; expected one",
         ),
         (
             "needs: {decomposer: speechflow/original_small}",
