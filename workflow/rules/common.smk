@@ -33,11 +33,8 @@ def systems_by(method):
 
 
 # What a run is tested on: its own task, another corpus, or either as rebuilt by a decomposer.
-TESTS = [
-    f"on_{task}{heard}"
-    for task in STUDY.tasks
-    for heard in ("", *(f"/as_{name}" for name in STUDY.heard_otherwise))
-]
+TESTS = [f"on_{task}" for task in STUDY.tasks]
+TESTS += [f"{test}/as_{name}" for test in TESTS for name in STUDY.heard_otherwise]
 
 
 wildcard_constraints:
@@ -252,8 +249,9 @@ def is_of_same_corpus(wildcards):
 
 def tested(wildcards):
     """Task and variant of what a run hears in a test: ``on_emodb4/as_cycle_content`` is heard as ``cycle_content`` is."""
-    on_task, *heard = wildcards.test.removeprefix("on_").split("/as_")
-    return on_task, heard[0] if heard else wildcards.variant
+    on_task, *heard = wildcards.test.split("/")
+    variant = heard[0].removeprefix("as_") if heard else wildcards.variant
+    return on_task.removeprefix("on_"), variant
 
 
 def heard_in_test(wildcards):

@@ -18,7 +18,6 @@ from emofactors.config import AugmentationSettings, Features, FeatureSettings
 from emofactors.corpora.audio import read_waveform
 from emofactors.corpora.copies import copy_name
 from emofactors.errors import InputError
-from emofactors.features import Transform
 from emofactors.features.archive import ArchiveWriter
 from emofactors.features.audio import resampled
 from emofactors.features.augment import augmented
@@ -33,6 +32,9 @@ GROUP_S = 20.0
 
 #: Seconds between two lines of progress.
 PROGRESS_S = 5.0
+
+#: From some waveforms, (n_samples,) each, to the features of each, (T, F) float32.
+Transform = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
