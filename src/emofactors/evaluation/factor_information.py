@@ -185,7 +185,8 @@ def measure_information(runs: Mapping[tuple[int, int], Codes], settings: Informa
     the clusters held as found. The null is not drawn anew: its mean falls with the
     number of rows, by which it is scaled.
 
-    Source: k-means with 10 clusters, a research note on the method of CycleFlow; bias of the plug-in estimate, Miller 1955.
+    Source: k-means with 10 clusters, a research note on the method of CycleFlow; bias of the plug-in estimate,
+    Miller 1955.
 
     Args:
         runs: (fold, seed) -> codes; those of role ``test`` are taken.

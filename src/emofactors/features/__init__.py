@@ -8,10 +8,8 @@ import numpy as np
 
 from emofactors.config import Features, OpensmileSettings
 from emofactors.errors import InputError
+from emofactors.features.audio import Transform
 from emofactors.features.pitch import PitchTracker, f0_tracks
-
-#: From some waveforms, (n_samples,) each, to the features of each, (T, F) float32; T is 1 for functionals.
-Transform = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
 
 
 def transform_by(settings: Features) -> Transform | None:

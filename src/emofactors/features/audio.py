@@ -1,8 +1,14 @@
 """Waveforms at the rate the features are made at."""
 
+from collections.abc import Callable, Sequence
+
+import numpy as np
 import soxr
 
 from emofactors.corpora.audio import Waveform
+
+#: From some waveforms, (n_samples,) each, to the features of each, (T, F) float32; T is 1 for functionals.
+Transform = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
 
 
 def resampled(waveform: Waveform, sample_rate_hz: int) -> Waveform:

@@ -19,7 +19,7 @@ from emofactors.corpora.audio import read_waveform
 from emofactors.corpora.copies import copy_name
 from emofactors.errors import InputError
 from emofactors.features.archive import ArchiveWriter
-from emofactors.features.audio import resampled
+from emofactors.features.audio import Transform, resampled
 from emofactors.features.augment import augmented
 from emofactors.features.image import image, n_frames_of
 from emofactors.features.spectrogram import log_spectrograms, shortest_waveform
@@ -32,9 +32,6 @@ GROUP_S = 20.0
 
 #: Seconds between two lines of progress.
 PROGRESS_S = 5.0
-
-#: From some waveforms, (n_samples,) each, to the features of each, (T, F) float32.
-Transform = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
