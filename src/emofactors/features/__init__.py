@@ -1,10 +1,7 @@
 """The features: the list of kinds that are no spectrograms, whose packages only their jobs pay for."""
 
-from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.util import find_spec
-
-import numpy as np
 
 from emofactors.config import Features, OpensmileSettings
 from emofactors.errors import InputError
