@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from emofactors.features.speech_factors import FactorArchive
-
 from emofactors.config import ComputeSettings, RunSettings
 from emofactors.corpora.splits import read_fold
 from emofactors.features.archive import FeatureArchive
+from emofactors.features.speech_factors import FactorArchive
 from emofactors.files import write_text_atomically
 from emofactors.runlog import log_to
 from emofactors.systems import build_system
