@@ -84,3 +84,68 @@ def test_what_is_said_to_be_shown_of_the_adversary_is_shown():
     assert less["p_holm"] > 0.05
     lost = numbers_of("nemo_adversarial_quick", "adversarial_weight").loc[("both_0.3", "", "ua"), "value"]
     assert f"At weight 0.3 the emotion goes with the speaker ({lost:.1f} %)" in words_of("nemo_adversarial_quick")
+
+
+def test_the_words_on_the_factors_are_the_numbers_of_the_tables():
+    for study in ("synthetic_factors_quick", "nemo_factors_quick"):
+        words = words_of(study)
+        judged, shared = numbers_of(study, "factor_ablation_small"), numbers_of(study, "factor_information_small")
+        ua = {
+            condition: [
+                judged.loc[(f"{d}_{condition}", "", "speaker_ua"), "value"]
+                for d in ("original_small", "cycle_small")
+            ]
+            for condition in ("none", "content", "rhythm", "pitch")
+        }
+        assert ua.pop("none") == [25.0, 25.0]
+        for original, cycle in ua.values():
+            assert (
+                f"{original:.1f} and {cycle:.1f} %" in words
+                or f"{original:.1f} % (original) and {cycle:.1f} %" in words
+            )
+        raw = judged.loc[("raw", "", "speaker_ua"), "value"]
+        assert f"{raw:.1f} %" in words
+        errors = [shared.loc[(v, "", "mel_error"), "value"] for v in ("original_small", "cycle_small")]
+        mean = shared.loc[("cycle_small", "", "mean_spectrogram_error"), "value"]
+        assert f"{errors[0]:.4f} (original) and {errors[1]:.4f} (cycle loss)" in words
+        assert f"{mean:.4f}" in words
+        assert max(errors) < mean
+        less = shared.loc[("cycle_small", "original_small", "content_rhythm_above_null_difference")]
+        assert f"{less['value']:+.3f} nats [{less['ci_low']:+.3f}, {less['ci_high']:+.3f}]" in words
+        assert less["ci_low"] < 0 < less["ci_high"], "no effect is shown"
+
+
+def test_what_is_said_to_be_shown_of_the_factors_is_shown():
+    judged = numbers_of("nemo_factors_quick", "factor_ablation_small")
+    assert (judged[judged.index.get_level_values("metric") == "speaker_ua_difference"]["p_holm"] > 0.05).all()
+    gain = judged.loc[("original_small_pitch", "raw", "cross_ua_difference")]
+    words = f"{gain['value']:+.1f} points [{gain['ci_low']:+.1f}, {gain['ci_high']:+.1f}], p {gain['p_holm']:.3f} by Holm"
+    assert words in words_of("nemo_factors_quick")
+    for decomposer in ("original_small", "cycle_small"):
+        for factor in ("content", "rhythm"):
+            less = judged.loc[(f"{decomposer}_{factor}", "raw", "cross_ua_difference")]
+            assert less["value"] < 0
+            assert less["p_holm"] <= 0.05
+    shared = numbers_of("nemo_factors_quick", "factor_information_small")
+    more = shared.loc[("cycle_small", "original_small", "spectrogram_content_above_null_difference")]
+    assert more["value"] > 0
+    assert f"(p {more['p_holm']:.3f})" in words_of("nemo_factors_quick")
+    assert (numbers_of("synthetic_factors_quick", "factor_ablation_small")["p_holm"].dropna() > 0.05).all()
+
+
+def test_the_words_on_the_true_factors_are_the_numbers_of_the_table():
+    truth, words = (
+        numbers_of("synthetic_factors_quick", "factor_ground_truth_small"),
+        words_of("synthetic_factors_quick"),
+    )
+
+    def told(variant, code, factor, measure):
+        return f"{truth.loc[(variant, '', f'{code}_{factor}_{measure}'), 'value']:.2f}"
+
+    sentence = [told(v, "content", "sentence", "skill") for v in ("original_small", "cycle_small")]
+    assert f"with a skill of {sentence[0]} (original) and {sentence[1]} (cycle loss)" in words
+    pitch = [told(v, "pitch", "pitch", "r2") for v in ("original_small", "cycle_small")]
+    assert f"(R² {pitch[0]} and {pitch[1]}," in words
+    for variant in ("original_small", "cycle_small"):
+        rates = [told(variant, code, "rate", "r2") for code in ("content", "rhythm")]
+        assert f"({rates[0]} against {rates[1]})" in words
