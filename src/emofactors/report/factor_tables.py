@@ -449,6 +449,15 @@ def information_findings(table: TableConfig, tidy: pd.DataFrame) -> list[str]:
             f"{_nats(shares[most])} nats above null; content and rhythm share {_nats(shares['content_rhythm'])}"
             f"{'' if no_interval else nothing}."
         )
+        if (variant, "mel_error") in numbers.index:
+            error, of_mean = (
+                numbers.loc[(variant, of), "value"] for of in ("mel_error", "mean_spectrogram_error")
+            )
+            sentences.append(
+                f"{_row_words(table, variant)}: squared error of rebuilt test spectrograms {error:.4f}, "
+                f"{'below' if error < of_mean else 'not below'} that of the training frames' mean, {of_mean:.4f}"
+                f"{'' if error < of_mean else ': its codes say hardly anything'}."
+            )
     for pair in table.differences:
         of = {key: _one(tidy, pair.variant, f"{key}_above_null_difference", pair.minus) for key in PAIR_KEYS}
         label = row_label(table, pair.variant, pair.minus)

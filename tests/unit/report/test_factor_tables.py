@@ -360,6 +360,9 @@ def test_how_well_speech_was_rebuilt_stands_beside_that_of_the_mean_spectrogram(
     files = [*information_files(tmp_path), *runs]
     tidy = make_information_table("shared", INFORMATION, TASKS, files, NOTES)
     assert number(tidy, "cycle", "mel_error")["value"] == pytest.approx(0.015)
+    said = " ".join(information_findings(INFORMATION, tidy[tidy["column"] == "t2"]))
+    assert "“cycle loss”: squared error of rebuilt test spectrograms 0.0150, below that of" in said
+    assert said.count("squared error") == 1, "of the row whose trainings are given"
     assert "cycle loss 0.0150; of the training frames' mean 0.0300" in " ".join(
         information_notes(INFORMATION, TASK, tidy[tidy["column"] == "t2"])
     )
