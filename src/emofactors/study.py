@@ -476,6 +476,11 @@ def _check_tables(
                     f"{where}: tables: {name}: task {task} has one class; expected at least 2, as "
                     "the table is about emotions"
                 )
+            if table.kind == "factors" and tasks[task].n_folds > 1 and not tasks[task].speaker_independent:
+                raise InputError(
+                    f"{where}: tables: {name}: task {task} is {tasks[task].protocol_words}; expected one that "
+                    "tests each speaker in one fold, as UA is averaged over speakers and that of nothing is chance"
+                )
             if table.unseen_speakers and not tasks[task].speaker_independent:
                 raise InputError(
                     f"{where}: tables: {name}: task {task} is {tasks[task].protocol_words}; "

@@ -583,6 +583,11 @@ def test_tasks_of_other_corpora_are_loaded_though_no_table_is_made_for_them():
         ),
         ({"tested_on": {"nemo4_speakers": "emodb4_groups3"}}, "nemo4_speakers: is unknown"),
         (
+            {"tasks": ["iemocap4_random5"]},
+            "task iemocap4_random5 is speaker-dependent, 5 stratified random folds, dev and test halves; expected one "
+            "that tests each speaker in one fold",
+        ),
+        (
             {"sounds": {"synthetic4_voices": ["cnn_bigru/mel_center"]}},
             "sounds: synthetic4_voices: 'cnn_bigru/mel_center' is no decomposer",
         ),

@@ -8,11 +8,9 @@ from emofactors.features.archive import FeatureArchive
 from emofactors.files import write_text_atomically
 from emofactors.runlog import log_to
 from emofactors.systems import build_system
-from emofactors.training.checkpoint import Checkpoint
 from emofactors.training.device import choose_device, keep_freed_memory
-from emofactors.training.fit import fit, run_key
 from emofactors.training.predict import predict
-from emofactors.training.run import checkpoint_path, describe_run, describe_training_data, load_roles, start_from
+from emofactors.training.run import describe_run, describe_training_data, fit_resumably, load_roles, start_from
 from emofactors.training.seeding import seed_everything
 
 log_to(snakemake.log[0])
@@ -28,19 +26,9 @@ system = build_system(
     snakemake.wildcards.system, params.arguments, describe_training_data(roles["train"], params.classes, run)
 ).to(device)
 start_from(system, snakemake.input.get("initial"))
-key = run_key(
-    [params.run, params.arguments, params.compute, seed], params.code, system, roles["train"], roles["dev"]
-)
-checkpoint = Checkpoint(checkpoint_path(key))
 
-trained = fit(
-    system,
-    roles["train"],
-    roles["dev"],
-    run,
-    seed=seed,
-    precision=compute.precision,
-    checkpoint=checkpoint,
+trained, checkpoint = fit_resumably(
+    system, roles, run, compute, arguments=params.arguments, seed=seed, code=params.code
 )
 
 predictions = predict(

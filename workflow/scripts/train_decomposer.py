@@ -9,11 +9,9 @@ from emofactors.features.speech_factors import FactorArchive
 from emofactors.files import write_text_atomically
 from emofactors.runlog import log_to
 from emofactors.systems import build_system
-from emofactors.training.checkpoint import Checkpoint
 from emofactors.training.decomposition import decomposer_data, held_out_codes
 from emofactors.training.device import choose_device, keep_freed_memory
-from emofactors.training.fit import fit, run_key
-from emofactors.training.run import checkpoint_path, describe_run, load_roles
+from emofactors.training.run import describe_run, fit_resumably, load_roles
 from emofactors.training.seeding import seed_everything
 
 log_to(snakemake.log[0])
@@ -30,19 +28,9 @@ roles = load_roles(fold, archive, params.classes, run, device)
 system = build_system(
     snakemake.wildcards.system, params.arguments, decomposer_data(fold, params.classes, archive.n_bins, run)
 ).to(device)
-key = run_key(
-    [params.run, params.arguments, params.compute, seed], params.code, system, roles["train"], roles["dev"]
-)
-checkpoint = Checkpoint(checkpoint_path(key))
 
-trained = fit(
-    system,
-    roles["train"],
-    roles["dev"],
-    run,
-    seed=seed,
-    precision=compute.precision,
-    checkpoint=checkpoint,
+trained, checkpoint = fit_resumably(
+    system, roles, run, compute, arguments=params.arguments, seed=seed, code=params.code
 )
 
 held_out = held_out_codes(trained.system, fold, archive, compute.precision)

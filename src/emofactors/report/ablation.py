@@ -17,7 +17,7 @@ import pandas as pd
 
 from emofactors.config import IntervalSettings, TableConfig, TaskConfig
 from emofactors.errors import InputError
-from emofactors.evaluation.intervals import smallest_p_value
+from emofactors.evaluation.intervals import MAX_EXACT_SPEAKERS, smallest_p_value
 from emofactors.evaluation.scores import read_confusion
 from emofactors.report.cells import interval_cell, p_cell
 from emofactors.report.measures import WORDS, Recognisability, measure
@@ -264,8 +264,9 @@ def ablation_notes(table: TableConfig, task: TaskConfig, tidy: pd.DataFrame) -> 
                 f"{words}: {first['corpus']}; {first['protocol']}; {first['n_utterances']:,} utterances of "
                 f"{first['n_speakers']} speakers, {first['n_runs']} trainings a row"
             )
-            smallest = smallest_p_value(int(first["n_speakers"]))
-            notes.append(f"{words}: with {first['n_speakers']} speakers no p can be below {p_cell(smallest)}")
+            if first["n_speakers"] <= MAX_EXACT_SPEAKERS:
+                smallest = smallest_p_value(int(first["n_speakers"]))
+                notes.append(f"{words}: with {first['n_speakers']} speakers no p can be below {p_cell(smallest)}")
     notes.append(f"{len(task.classes)} classes: {', '.join(task.classes)}")
     if task.decomposed_by:
         notes.append(f"decomposers were trained on {task.decomposed_by}")

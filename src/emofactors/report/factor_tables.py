@@ -1,11 +1,10 @@
 """The numbers of tables about codes: what the factors of a decomposer share, and what they tell of true factors.
 
-Tidy, in the columns of ``tables``; in nats, and as shares of 1, not in percent. What is said of
-them in sentences is here too, so that it cannot be other than the numbers.
+Tidy, in the columns of ``tables``; in nats, and as shares of 1, not in percent.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from emofactors.config import TableConfig, TaskConfig
 from emofactors.evaluation.factor_information import PAIRS, REPRESENTATIONS
 from emofactors.evaluation.jackknife import Averaged, average_runs
 from emofactors.evaluation.true_factors import FACTORS, NUMBERS
-from emofactors.report.cells import interval_cell
 from emofactors.report.tables import COLUMNS, corpus_words, row_label, with_holm
 
 #: Pairs of representations as metrics name them (``content_rhythm``) -> the two.
@@ -31,12 +29,10 @@ TRUTH_ROWS = (*OWN_FACTOR, *(code for code in REPRESENTATIONS if code not in OWN
 TRUTH_COLUMNS = (*OWN_FACTOR.values(), *(factor for factor in FACTORS if factor not in OWN_FACTOR.values()))
 
 #: Codes a training makes; the spectrogram is the same whatever the training.
-_LEARNT = tuple(OWN_FACTOR)
+LEARNT = tuple(OWN_FACTOR)
 
 #: Columns of ``factor_information.csv`` that a table shows of the main number of clusters.
 _ESTIMATES = ("nats", "null_mean", "null_high", "normalised", "adjusted")
-
-_SIGNIFICANT = 0.05
 
 
 def probe_measure(factor: str) -> str:
@@ -288,7 +284,7 @@ def make_ground_truth_table(
                     other.averaged(code, factor, measure),
                     has_p=measure != "information",
                 )
-                for code in _LEARNT
+                for code in LEARNT
                 for factor in FACTORS
                 for measure in (probe_measure(factor), "information")
                 if one.has(code, factor, measure) and other.has(code, factor, measure)
@@ -423,98 +419,6 @@ def _difference(metric: str, one: Averaged, other: Averaged, *, has_p: bool) -> 
     }
 
 
-# --- what was found, in sentences -----------------------------------------------------------------------------
-
-
-def information_findings(table: TableConfig, tidy: pd.DataFrame) -> list[str]:
-    """What a table of kind ``information`` shows of one task, as sentences made from its numbers.
-
-    Args:
-        table: its rows, differences and published values.
-        tidy: the numbers of one task.
-
-    Returns:
-        The sentences.
-    """
-    numbers = of_rows(tidy)
-    sentences = []
-    for variant in table.rows:
-        shares = {key: numbers.loc[(variant, f"{key}_above_null")] for key in PAIR_KEYS}
-        most = max(shares, key=lambda key: shares[key]["value"])
-        holding = [pair_words(key) for key, of in shares.items() if _holds_zero(of)]
-        nothing = f"; the interval holds 0 for {_listed(holding)}" if holding else "; no interval holds 0"
-        no_interval = shares[most].isna()["ci_low"]
-        sentences.append(
-            f"{_row_words(table, variant)}: of the six pairs, clusters of {pair_words(most)} share most, "
-            f"{_nats(shares[most])} nats above null; content and rhythm share {_nats(shares['content_rhythm'])}"
-            f"{'' if no_interval else nothing}."
-        )
-        if (variant, "mel_error") in numbers.index:
-            error, of_mean = (
-                numbers.loc[(variant, of), "value"] for of in ("mel_error", "mean_spectrogram_error")
-            )
-            sentences.append(
-                f"{_row_words(table, variant)}: squared error of rebuilt test spectrograms {error:.4f}, "
-                f"{'below' if error < of_mean else 'not below'} that of the training frames' mean, {of_mean:.4f}"
-                f"{'' if error < of_mean else ': its codes say hardly anything'}."
-            )
-    for pair in table.differences:
-        of = {key: _one(tidy, pair.variant, f"{key}_above_null_difference", pair.minus) for key in PAIR_KEYS}
-        label = row_label(table, pair.variant, pair.minus)
-        lower = [key for key, row in of.items() if row["value"] < 0]
-        listed = "; ".join(f"{pair_words(key)} {_nats(row, sign='+')}" for key, row in of.items())
-        sentences.append(f"{label}: shared information is lower in {len(lower)} of the six pairs: {listed} nats.")
-        sentences.append(_verdict(label, of))
-        sentences += _published_drop(table, pair.variant, pair.minus, lower)
-    return sentences
-
-
-def ground_truth_findings(table: TableConfig, tidy: pd.DataFrame) -> list[str]:
-    """What a table of kind ``ground_truth`` shows of one task, as sentences made from its numbers.
-
-    Args:
-        table: its rows and differences.
-        tidy: the numbers of one task.
-
-    Returns:
-        The sentences.
-    """
-    sentences = []
-    for variant in table.rows:
-        numbers = of_rows(tidy).loc[variant]
-        best, words = [], []
-        for code, factor in OWN_FACTOR.items():
-            metric = f"{factor}_{probe_measure(factor)}"
-            of = {c: numbers.loc[f"{c}_{metric}"] for c in _LEARNT if f"{c}_{metric}" in numbers.index}
-            if not of:
-                continue
-            highest = max(of, key=lambda c: of[c]["value"])
-            best.append(highest == code)
-            own = f"{factor} from {code}: {measure_words(factor)} {_share(of[code])}"
-            words.append(own if highest == code else f"{own}, but {_share(of[highest])} from {highest}")
-        if words:
-            sentences.append(
-                f"{_row_words(table, variant)}: {sum(best)} of {len(best)} true factors are told best by the "
-                f"code that is there for them: {'; '.join(words)}."
-            )
-        voices = {c: f"{c}_voice_skill" for c in _LEARNT if f"{c}_voice_skill" in numbers.index}
-        if voices:
-            listed = ", ".join(f"{code} {_share(numbers.loc[metric])}" for code, metric in voices.items())
-            sentences.append(
-                f"{_row_words(table, variant)}: no code is there for the voice; skill at it: {listed}."
-            )
-    for pair in table.differences:
-        of = {}
-        for code in _LEARNT:
-            for factor in FACTORS:
-                metric = f"{code}_{factor}_{probe_measure(factor)}_difference"
-                if ((tidy["variant"] == pair.variant) & (tidy["metric"] == metric)).any():
-                    of[f"{factor} from {code}"] = _one(tidy, pair.variant, metric, pair.minus)
-        if of:
-            sentences.append(_verdict(row_label(table, pair.variant, pair.minus), of, decimals=2))
-    return sentences
-
-
 def of_rows(tidy: pd.DataFrame) -> pd.DataFrame:
     """The numbers of rows, not of differences, by variant and metric."""
     return tidy[~tidy["metric"].str.endswith("_difference")].set_index(["variant", "metric"])
@@ -528,72 +432,3 @@ def pair_words(key: str) -> str:
 def measure_words(factor: str) -> str:
     """The measure of a probe of a factor as printed."""
     return "R²" if factor in NUMBERS else "skill"
-
-
-def _row_words(table: TableConfig, variant: str) -> str:
-    """A row in a sentence; of a sweep with its axis."""
-    return f"“{table.axis} {row_label(table, variant)}”" if table.axis else f"“{row_label(table, variant)}”"
-
-
-def _one(tidy: pd.DataFrame, variant: str, metric: str, minus: str) -> pd.Series:
-    """The number of one difference."""
-    is_it = (tidy["variant"] == variant) & (tidy["metric"] == metric) & (tidy["minus"] == minus)
-    return tidy[is_it].iloc[0]
-
-
-def _verdict(label: str, of: Mapping[str, pd.Series], decimals: int = 3) -> str:
-    """Which of several differences are shown after Holm's correction, and of which the interval holds 0."""
-    name = {key: pair_words(key) if key in PAIR_KEYS else key for key in of}
-    tested = {key: row for key, row in of.items() if pd.notna(row["p_holm"])}
-    if not tested:
-        return f"{label}: with one speaker, no difference has an interval."
-    shown = [
-        f"{name[key]} ({interval_cell(row, decimals, '+')})"
-        for key, row in tested.items()
-        if row["p_holm"] <= _SIGNIFICANT
-    ]
-    # By the p-value, which says the same: an interval may be rounded on to 0.
-    holding = [name[key] for key, row in tested.items() if row["p_value"] > _SIGNIFICANT]
-    found = f"shown at 5 % (Holm) are {_listed(shown)}" if shown else "none is shown at 5 % (Holm)"
-    zero = (
-        f"the interval holds 0 for {'all' if len(holding) == len(tested) else _listed(holding)}"
-        if holding
-        else "no interval holds 0"
-    )
-    n_speakers = next(iter(tested.values()))["n_speakers"]
-    return f"{label}: of {len(tested)} differences {found}; {zero} ({n_speakers:.0f} speakers)."
-
-
-def _published_drop(table: TableConfig, variant: str, minus: str, lower: Sequence[str]) -> list[str]:
-    """In how many pairs the published values are lower, and in how many of these ours are."""
-    published = table.published_information
-    if published is None or not {variant, minus} <= set(published.values):
-        return []
-    one, other = published.values[variant], published.values[minus]
-    pairs = [pair for pair in one if pair in other]
-    dropped = [pair.replace("-", "_") for pair in pairs if one[pair] < other[pair]]
-    agree = len(set(dropped) & set(lower))
-    return [
-        f"The published values, of a corpus and in a unit that are not stated, are lower in {len(dropped)} of "
-        f"{len(pairs)} pairs; ours are lower in {agree} of these."
-    ]
-
-
-def _holds_zero(row: pd.Series) -> bool:
-    return bool(row["ci_low"] <= 0 <= row["ci_high"])
-
-
-def _nats(row: pd.Series, sign: str = "") -> str:
-    """A number of nats with its interval, if it has one."""
-    return interval_cell(row, 3, sign)
-
-
-def _share(row: pd.Series) -> str:
-    """A share with its interval, if it has one."""
-    return interval_cell(row, 2)
-
-
-def _listed(words: Sequence[str]) -> str:
-    """``a, b and c``."""
-    *others, last = words
-    return f"{', '.join(others)} and {last}" if others else last

@@ -20,7 +20,7 @@ from markupsafe import Markup
 from emofactors.config import FACTOR_KINDS, Documented, PublishedScores, SystemConfig, TableConfig, TaskConfig
 from emofactors.evaluation.intervals import smallest_p_value
 from emofactors.report.ablation import ablation_findings
-from emofactors.report.factor_tables import ground_truth_findings, information_findings
+from emofactors.report.factor_findings import ground_truth_findings, information_findings
 from emofactors.report.layout import protocol_letters, published_sources
 from emofactors.report.measures import METRICS, WORDS
 from emofactors.report.sounds import Sounds

@@ -22,8 +22,9 @@ from emofactors.features.archive import FeatureArchive
 from emofactors.features.standardisation import fit_standardisation
 from emofactors.systems.base import Batch, System, TrainingData
 from emofactors.training.batches import RoleData, load_role
+from emofactors.training.checkpoint import Checkpoint
 from emofactors.training.device import device_words
-from emofactors.training.fit import Trained
+from emofactors.training.fit import Trained, fit, run_key
 
 #: Packages whose version can change a number.
 _PACKAGES = ("emofactors", "torch", "torchaudio", "numpy", "scipy", "soundfile")
@@ -124,6 +125,45 @@ def _read_embeddings(path: str | Path, fold: Fold) -> dict[str, np.ndarray]:
             f"expected one of every utterance of fold {fold.number}"
         )
     return embeddings
+
+
+def fit_resumably(
+    system: System,
+    roles: Mapping[str, RoleData],
+    run: RunSettings,
+    compute: ComputeSettings,
+    *,
+    arguments: Mapping[str, Any],
+    seed: int,
+    code: str,
+) -> tuple[Trained, Checkpoint]:
+    """Train a system; if the same training was killed before, from where it stood.
+
+    Args:
+        system: with the weights it starts from, on its device.
+        roles: train and dev are used.
+        run: the run's settings.
+        compute: precision and threads.
+        arguments: of the system's constructor.
+        seed: of the training.
+        code: fingerprint of the code behind the job.
+
+    Returns:
+        The trained system, and its checkpoint: to be removed once all that is made of it is written.
+    """
+    settings = [run.model_dump(mode="json"), dict(arguments), compute.model_dump(mode="json"), seed]
+    key = run_key(settings, code, system, roles["train"], roles["dev"])
+    checkpoint = Checkpoint(checkpoint_path(key))
+    trained = fit(
+        system,
+        roles["train"],
+        roles["dev"],
+        run,
+        seed=seed,
+        precision=compute.precision,
+        checkpoint=checkpoint,
+    )
+    return trained, checkpoint
 
 
 def start_from(system: System, initial: str | Path | None) -> None:

@@ -64,12 +64,13 @@ def test_content_and_pitch_are_resampled_after_each_convolution_and_rhythm_never
     weights = [torch.rand(2, 24, 24) for _ in range(3)]
     codes = encoder(content, pitch, rhythm, weights)
     plain = encoder(content, pitch, rhythm)
-    for name, convolutions, lstm, x in (
+    for name, convolutions, lstm, first in (
         ("content", encoder.content_convolutions, encoder.content_lstm, content),
         ("pitch", encoder.pitch_convolutions, encoder.pitch_lstm, pitch),
     ):
+        x = first
         for convolution, weight in zip(convolutions, weights, strict=True):
-            x = weight @ convolution(x.transpose(1, 2)).transpose(1, 2)  # noqa: PLW2901
+            x = weight @ convolution(x.transpose(1, 2)).transpose(1, 2)
         torch.testing.assert_close(getattr(codes, name), lstm(x.transpose(1, 2)))
         assert not torch.allclose(getattr(codes, name), getattr(plain, name))
     torch.testing.assert_close(codes.rhythm, plain.rhythm)

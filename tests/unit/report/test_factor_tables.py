@@ -11,6 +11,7 @@ from emofactors.evaluation.factor_information import INFORMATION_COLUMNS, PAIRS,
 from emofactors.evaluation.intervals import holm
 from emofactors.evaluation.true_factors import FACTOR_COLUMNS
 from emofactors.report.factor_figures import ground_truth_figure, information_figure
+from emofactors.report.factor_findings import ground_truth_findings, information_findings
 from emofactors.report.factor_layout import (
     ground_truth_matrix,
     information_details,
@@ -20,8 +21,6 @@ from emofactors.report.factor_layout import (
 )
 from emofactors.report.factor_tables import (
     PAIR_KEYS,
-    ground_truth_findings,
-    information_findings,
     make_ground_truth_table,
     make_information_table,
 )
