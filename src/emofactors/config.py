@@ -643,11 +643,21 @@ class ComputeSettings(Section):
         precision: ``bfloat16`` runs convolutions and matrix products in bfloat16 (autocast).
         threads: of torch in one training. Weights change in the last bit with the number of
             threads, so it is set here and never follows ``--cores``.
+        slots_per_gpu: trainings that share a GPU of a workstation at a time.
+        stream: read utterances from disk batch by batch, for corpora whose folds do not fit into memory;
+            else a fold is held in memory.
     """
 
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["float32", "bfloat16"] = "float32"
     threads: Annotated[int, Field(ge=1)] = 1
+    slots_per_gpu: Annotated[int, Field(ge=1)] = 1
+    stream: bool = False
+
+    @property
+    def of_results(self) -> dict[str, Any]:
+        """What a result may depend on; the rest says how a job is run and re-runs nothing when it changes."""
+        return self.model_dump(mode="json", exclude={"slots_per_gpu", "stream"})
 
 
 class Documented(Section):

@@ -73,11 +73,14 @@ rule play_factors:
         "results/logs/report/sounds/{task}/{system}/{variant}/play_factors.log",
     benchmark:
         "results/benchmarks/report/sounds/{task}/{system}/{variant}/play_factors.jsonl"
+    resources:
+        gpu=gpus,
+        slots_per_gpu=STUDY.compute.slots_per_gpu,
     params:
         run=run_settings,
         arguments=system_arguments,
         classes=classes_of_task,
-        compute=STUDY.compute.model_dump(mode="json"),
+        compute=STUDY.compute.of_results,
         mel_settings=spectrogram_settings,
         code=sound_code,
     script:

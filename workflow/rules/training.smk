@@ -20,12 +20,14 @@ rule train:
     threads: STUDY.compute.threads
     resources:
         gpu=gpus,
+        slots_per_gpu=STUDY.compute.slots_per_gpu,
+        stream=int(STUDY.compute.stream),
     params:
         run=run_settings,
         arguments=system_arguments,
         classes=classes_of_task,
         heard=heard_in_training,
-        compute=STUDY.compute.model_dump(mode="json"),
+        compute=STUDY.compute.of_results,
         code=training_code,
     script:
         "../scripts/train.py"
@@ -51,11 +53,13 @@ rule train_decomposer:
     threads: STUDY.compute.threads
     resources:
         gpu=gpus,
+        slots_per_gpu=STUDY.compute.slots_per_gpu,
+        stream=int(STUDY.compute.stream),
     params:
         run=run_settings,
         arguments=system_arguments,
         classes=classes_of_task,
-        compute=STUDY.compute.model_dump(mode="json"),
+        compute=STUDY.compute.of_results,
         code=decomposer_code,
     script:
         "../scripts/train_decomposer.py"
@@ -84,12 +88,13 @@ rule rebuild_speech:
     threads: STUDY.compute.threads
     resources:
         gpu=gpus,
+        slots_per_gpu=STUDY.compute.slots_per_gpu,
     params:
         run=run_settings,
         arguments=system_arguments,
         classes=classes_of_task,
         same_corpus=is_of_same_corpus,
-        compute=STUDY.compute.model_dump(mode="json"),
+        compute=STUDY.compute.of_results,
         code=rebuilding_code,
     script:
         "../scripts/rebuild_speech.py"
@@ -114,6 +119,8 @@ rule test_run:
     threads: STUDY.compute.threads
     resources:
         gpu=gpus,
+        slots_per_gpu=STUDY.compute.slots_per_gpu,
+        stream=int(STUDY.compute.stream),
     params:
         run=run_settings,
         arguments=system_arguments,
@@ -121,7 +128,7 @@ rule test_run:
         trained_on=heard_in_training,
         heard_as=condition_in_test,
         same_task=is_own_task,
-        compute=STUDY.compute.model_dump(mode="json"),
+        compute=STUDY.compute.of_results,
         code=test_code,
     script:
         "../scripts/test_run.py"
@@ -165,11 +172,13 @@ rule inspect_run:
     threads: STUDY.compute.threads
     resources:
         gpu=gpus,
+        slots_per_gpu=STUDY.compute.slots_per_gpu,
+        stream=int(STUDY.compute.stream),
     params:
         run=run_settings,
         arguments=system_arguments,
         classes=classes_of_task,
-        compute=STUDY.compute.model_dump(mode="json"),
+        compute=STUDY.compute.of_results,
         code=inspection_code,
     script:
         "../scripts/inspect_run.py"

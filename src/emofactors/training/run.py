@@ -151,7 +151,7 @@ def fit_resumably(
     Returns:
         The trained system, and its checkpoint: to be removed once all that is made of it is written.
     """
-    settings = [run.model_dump(mode="json"), dict(arguments), compute.model_dump(mode="json"), seed]
+    settings = [run.model_dump(mode="json"), dict(arguments), compute.of_results, seed]
     key = run_key(settings, code, system, roles["train"], roles["dev"])
     checkpoint = Checkpoint(checkpoint_path(key))
     trained = fit(
