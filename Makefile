@@ -28,6 +28,7 @@ lint: $(INSTALLED)
 bench: $(INSTALLED)
 	.venv/bin/python bench/features.py
 	.venv/bin/python bench/training.py
+	.venv/bin/python bench/scale.py
 
 clean:
 	rm -rf results .snakemake

@@ -632,15 +632,17 @@ def _load_features(config_dir: Path, name: str) -> tuple[Section, tuple[Document
 
 def _installed_rows(table: TableConfig, config_dir: Path, name: str) -> TableConfig:
     """A table without the rows that need an optional package which is not installed; it keeps their labels."""
+    contents: dict[str, dict[str, Any]] = {}  # each file is read once: a sweep has a row for every value
     lacking = {}
     for row, (system, variant) in table.runs.items():
-        if system not in _names(config_dir, "systems"):
-            raise InputError(
-                f"{config_dir / 'tables' / name}.yaml: rows: {row}: system {system!r} is unknown; "
-                f"expected one of {', '.join(_names(config_dir, 'systems'))}"
-            )
-        content = _read_yaml(_existing(config_dir, "systems", system))
-        changes = (content.get("variants") or {}).get(variant) or {}
+        if system not in contents:
+            if system not in _names(config_dir, "systems"):
+                raise InputError(
+                    f"{config_dir / 'tables' / name}.yaml: rows: {row}: system {system!r} is unknown; "
+                    f"expected one of {', '.join(_names(config_dir, 'systems'))}"
+                )
+            contents[system] = _read_yaml(_existing(config_dir, "systems", system))
+        changes = (contents[system].get("variants") or {}).get(variant) or {}
         features = changes.get("features")
         if features and (config_dir / "features" / f"{features}.yaml").is_file():
             documented = _read_yaml(config_dir / "features" / f"{features}.yaml")

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -57,6 +58,7 @@ wildcard_constraints:
 # --- code: what stands behind a result --------------------------------------------------------------------
 
 
+@cache
 def code_of(rule, *doors):
     """Fingerprint of the package code behind a rule's script."""
     return fingerprint(BASE / "workflow" / "scripts" / f"{rule}.py", *doors)

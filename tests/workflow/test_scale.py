@@ -1,0 +1,21 @@
+"""A study of 10,000 trainings is planned in a minute and in little memory."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+BENCH = Path(__file__).parents[2] / "bench" / "scale.py"
+TRAININGS = 10_000
+
+
+def test_ten_thousand_trainings_are_planned_in_a_minute_and_2_gb(fresh_project):
+    spec = importlib.util.spec_from_file_location("scale", BENCH)
+    scale = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(scale)
+    project = fresh_project()
+    study = scale.write_sweep(project.folder, TRAININGS)
+    planned = scale.plan(project.folder, "--configfile", str(study))
+    assert re.search(rf"^train +{TRAININGS}$", planned.said, flags=re.MULTILINE)
+    # Of the processor's time, so that other work on the machine does not count.
+    assert planned.cpu_s < 60
+    assert planned.peak_mb < 2000
