@@ -14,6 +14,10 @@ include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/report.smk"
 
 
+onstart:
+    hold_results()
+
+
 rule all:
     default_target: True
     input:

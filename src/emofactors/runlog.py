@@ -1,25 +1,40 @@
 """A job's log: everything it says goes there; what a user must act on goes to the terminal as well."""
 
+import ctypes
+import errno
 import logging
 import os
+import signal
 import sys
 import warnings
+from pathlib import Path
 from types import TracebackType
 
 from emofactors.errors import InputError
+from emofactors.locks import hold_log
+
+#: Linux: the signal a process gets when its parent dies (prctl.h).
+_PR_SET_PDEATHSIG = 1
 
 
 def log_to(path: str) -> None:
     """Send a job's output, warnings, progress and tracebacks to its log file.
 
     An :class:`InputError` is bad input, not a bug: its message goes to the log
-    and to the terminal without a traceback.
+    and to the terminal without a traceback. So does the news that a disk is full.
+
+    The job is this process' alone from now on (:func:`emofactors.locks.hold_log`),
+    and it is told to end when the run that started it is killed.
 
     Args:
         path: the log file; emptied first.
     """
+    _end_with_parent()
     terminal = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="replace")
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    log = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    holder = hold_log(log, Path(path))
+    os.ftruncate(log, 0)
+    os.write(log, f"{holder}\n".encode())
     os.dup2(log, 1)  # file descriptors, so that the words of C libraries land there, too
     os.dup2(log, 2)
     os.close(log)
@@ -32,7 +47,21 @@ def log_to(path: str) -> None:
             for line in str(error).splitlines():
                 print(f"error: {line}", file=sys.stderr)
                 print(f"emofactors: error: {line}", file=terminal)
+        elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            where = error.filename or path
+            print(
+                f"emofactors: error: {where}: the disk is full or the quota used up ({os.strerror(error.errno)}); "
+                "make room and run the same command again: what is finished is kept",
+                file=terminal,
+            )
+            sys.__excepthook__(kind, error, trace)
         else:
             sys.__excepthook__(kind, error, trace)
 
     sys.excepthook = report
+
+
+def _end_with_parent() -> None:
+    """Be told to end when the run dies that started this job: nobody would take its result."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -343,10 +343,6 @@ def test_a_killed_study_goes_on_to_the_same_bytes(finished, fresh_smoke):
     kill_in_mid_training(project)
     assert list(project.folder.glob("results/checkpoints/*.pt"))
 
-    locked = project.snakemake(*STUDY)
-    assert locked.returncode != 0
-    assert "It can be removed with the --unlock argument." in locked.stdout
-    assert project.snakemake("--unlock", *STUDY).returncode == 0
     run = project.snakemake(*STUDY)
     assert run.returncode == 0, run.stdout
 

@@ -9,18 +9,33 @@ from pathlib import Path
 
 from emofactors.config import OF_SEEN, PROBED, Needs
 from emofactors.errors import InputError
+from emofactors.locks import hold_folder
 from emofactors.provenance import fingerprint
 from emofactors.study import ORIGINAL, check_corpora, load_study
 
 BASE = Path(workflow.basedir)
 
+
+def in_words(error):
+    """The end of a run that a user can do something about: its reason, without a traceback."""
+    return SystemExit(
+        "\n".join(f"emofactors: error: {line}" for line in str(error).splitlines())
+    )
+
+
 try:
     STUDY = load_study(config, BASE / "config")
     check_corpora(STUDY)
 except InputError as error:
-    raise SystemExit(
-        "\n".join(f"emofactors: error: {line}" for line in str(error).splitlines())
-    ) from None
+    raise in_words(error) from None
+
+
+def hold_results():
+    """Before the first job: no other run may be at work in this folder, until this one has ended."""
+    try:
+        hold_folder(Path(".snakemake/emofactors.lock"))
+    except InputError as error:
+        raise in_words(error) from None
 
 
 def one_of(names):

@@ -1,5 +1,7 @@
 """Where a training stands, on disk: so that a killed one goes on, bit by bit as if nothing had been."""
 
+import errno
+import io
 import logging
 import os
 import signal
@@ -18,7 +20,7 @@ INTERVAL_S = 30.0
 
 
 class Checkpoint:
-    """One file that a training writes to on a timer and on SIGTERM, and removes when it succeeds.
+    """One file that a training writes to on a timer and when told to end, and removes when it succeeds.
 
     It lies outside the declared outputs, which Snakemake deletes before a job
     starts again. Its name is a hash of settings, data and code, so a training
@@ -35,7 +37,7 @@ class Checkpoint:
         # One name for every process: what a killed one left half-written, the next one finds and removes.
         self._unfinished = path.with_suffix(".unfinished")
         self._written_at = time.monotonic()
-        self._terminated = False
+        self._told_to_end: int | None = None  # the signal
 
     def load(self) -> dict[str, Any] | None:
         """The state last written, or None. A damaged file is removed and the training starts anew."""
@@ -55,29 +57,43 @@ class Checkpoint:
         Raises:
             SystemExit: after writing, if the job was told to end.
         """
-        if not self._terminated and time.monotonic() - self._written_at < self.interval_s:
+        if self._told_to_end is None and time.monotonic() - self._written_at < self.interval_s:
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._written_at = time.monotonic()
+        content = io.BytesIO()  # torch hides what the system says of a file it cannot write
+        torch.save(state(), content)
+        is_kept = self._write(content.getbuffer())
+        if self._told_to_end is not None:
+            if is_kept:
+                log.info("told to end: state is kept in %s; run again to go on from here", self.path)
+            raise SystemExit(128 + self._told_to_end)
+
+    def _write(self, content: memoryview) -> bool:
+        """Replace the file; whether there was room for it. A training goes on without."""
         try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             with self._unfinished.open("wb") as file:
-                torch.save(state(), file)
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             self._unfinished.replace(self.path)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            log.warning("checkpoint %s cannot be written (%s): going on without", self.path, error.strerror)
+            return False
         finally:
             self._unfinished.unlink(missing_ok=True)
-        self._written_at = time.monotonic()
-        if self._terminated:
-            log.info("told to end: state is kept in %s; run again to go on from here", self.path)
-            raise SystemExit(128 + signal.SIGTERM)
+        return True
 
-    def end_on_sigterm(self) -> None:
-        """From now on SIGTERM ends the training at the next :meth:`offer`, with its state written."""
+    def end_on_signals(self) -> None:
+        """From now on SIGTERM and SIGINT end the training at the next :meth:`offer`, with its state written."""
 
         def remember(number: int, frame: FrameType | None) -> None:
-            self._terminated = True
+            self._told_to_end = number
 
         signal.signal(signal.SIGTERM, remember)
+        signal.signal(signal.SIGINT, remember)
 
     def remove(self) -> None:
         """The training succeeded: its state is not needed any more."""

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from emofactors.config import RunSettings
 from emofactors.evaluation.metrics import class_recalls, confusion_matrix
+from emofactors.files import write_bytes_atomically
 from emofactors.systems.base import System
 from emofactors.training.batches import RoleData, shuffled_batches, sorted_batches
 from emofactors.training.checkpoint import Checkpoint
@@ -87,7 +88,7 @@ class Trained:
     def save(self, model: Path, history: Path) -> None:
         """Write the weights as safetensors and the history as CSV, a row an evaluation."""
         state = {name: tensor.cpu().contiguous() for name, tensor in self.system.state_dict().items()}
-        save_file(state, model)
+        write_bytes_atomically(model, save(state))
         pd.DataFrame(self.history).to_csv(history, index=False, lineterminator="\n", float_format="%.6f")
 
 
@@ -120,7 +121,7 @@ def fit(
 
     Raises:
         FloatingPointError: if a loss is not finite.
-        SystemExit: after SIGTERM, with the state written.
+        SystemExit: after SIGTERM or SIGINT, with the state written.
     """
     # Without weight decay AdamW is Adam, bit by bit.
     optimiser = torch.optim.AdamW(
@@ -137,7 +138,7 @@ def fit(
         _restore_generators(state["generators"])
         log.info("going on from step %d of %d", progress.step, max_steps)
     resumed_at_step = progress.step
-    checkpoint.end_on_sigterm()
+    checkpoint.end_on_signals()
 
     def full_state() -> dict[str, Any]:
         return {

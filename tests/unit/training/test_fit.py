@@ -1,3 +1,5 @@
+import errno
+import os
 import signal
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,13 +46,14 @@ def rows_of(role, chosen):
 class StoppingCheckpoint(Checkpoint):
     """Ends the training by a signal at one step, as a scheduler or a user would."""
 
-    def __init__(self, path, at_step):
+    def __init__(self, path, at_step, by=signal.SIGTERM):
         super().__init__(path, interval_s=1e9)
         self.left = at_step
+        self.by = by
 
     def offer(self, state):
         if self.left == 0:
-            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(self.by)
         self.left -= 1
         super().offer(state)
 
@@ -78,6 +81,7 @@ def _one_thread():
     yield
     torch.set_num_threads(before)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
@@ -137,12 +141,13 @@ def test_a_part_with_a_factor_learns_at_its_own_rate(tmp_path, train, dev, run, 
             assert torch.equal(moved["plain"][other], moved["slowed"][other])
 
 
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("at_step", [1, 6, 7, 23])
-def test_resume_after_sigterm_is_bit_equal(tmp_path, fitted, at_step):
+def test_resume_after_a_signal_is_bit_equal(tmp_path, fitted, at_step, by):
     path = tmp_path / "state.pt"
     with pytest.raises(SystemExit) as ended:
-        fitted(StoppingCheckpoint(path, at_step))
-    assert ended.value.code == 143
+        fitted(StoppingCheckpoint(path, at_step, by))
+    assert ended.value.code == 128 + by
     resumed = fitted(Checkpoint(path))
     assert resumed.resumed_at_step == at_step
     assert_same(fitted(), resumed)
@@ -165,6 +170,17 @@ def test_a_damaged_checkpoint_starts_anew(tmp_path, fitted):
     resumed = fitted(Checkpoint(path))
     assert resumed.resumed_at_step == 0
     assert_same(fitted(), resumed)
+
+
+def test_a_training_goes_on_when_there_is_no_room_for_its_checkpoint(tmp_path, monkeypatch, caplog, fitted):
+    def full(file):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    undisturbed = fitted()
+    assert_same(undisturbed, fitted(Checkpoint(tmp_path / "state.pt", interval_s=0.0)))
+    assert "cannot be written (No space left on device): going on without" in caplog.text
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_checkpoint_leaves_no_temporary_file_and_is_removed(tmp_path, fitted):
