@@ -1,7 +1,9 @@
 """The validated study, the names wildcards may take, and every input and params function; no rules."""
 
+import os
 import re
 import shutil
+import subprocess
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -325,12 +327,40 @@ def classes_of_task(wildcards):
     return list(STUDY.tasks[wildcards.task].classes)
 
 
-def gpus(wildcards):
-    """One slot of a GPU where a training will take one: by name, or where `auto` finds NVIDIA's driver."""
-    wants = STUDY.compute.device == "cuda" or (
-        STUDY.compute.device == "auto" and shutil.which("nvidia-smi")
+@cache
+def takes_gpus():
+    """Whether trainings will run on GPUs: by name, or where `auto` finds NVIDIA's driver."""
+    return STUDY.compute.device == "cuda" or (
+        STUDY.compute.device == "auto" and shutil.which("nvidia-smi") is not None
     )
-    return 1 if wants else 0
+
+
+def gpus(wildcards):
+    """One slot of a GPU where a training will take one."""
+    return 1 if takes_gpus() else 0
+
+
+def n_gpus():
+    """GPUs of this machine: those CUDA is told to see, or those NVIDIA's driver lists; 0 where neither says."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return len([entry for entry in visible.split(",") if entry.strip()])
+    if shutil.which("nvidia-smi") is None:
+        return 0
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True)
+    return len(re.findall(r"^GPU \d+", listed.stdout, flags=re.MULTILINE))
+
+
+# As many trainings at a time as this machine has slots, unless --resources gpu=N says otherwise. Only a limit:
+# who gets which slot, and whether one is free, is settled by leases. A cluster's scheduler knows its own GPUs.
+if (
+    workflow.is_main_process
+    and workflow.resource_settings.nodes is None
+    and "gpu" not in workflow.resource_settings.resources
+    and takes_gpus()
+    and (found := n_gpus())
+):
+    workflow.register_resource("gpu", found * STUDY.compute.slots_per_gpu)
 
 
 # --- evaluation ---------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from emofactors.corpora.splits import read_fold
 from emofactors.features.archive import FeatureArchive
 from emofactors.runlog import log_to
 from emofactors.systems import build_system
-from emofactors.training.device import choose_device
+from emofactors.training.device import lease_device
 from emofactors.training.inspection import attention_maps, shuffle_columns
 from emofactors.training.run import describe_training_data, load_roles, start_from
 from emofactors.training.seeding import seed_everything
@@ -16,7 +16,7 @@ log_to(snakemake.log[0])
 seed, params = int(snakemake.wildcards.seed), snakemake.params
 run, compute = RunSettings(**params.run), ComputeSettings(**params.compute)
 seed_everything(seed, compute.threads)
-device = choose_device(compute.device)
+device = lease_device(compute.device, snakemake.resources.slots_per_gpu)
 fold = read_fold(Path(snakemake.input.folds), int(snakemake.wildcards.fold))
 roles = load_roles(fold, FeatureArchive(*map(Path, snakemake.input.features)), params.classes, run, device)
 system = build_system(

@@ -9,7 +9,7 @@ from emofactors.features.speech_factors import FactorArchive
 from emofactors.runlog import log_to
 from emofactors.systems import build_system
 from emofactors.training.decomposition import decomposer_data
-from emofactors.training.device import choose_device
+from emofactors.training.device import lease_device
 from emofactors.training.run import start_from
 from emofactors.training.seeding import seed_everything
 from emofactors.training.sounds import play_factors, write_sounds
@@ -18,7 +18,7 @@ log_to(snakemake.log[0])
 params = snakemake.params
 run, compute = RunSettings(**params.run), ComputeSettings(**params.compute)
 seed_everything(0, compute.threads)
-device = choose_device(compute.device)
+device = lease_device(compute.device, snakemake.resources.slots_per_gpu)
 fold = read_fold(Path(snakemake.input.folds), 0)
 trained_on = read_fold(Path(snakemake.input.decomposer_folds), 0)
 archive = FactorArchive.of_fold(

@@ -9,7 +9,7 @@ from emofactors.features.speech_factors import FactorArchive
 from emofactors.runlog import log_to
 from emofactors.systems import build_system
 from emofactors.training.decomposition import decomposer_data, rebuild, training_speakers
-from emofactors.training.device import choose_device
+from emofactors.training.device import lease_device
 from emofactors.training.run import start_from
 from emofactors.training.seeding import seed_everything
 
@@ -17,7 +17,7 @@ log_to(snakemake.log[0])
 params = snakemake.params
 run, compute = RunSettings(**params.run), ComputeSettings(**params.compute)
 seed_everything(int(snakemake.wildcards.seed), compute.threads)
-device = choose_device(compute.device)
+device = lease_device(compute.device, snakemake.resources.slots_per_gpu)
 own = read_fold(Path(snakemake.input.folds), int(snakemake.wildcards.fold))
 # Of another task only who speaks matters: none of its utterances trained this decomposer.
 heard = (

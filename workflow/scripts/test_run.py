@@ -7,7 +7,7 @@ from emofactors.corpora.splits import read_fold
 from emofactors.features.archive import FeatureArchive
 from emofactors.runlog import log_to
 from emofactors.systems import build_system
-from emofactors.training.device import choose_device
+from emofactors.training.device import lease_device
 from emofactors.training.predict import predict
 from emofactors.training.run import describe_training_data, load_heard, load_roles, start_from
 from emofactors.training.seeding import seed_everything
@@ -16,7 +16,7 @@ log_to(snakemake.log[0])
 params = snakemake.params
 run, compute = RunSettings(**params.run), ComputeSettings(**params.compute)
 seed_everything(int(snakemake.wildcards.seed), compute.threads)
-device = choose_device(compute.device)
+device = lease_device(compute.device, snakemake.resources.slots_per_gpu)
 fold = read_fold(Path(snakemake.input.folds), int(snakemake.wildcards.fold))
 trained_on = FeatureArchive(*(Path(folder) / params.trained_on for folder in snakemake.input.features))
 train = load_roles(fold, trained_on, params.classes, run, device)["train"]

@@ -8,7 +8,7 @@ from emofactors.features.archive import FeatureArchive
 from emofactors.files import write_text_atomically
 from emofactors.runlog import log_to
 from emofactors.systems import build_system
-from emofactors.training.device import choose_device, keep_freed_memory
+from emofactors.training.device import keep_freed_memory, lease_device
 from emofactors.training.predict import predict
 from emofactors.training.run import describe_run, describe_training_data, fit_resumably, load_roles, start_from
 from emofactors.training.seeding import seed_everything
@@ -18,7 +18,7 @@ keep_freed_memory()
 seed, params = int(snakemake.wildcards.seed), snakemake.params
 run, compute = RunSettings(**params.run), ComputeSettings(**params.compute)
 seed_everything(seed, compute.threads)
-device = choose_device(compute.device)
+device = lease_device(compute.device, snakemake.resources.slots_per_gpu)
 fold = read_fold(Path(snakemake.input.folds), int(snakemake.wildcards.fold))
 archive = FeatureArchive(*(Path(folder) / params.heard for folder in snakemake.input.features))
 roles = load_roles(fold, archive, params.classes, run, device, teacher=snakemake.input.get("teacher"))

@@ -10,7 +10,7 @@ from emofactors.files import write_text_atomically
 from emofactors.runlog import log_to
 from emofactors.systems import build_system
 from emofactors.training.decomposition import decomposer_data, held_out_codes
-from emofactors.training.device import choose_device, keep_freed_memory
+from emofactors.training.device import keep_freed_memory, lease_device
 from emofactors.training.run import describe_run, fit_resumably, load_roles
 from emofactors.training.seeding import seed_everything
 
@@ -19,7 +19,7 @@ keep_freed_memory()
 seed, params = int(snakemake.wildcards.seed), snakemake.params
 run, compute = RunSettings(**params.run), ComputeSettings(**params.compute)
 seed_everything(seed, compute.threads)
-device = choose_device(compute.device)
+device = lease_device(compute.device, snakemake.resources.slots_per_gpu)
 fold = read_fold(Path(snakemake.input.folds), int(snakemake.wildcards.fold))
 archive = FactorArchive.of_fold(
     FeatureArchive(Path(snakemake.input.features)), FeatureArchive(Path(snakemake.input.pitch)), fold

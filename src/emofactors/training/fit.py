@@ -311,14 +311,17 @@ def _copy_of(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _generators() -> dict[str, Any]:
-    """State of torch's generators: a system may draw from them (dropout, resampling)."""
+    """State of torch's generators: a system may draw from them (dropout, resampling).
+
+    Of GPUs the current one alone counts: a training that goes on may be given another.
+    """
     return {
         "cpu": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "cuda": torch.cuda.get_rng_state() if torch.cuda.is_initialized() else None,
     }
 
 
 def _restore_generators(state: Mapping[str, Any]) -> None:
     torch.set_rng_state(state["cpu"])
-    if state["cuda"]:
-        torch.cuda.set_rng_state_all(state["cuda"])
+    if state["cuda"] is not None:
+        torch.cuda.set_rng_state(state["cuda"])

@@ -162,6 +162,18 @@ def test_resume_after_a_kill_is_bit_equal(tmp_path, fitted, interval_s):
     assert_same(fitted(), fitted(Checkpoint(path)))
 
 
+def test_the_generator_of_the_gpu_in_use_goes_on_on_whichever_is_leased_next(tmp_path, fitted, monkeypatch):
+    restored = []
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda: torch.tensor([7], dtype=torch.uint8))
+    monkeypatch.setattr(torch.cuda, "set_rng_state", restored.append)
+    with pytest.raises(SystemExit):
+        fitted(StoppingCheckpoint(tmp_path / "state.pt", at_step=7))
+    assert restored == []
+    fitted(Checkpoint(tmp_path / "state.pt"))
+    assert [state.tolist() for state in restored] == [[7]]
+
+
 def test_a_damaged_checkpoint_starts_anew(tmp_path, fitted):
     path = tmp_path / "state.pt"
     with pytest.raises(SystemExit):
