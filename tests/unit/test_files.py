@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from emofactors.files import write_text_atomically
+from emofactors.errors import InputError
+from emofactors.files import read_json, read_json_files, write_text_atomically
 
 
 def test_text_arrives_as_it_is(tmp_path):
@@ -41,3 +42,37 @@ def test_what_a_killed_process_left_half_written_goes_with_the_next_write(tmp_pa
 
     write_text_atomically(file, "whole")
     assert [left.name for left in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_json_arrives_as_it_is(tmp_path):
+    (tmp_path / "a.json").write_text('{"speaker": "ä", "n": [1, null]}', encoding="utf-8")
+    content = {"speaker": "ä", "n": [1, None]}
+    assert read_json(tmp_path / "a.json", "notes", ["n"]) == content
+    assert read_json_files([tmp_path / "a.json"], "notes") == {"a": content}
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "is no JSON"),
+        (b'{"a": 1', "is no JSON"),
+        (b'{"a": "\xff"}', "is no UTF-8"),
+        (b'{"a": "\\ud800"}', "is no JSON"),
+        (b"[" * 100_000, "is no JSON"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "is no JSON"),
+        (b"[1]", "is list, no keys and values; expected notes"),
+        (b'{"b": 1}', "has no a; expected notes"),
+    ],
+)
+def test_damaged_json_is_said_in_one_line(tmp_path, content, reason):
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(InputError) as error:
+        read_json(tmp_path / "a.json", "notes", ["a"])
+    assert str(error.value).startswith(f"{tmp_path / 'a.json'}: {reason}")
+    assert str(error.value).endswith("; delete it and run again to make it anew")
+    assert "\n" not in str(error.value)
+
+
+def test_missing_json_is_said_in_one_line(tmp_path):
+    with pytest.raises(InputError, match=r"a\.json: is missing; expected notes; run again to make it$"):
+        read_json(tmp_path / "a.json", "notes")

@@ -6,13 +6,13 @@ from emofactors.config import TaskConfig
 from emofactors.corpora.audit import audit_task
 from emofactors.corpora.manifest import read_manifest
 from emofactors.corpora.splits import read_folds
-from emofactors.files import read_json_files, write_text_atomically
+from emofactors.files import read_json, write_text_atomically
 from emofactors.runlog import log_to
 
 log_to(snakemake.log[0])
 utterances = read_manifest(Path(snakemake.input.manifest))
 folds = read_folds(Path(snakemake.input.folds))
-(notes,) = read_json_files([snakemake.input.notes]).values()
+notes = read_json(snakemake.input.notes, "the notes of a corpus")
 
 audit = audit_task(
     folds,

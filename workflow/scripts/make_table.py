@@ -14,7 +14,7 @@ table = TableConfig(**params.table)
 tasks = {name: TaskConfig(**task) for name, task in params.tasks.items()}
 systems = {name: SystemConfig(**system) for name, system in params.systems.items()}
 intervals = IntervalSettings(**params.intervals)
-corpora = read_json_files(given.notes)
+corpora = read_json_files(given.notes, "the notes of a corpus")
 
 match table.kind:
     case "factors":

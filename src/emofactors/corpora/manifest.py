@@ -19,6 +19,7 @@ from emofactors.config import EMOTIONS, CorpusConfig, ExpectedSize
 from emofactors.corpora.audio import fault_of, read_waveform
 from emofactors.corpora.copies import COPY_MARK
 from emofactors.errors import InputError
+from emofactors.sheets import read_csv, write_csv
 
 #: What a reader gives for each utterance. ``path`` is relative to the corpus' folder; ``start_s`` and
 #: ``end_s`` are empty where the whole file is the utterance; ``text`` identifies the sentence that is
@@ -160,16 +161,17 @@ def make_manifest(rows: pd.DataFrame, root: Path, corpus: CorpusConfig) -> Manif
 
 def write_manifest(utterances: pd.DataFrame, path: Path) -> None:
     """Write a manifest as CSV: UTF-8, one column order, times to the microsecond."""
-    utterances.to_csv(path, columns=list(MANIFEST_COLUMNS), index=False, lineterminator="\n", float_format="%.6f")
+    write_csv(path, utterances, columns=MANIFEST_COLUMNS, float_format="%.6f")
 
 
 def read_manifest(path: Path) -> pd.DataFrame:
-    """Read a manifest; names stay text (speaker ``03``), times are float with NaN where empty."""
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    for column in _NUMBERS:
-        table[column] = pd.to_numeric(table[column].replace("", None)).astype(float)
-    table["sample_rate_hz"] = table["sample_rate_hz"].astype(int)
-    return table
+    """Read a manifest; names stay text (speaker ``03``), times are float with NaN where empty.
+
+    Raises:
+        InputError: if it is missing or damaged.
+    """
+    numbers = dict.fromkeys(_NUMBERS, float) | {"sample_rate_hz": int}
+    return read_csv(path, "the manifest of a corpus", dict.fromkeys(MANIFEST_COLUMNS, str) | numbers)
 
 
 def _check_rows(rows: pd.DataFrame) -> None:

@@ -19,7 +19,7 @@ import pandas as pd
 from emofactors.config import AugmentationSettings, TaskConfig
 from emofactors.corpora.copies import copy_name
 from emofactors.errors import InputError
-from emofactors.files import write_text_atomically
+from emofactors.sheets import read_csv, write_csv
 
 #: ``original`` is what a copy was made of; of any other utterance it is its own name.
 FOLD_COLUMNS = ("utterance", "original", "speaker", "emotion", "fold", "role")
@@ -138,12 +138,12 @@ def make_folds(
 
 def write_folds(folds: pd.DataFrame, path: Path) -> None:
     """Write the folds of a task as CSV: UTF-8, one column order."""
-    write_text_atomically(path, folds.to_csv(columns=list(FOLD_COLUMNS), index=False, lineterminator="\n"))
+    write_csv(path, folds, columns=FOLD_COLUMNS)
 
 
 def read_folds(path: Path) -> pd.DataFrame:
     """Read the folds of a task; names stay text (speaker ``03``), ``fold`` is int."""
-    return pd.read_csv(path, dtype=str, keep_default_na=False).astype({"fold": int})
+    return read_csv(path, "the folds of a task", dict.fromkeys(FOLD_COLUMNS, str) | {"fold": int})
 
 
 def read_fold(path: Path, fold: int) -> Fold:

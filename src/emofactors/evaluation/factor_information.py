@@ -11,8 +11,6 @@ utterance, end to end. All representations are of the same rows, so that a numbe
 one pair is as biased as that of another.
 """
 
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -23,6 +21,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from emofactors.arrays import read_arrays
 from emofactors.config import InformationSettings
 from emofactors.errors import InputError
 from emofactors.evaluation.mutual_information import (
@@ -33,7 +32,7 @@ from emofactors.evaluation.mutual_information import (
     shifted_information,
 )
 from emofactors.evaluation.scores import fold_and_seed
-from emofactors.files import write_text_atomically
+from emofactors.sheets import write_csv
 
 #: What is compared: the speech itself, then the codes of its factors.
 REPRESENTATIONS = ("spectrogram", "content", "rhythm", "pitch")
@@ -115,7 +114,7 @@ class FactorInformation:
     def write(self, information: str | Path, without: str | Path) -> None:
         """Write both as CSV, at full precision."""
         for path, table in ((information, self.information), (without, self.without)):
-            write_text_atomically(path, table.to_csv(index=False, lineterminator="\n"))
+            write_csv(path, table)
 
 
 def read_codes(path: str | Path) -> Codes:
@@ -131,15 +130,7 @@ def read_codes(path: str | Path) -> Codes:
         InputError: if it is no such file, or its arrays do not fit together.
     """
     expected = (*REPRESENTATIONS, "utterance", *_NAMES)
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "is no archive of arrays"
-        raise InputError(f"{path}: {reason}; expected the codes.npz of a decomposer") from error
-    lacking = [name for name in expected if name not in arrays]
-    if lacking:
-        raise InputError(f"{path}: lacks {', '.join(lacking)}; expected arrays {', '.join(expected)}")
+    arrays = read_arrays(path, "the codes.npz of a decomposer", expected)
     codes = Codes(**{name: arrays[name] for name in expected})
     n = len(codes.utterances)
     shapes = ", ".join(f"{name} {arrays[name].shape}" for name in expected)

@@ -8,8 +8,6 @@ How sure a probe's accuracy is, ``emofactors.evaluation.intervals`` says.
 """
 
 import warnings
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
@@ -21,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
+from emofactors.arrays import read_arrays
 from emofactors.errors import InputError
 from emofactors.evaluation.metrics import confusion_matrix, unweighted_accuracy, weighted_accuracy
 
@@ -119,15 +118,7 @@ def read_embeddings(path: str | Path) -> Embeddings:
     Raises:
         InputError: if it is no such file, or its arrays do not fit together.
     """
-    try:
-        with np.load(path) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "is no archive of arrays"
-        raise InputError(f"{path}: {reason}; expected the embeddings.npz of a run") from error
-    lacking = [name for name in _ARRAYS if name not in arrays]
-    if lacking:
-        raise InputError(f"{path}: lacks {', '.join(lacking)}; expected arrays {', '.join(_ARRAYS)}")
+    arrays = read_arrays(path, "the embeddings.npz of a run", _ARRAYS)
     shapes = {name: arrays[name].shape for name in _ARRAYS}
     n = len(arrays["embedding"]) if arrays["embedding"].ndim == 2 else 0
     if n == 0 or any(shapes[name] != (n,) for name in _ARRAYS[1:]):

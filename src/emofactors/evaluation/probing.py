@@ -25,7 +25,7 @@ from emofactors.evaluation.probes import (
     read_embeddings,
 )
 from emofactors.evaluation.scores import fold_and_seed
-from emofactors.files import write_text_atomically
+from emofactors.sheets import write_csv
 
 PROBE_COLUMNS = ("probe", "fold", "seed", "speaker", "truth", "prediction", "count")
 INFORMATION_COLUMNS = (
@@ -50,7 +50,7 @@ class Probed:
     def write(self, probes: str | Path, information: str | Path) -> None:
         """Write both as CSV, at full precision."""
         for path, table in ((probes, self.probes), (information, self.information)):
-            write_text_atomically(path, table.to_csv(index=False, lineterminator="\n"))
+            write_csv(path, table)
 
 
 def read_runs(paths: Iterable[str | Path]) -> dict[tuple[int, int], Embeddings]:

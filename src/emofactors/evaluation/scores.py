@@ -15,7 +15,10 @@ from emofactors.evaluation.metrics import (
     unweighted_accuracy,
     weighted_accuracy,
 )
-from emofactors.files import write_text_atomically
+from emofactors.sheets import read_csv, write_csv
+
+#: Columns of counts, and what they are.
+_COUNTED = {"seed": int, "speaker": str, "truth": str, "prediction": str, "count": int}
 
 #: The fold of a row that pools the test predictions of all folds of a seed.
 POOLED = "pooled"
@@ -41,7 +44,7 @@ class Scores:
     def write(self, scores: str | Path, confusion: str | Path, seen: str | Path) -> None:
         """Write all as CSV; at full precision, for a number is rounded once, where it is printed."""
         for path, table in ((scores, self.scores), (confusion, self.confusion), (seen, self.seen)):
-            write_text_atomically(path, table.to_csv(index=False, lineterminator="\n"))
+            write_csv(path, table)
 
 
 def read_predictions(paths: Iterable[str | Path]) -> dict[tuple[int, int], pd.DataFrame]:
@@ -54,15 +57,16 @@ def read_predictions(paths: Iterable[str | Path]) -> dict[tuple[int, int], pd.Da
         (fold, seed) -> utterance, speaker, role, truth and prediction, all of them text (speaker ``03``).
 
     Raises:
+        InputError: if a file is missing or damaged.
         ValueError: if a path tells no fold and seed, or two tell the same.
     """
-    columns = ["utterance", "speaker", "role", "truth", "prediction"]
+    columns = ("utterance", "speaker", "role", "truth", "prediction")
     predictions = {}
     for path in map(Path, paths):
         run = fold_and_seed(path)
         if run in predictions:
             raise ValueError(f"{path}: fold {run[0]} of seed {run[1]} is there twice, expected once")
-        predictions[run] = pd.read_csv(path, dtype=str, keep_default_na=False, usecols=columns)
+        predictions[run] = read_csv(path, "the predictions of a run", dict.fromkeys(columns, str))
     return predictions
 
 
@@ -144,9 +148,17 @@ def as_models(predictions: Mapping[tuple[int, int], pd.DataFrame]) -> dict[tuple
 
 
 def read_confusion(path: str | Path) -> pd.DataFrame:
-    """Read ``confusion.csv``; names stay text (speaker ``03``)."""
-    words = dict.fromkeys(("speaker", "truth", "prediction"), str)
-    return pd.read_csv(path, dtype=words, keep_default_na=False)
+    """Read ``confusion.csv``; names stay text (speaker ``03``).
+
+    Raises:
+        InputError: if it is missing or damaged.
+    """
+    return read_csv(path, "counts of true and predicted classes", _COUNTED)
+
+
+def read_probes(path: str | Path) -> pd.DataFrame:
+    """Read ``probes.csv``, likewise."""
+    return read_csv(path, "counts of probes", {"probe": str, "fold": int} | _COUNTED)
 
 
 def speaker_confusions(confusion: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:

@@ -24,11 +24,10 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from emofactors.config import ProbeSettings
-from emofactors.errors import InputError
 from emofactors.evaluation.factor_information import REPRESENTATIONS, Codes
 from emofactors.evaluation.mutual_information import cluster, plug_in_information, shared_information
 from emofactors.evaluation.probes import probe, probe_parts
-from emofactors.files import write_text_atomically
+from emofactors.sheets import read_csv, write_csv
 
 #: True factor -> column of the corpus' table of factors. Pace is in words a minute, as it is heard; pitch is
 #: that above the voice's own, as codes of pitch are of F0 normalised by speaker.
@@ -60,7 +59,7 @@ class TrueFactors:
 
     def write(self, factors: str | Path) -> None:
         """Write them as CSV, at full precision."""
-        write_text_atomically(factors, self.factors.to_csv(index=False, lineterminator="\n"))
+        write_csv(factors, self.factors)
 
 
 def read_factors(path: str | Path) -> pd.DataFrame:
@@ -73,12 +72,10 @@ def read_factors(path: str | Path) -> pd.DataFrame:
         Columns sentence, voice, rate and pitch; the index is the utterance.
 
     Raises:
-        InputError: if the file lacks a column.
+        InputError: if the file is missing or damaged, or lacks a column.
     """
-    table = pd.read_csv(path, dtype={"utterance": str, "voice": str, "sentence": str}, keep_default_na=False)
-    lacking = [column for column in ("utterance", *FACTORS.values()) if column not in table]
-    if lacking:
-        raise InputError(f"{path}: lacks {', '.join(lacking)}; expected the true factors of a synthetic corpus")
+    kinds = {column: float if factor in NUMBERS else str for factor, column in FACTORS.items()}
+    table = read_csv(path, "the true factors of a synthetic corpus", {"utterance": str} | kinds)
     table = table.set_index("utterance")
     return pd.DataFrame({factor: table[column] for factor, column in FACTORS.items()})
 

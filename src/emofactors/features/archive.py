@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from emofactors.errors import InputError
+from emofactors.sheets import read_csv, write_csv
 
 #: A shard is closed once it has this size.
 SHARD_BYTES = 256 * 2**20
@@ -129,7 +130,7 @@ class ArchiveWriter:
             shutil.rmtree(self._unfinished)
             return
         index = pd.DataFrame(self._index, columns=list(INDEX_COLUMNS))
-        index.to_csv(self._unfinished / "index.csv", index=False, lineterminator="\n")
+        write_csv(self._unfinished / "index.csv", index)
         self._unfinished.rename(self.folder)
 
     def _open_shard(self) -> None:
@@ -169,18 +170,8 @@ def _bins_of(features: dict[str, np.ndarray]) -> int:
 
 def _read_index(path: Path) -> pd.DataFrame:
     """The index, every utterance once."""
-    try:
-        index = pd.read_csv(
-            path,
-            dtype={"utterance": str, "shard": str, "offset": np.int64, "n_frames": np.int64},
-            keep_default_na=False,
-        )
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: is missing, expected the index of a feature archive") from error
-    except ValueError as error:
-        raise InputError(f"{path}: cannot be read ({error}), expected the index of a feature archive") from error
-    if tuple(index.columns) != INDEX_COLUMNS:
-        raise InputError(f"{path}: has columns {list(index.columns)}, expected {list(INDEX_COLUMNS)}")
+    kinds = {"utterance": str, "shard": str, "offset": int, "n_frames": int}
+    index = read_csv(path, "the index of a feature archive", kinds)
     if index.empty:
         raise InputError(f"{path}: is empty, expected a row an utterance")
     twice = index.loc[index["utterance"].duplicated(), "utterance"]

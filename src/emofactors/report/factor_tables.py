@@ -3,7 +3,6 @@
 Tidy, in the columns of ``tables``; in nats, and as shares of 1, not in percent.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from math import nan
 from pathlib import Path
@@ -13,10 +12,12 @@ import numpy as np
 import pandas as pd
 
 from emofactors.config import TableConfig, TaskConfig
-from emofactors.evaluation.factor_information import PAIRS, REPRESENTATIONS
+from emofactors.evaluation.factor_information import INFORMATION_COLUMNS, PAIRS, REPRESENTATIONS, WITHOUT_COLUMNS
 from emofactors.evaluation.jackknife import Averaged, average_runs
-from emofactors.evaluation.true_factors import FACTORS, NUMBERS
+from emofactors.evaluation.true_factors import FACTOR_COLUMNS, FACTORS, NUMBERS
+from emofactors.files import read_json
 from emofactors.report.tables import COLUMNS, corpus_words, row_label, with_holm
+from emofactors.sheets import read_csv
 
 #: Pairs of representations as metrics name them (``content_rhythm``) -> the two.
 PAIR_KEYS = {f"{one}_{other}": (one, other) for one, other in PAIRS}
@@ -33,6 +34,10 @@ LEARNT = tuple(OWN_FACTOR)
 
 #: Columns of ``factor_information.csv`` that a table shows of the main number of clusters.
 _ESTIMATES = ("nats", "null_mean", "null_high", "normalised", "adjusted")
+
+#: Of the columns of a file those that are text, and numbers with a fraction; all others count.
+_WORDS = ("unit", "one", "other", "code", "factor", "measure", "speaker")
+_NUMBERS = (*_ESTIMATES, "above_null", "value")
 
 
 def probe_measure(factor: str) -> str:
@@ -80,8 +85,8 @@ def make_information_table(
         ValueError: if a row was not measured on a task, or a published row or pair is none of the table.
     """
     files = list(files)
-    found = _read(files, "factor_information.csv")
-    left_out = _read(files, "factor_information_without.csv")
+    found = _read(files, "factor_information.csv", INFORMATION_COLUMNS)
+    left_out = _read(files, "factor_information_without.csv", WITHOUT_COLUMNS)
     errors = _reconstruction(files)
     rows: list[dict[str, Any]] = []
     for task_name, task in tasks.items():
@@ -258,7 +263,7 @@ def make_ground_truth_table(
     Raises:
         ValueError: if a row was not probed on a task.
     """
-    found = _read(files, "true_factors.csv")
+    found = _read(files, "true_factors.csv", FACTOR_COLUMNS)
     rows: list[dict[str, Any]] = []
     for task_name, task in tasks.items():
         probed = {row: _TrueFactors(_of(found, name, task_name, run)) for row, run in table.runs.items()}
@@ -355,8 +360,8 @@ def _reconstruction(files: Iterable[str | Path]) -> dict[tuple[str, str, str], l
     for path in map(Path, files):
         if path.name == "run.json" and path.parent.name.startswith("seed"):
             task, system, variant, *_ = path.parts[-6:]
-            content = json.loads(path.read_text(encoding="utf-8"))
-            of_test.setdefault((task, system, variant), []).append(content["reconstruction"]["test"])
+            errors = read_json(path, "what a decomposer says of itself", ["reconstruction"])["reconstruction"]
+            of_test.setdefault((task, system, variant), []).append(errors["test"])
     return {
         run: [
             {"metric": metric, "value": float(np.mean([of[key] for of in found]))}
@@ -369,19 +374,18 @@ def _reconstruction(files: Iterable[str | Path]) -> dict[tuple[str, str, str], l
 # --- of both ------------------------------------------------------------------------------------------------
 
 
-def _read(files: Iterable[str | Path], name: str) -> dict[tuple[str, str, str], pd.DataFrame]:
+def _read(
+    files: Iterable[str | Path], name: str, columns: Iterable[str]
+) -> dict[tuple[str, str, str], pd.DataFrame]:
     """Task, system and variant -> the file of that name; speakers stay text (``03``, ``NA``)."""
     found = {}
+    kinds = {column: str if column in _WORDS else float if column in _NUMBERS else int for column in columns}
     for path in map(Path, files):
         if path.name == name:
             task, system, variant, on_task = ("", "", "", "", *path.parts[:-1])[-4:]
             if on_task != f"on_{task}":
                 raise ValueError(f"{path}: expected …/<task>/<system>/<variant>/on_<task>/{name}")
-            numbers = (*_ESTIMATES, "above_null", "value")
-            table = pd.read_csv(
-                path, dtype={"speaker": str}, keep_default_na=False, na_values=dict.fromkeys(numbers, "")
-            )
-            found[task, system, variant] = table
+            found[task, system, variant] = read_csv(path, "what was measured of codes", kinds)
     return found
 
 

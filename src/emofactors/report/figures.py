@@ -5,7 +5,6 @@ it is drawn from the same numbers: no state of pyplot, fonts that ship with
 matplotlib, no date.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +16,21 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
+from emofactors.arrays import read_arrays
 from emofactors.config import OF_TABLES, FigureConfig, IntervalSettings, TableConfig, TaskConfig
 from emofactors.evaluation.metrics import unweighted_accuracy
 from emofactors.evaluation.scores import read_confusion, speaker_confusions
+from emofactors.files import read_json
 from emofactors.report.embedding_figures import embedding_figure, speakers_figure
 from emofactors.report.factor_figures import ground_truth_figure, information_figure
 from emofactors.report.figure_style import LETTERS_PER_INCH, VARIANT_STYLE, broken, house_style, save_figure
 from emofactors.report.sweep_figures import sweep_figure, trade_off_figure
-from emofactors.report.tables import score_interval
+from emofactors.report.tables import read_tidy, score_interval
+from emofactors.sheets import read_csv
+
+#: Arrays of the files that figures are drawn from.
+_EMBEDDED = ("embedding", "role", "emotion")
+_ATTENTION = ("utterance", "emotion", "prediction", "image", "n_frames", "attention")
 
 #: Of a label of two lines in a figure of cost, as a fraction of its panel.
 _LABEL_HEIGHT = 0.13
@@ -85,11 +91,14 @@ def make_figure(
                 tables = [read_confusion(path) for path in sources]
                 drawn = confusion_figure(figure, tasks, dict(zip(panels, tables, strict=True)))
             case "embedding_pca":
-                drawn = embedding_figure(figure, tasks, dict(zip(panels, map(_arrays, sources), strict=True)))
+                runs = [read_arrays(path, "the embeddings.npz of a run", _EMBEDDED) for path in sources]
+                drawn = embedding_figure(figure, tasks, dict(zip(panels, runs, strict=True)))
             case "embedding_speakers":
-                drawn = speakers_figure(figure, tasks, dict(zip(panels, map(_arrays, sources), strict=True)))
+                runs = [read_arrays(path, "the embeddings.npz of a run", _EMBEDDED) for path in sources]
+                drawn = speakers_figure(figure, tasks, dict(zip(panels, runs, strict=True)))
             case "attention":
-                drawn = attention_figure(figure, tasks, dict(zip(panels, map(_arrays, sources), strict=True)))
+                runs = [read_arrays(path, "the attention.npz of a run", _ATTENTION) for path in sources]
+                drawn = attention_figure(figure, tasks, dict(zip(panels, runs, strict=True)))
             case "losses":
                 drawn = losses_figure(figure, tasks, read_histories(sources))
             case "cost":
@@ -101,13 +110,13 @@ def make_figure(
                     figure, tasks, dict(zip(panels, costed, strict=True)), intervals or IntervalSettings()
                 )
             case "trade_off":
-                drawn = trade_off_figure(table, tasks, pd.read_csv(sources[0]))
+                drawn = trade_off_figure(table, tasks, read_tidy(sources[0]))
             case "information":
-                drawn = information_figure(table, tasks, pd.read_csv(sources[0]))
+                drawn = information_figure(table, tasks, read_tidy(sources[0]))
             case "ground_truth":
-                drawn = ground_truth_figure(table, tasks, pd.read_csv(sources[0]))
+                drawn = ground_truth_figure(table, tasks, read_tidy(sources[0]))
             case _:
-                drawn = sweep_figure(table, tasks, pd.read_csv(sources[0]))
+                drawn = sweep_figure(table, tasks, read_tidy(sources[0]))
         save_figure(drawn, png=png, svg=svg)
 
 
@@ -119,22 +128,22 @@ def read_histories(paths: Sequence[str | Path]) -> dict[tuple[str, str], list[pd
 
     Returns:
         (task, variant) -> the histories of its folds and seeds.
+
+    Raises:
+        InputError: if one is missing or damaged.
     """
     histories: dict[tuple[str, str], list[pd.DataFrame]] = {}
     for path in map(Path, paths):
         task, _, variant, *_ = path.parts[-6:]
-        histories.setdefault((task, variant), []).append(pd.read_csv(path))
+        histories.setdefault((task, variant), []).append(
+            read_csv(path, "the history of a training", {"epoch": int}, others=float)
+        )
     return histories
-
-
-def _arrays(path: str) -> dict[str, np.ndarray]:
-    """The arrays of an NPZ file, by name."""
-    return dict(np.load(path, allow_pickle=False))
 
 
 def _read_costed(confusion: str, run: str) -> Costed:
     """A variant from its confusion counts and what one of its runs says of itself."""
-    about = json.loads(Path(run).read_text(encoding="utf-8"))
+    about = read_json(run, "what a run says of itself", ["flops", "parameters"])
     return Costed(confusion=read_confusion(confusion), flops=about["flops"], parameters=about["parameters"])
 
 

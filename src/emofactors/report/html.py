@@ -4,7 +4,6 @@ The page loads nothing: figures and styles are part of it. Its sentences are
 made from the numbers of the tables, so they cannot say anything else than those.
 """
 
-import json
 import statistics
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,12 +18,14 @@ from markupsafe import Markup
 
 from emofactors.config import FACTOR_KINDS, Documented, PublishedScores, SystemConfig, TableConfig, TaskConfig
 from emofactors.evaluation.intervals import smallest_p_value
+from emofactors.files import read_json, read_text
 from emofactors.report.ablation import ablation_findings
 from emofactors.report.factor_findings import ground_truth_findings, information_findings
 from emofactors.report.layout import protocol_letters, published_sources
 from emofactors.report.measures import METRICS, WORDS
 from emofactors.report.sounds import Sounds
-from emofactors.report.tables import PUBLISHED, gap_column, published_of
+from emofactors.report.tables import PUBLISHED, gap_column, published_of, read_tidy
+from emofactors.sheets import csv_text
 from emofactors.study import Study
 
 #: A corrected p-value up to which a difference counts as shown.
@@ -199,22 +200,21 @@ def read_run(path: str | Path) -> dict[str, Any]:
         Content of the file, and ``task``, ``system`` and ``variant``.
 
     Raises:
-        OSError: if the file is missing.
+        InputError: if the file is missing or damaged.
     """
-    path = Path(path)
-    task, system, variant = path.parts[-6:-3]
+    task, system, variant = Path(path).parts[-6:-3]
     about = {"task": task, "system": system, "variant": variant}
-    return json.loads(path.read_text(encoding="utf-8")) | about
+    return read_json(path, "what a run says of itself, or is said of it") | about
 
 
 def read_scores(paths: Iterable[str | Path]) -> dict[str, pd.DataFrame]:
     """Tidy tables, by the name of their file; labels stay text, also those that are numbers."""
-    return {Path(path).stem: pd.read_csv(path, dtype={"row": str}) for path in paths}
+    return {Path(path).stem: read_tidy(path) for path in paths}
 
 
 def read_texts(paths: Iterable[str | Path]) -> dict[str, str]:
     """Content of text files, by their name without its ending."""
-    return {Path(path).stem: Path(path).read_text(encoding="utf-8") for path in paths}
+    return {Path(path).stem: read_text(path, "a part of the page") for path in paths}
 
 
 # --- what was found, in sentences ----------------------------------------------------------------------------
@@ -709,7 +709,7 @@ def costs_csv(costs: Sequence[Cost]) -> str:
     columns = [field.name for field in fields(Cost)]
     # As objects a count stays whole beside one that is missing.
     table = pd.DataFrame([asdict(cost) for cost in costs], columns=columns, dtype=object)
-    return table.to_csv(index=False, lineterminator="\n")
+    return csv_text(table)
 
 
 def provenance(runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:

@@ -36,6 +36,7 @@ from emofactors.report.factor_layout import (
 )
 from emofactors.report.measures import METRICS, WORDS
 from emofactors.report.tables import PUBLISHED, gap_column, gaps, published_of, row_label
+from emofactors.sheets import write_csv
 
 _LINE_LENGTH = 100
 #: Longer headers and row labels are broken into lines in LaTeX, or a table would not fit a page.
@@ -111,7 +112,7 @@ def write_table(
             for name, task in tasks.items()
             for block in _blocks(tidy[tidy["column"] == name], name, task, table, changes)
         ]
-    write_text_atomically(csv, _rounded(tidy, table).to_csv(index=False, lineterminator="\n"))
+    write_csv(csv, _rounded(tidy, table))
     write_text_atomically(md, _markdown(table, blocks))
     write_text_atomically(tex, _latex(table, blocks))
     write_text_atomically(html, _html(table, blocks))

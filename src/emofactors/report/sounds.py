@@ -1,6 +1,5 @@
 """What decomposers make of some utterances, on the page: players, and spectrograms to look at meanwhile."""
 
-import json
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from emofactors.arrays import read_arrays
 from emofactors.config import FACTORS
+from emofactors.files import read_json, read_made
 from emofactors.report.figure_style import house_style
 
 #: Of a picture, which stands on a page: enough for the bands of a spectrogram.
@@ -85,7 +86,7 @@ def read_sounds(folders: Iterable[str | Path]) -> list[Sounds]:
         One entry a folder, in order.
 
     Raises:
-        OSError: if a file is missing.
+        InputError: if a file is missing or damaged.
     """
     return [_read(Path(folder)) for folder in folders]
 
@@ -127,9 +128,8 @@ def spectrograms_picture(mels: Mapping[str, np.ndarray], hop_s: float) -> bytes:
 
 def _read(folder: Path) -> Sounds:
     task, system, variant = folder.parts[-3:]
-    index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-    with np.load(folder / "mels.npz", allow_pickle=False) as content:
-        mels = {name: content[name] for name in content.files}
+    index = read_json(folder / "index.json", "an index of sounds", ["hop_s", "sounds"])
+    mels = read_arrays(folder / "mels.npz", "the spectrograms of sounds")
     rows_of: dict[str, list[dict[str, Any]]] = {}
     for row in index["sounds"]:
         rows_of.setdefault(row["utterance"], []).append(row)
@@ -148,7 +148,7 @@ def _listened(
             title=_title(row["what"]),
             words=_words(row),
             label=f"Play {first['utterance']}, {_title(row['what'])}: {_words(row)}",
-            uri=_data_uri("audio/mpeg", (folder / row["file"]).read_bytes()),
+            uri=_data_uri("audio/mpeg", read_made(folder / row["file"], "a sound")),
         )
         for row in rows
     )

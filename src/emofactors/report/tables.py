@@ -25,8 +25,9 @@ from emofactors.evaluation.intervals import (
     protocol_gap,
     speaker_interval,
 )
-from emofactors.evaluation.scores import POOLED, read_confusion, speaker_confusions
+from emofactors.evaluation.scores import POOLED, read_confusion, read_probes, speaker_confusions
 from emofactors.report.measures import METRICS, WORDS, Measure, measure
+from emofactors.sheets import read_csv
 
 #: Columns of a tidy table. ``row`` is the label as printed and ``variant`` (of a difference, also
 #: ``minus``) the name by which config and results know it, ``system/variant`` where the table has another
@@ -53,6 +54,13 @@ COLUMNS = (
     "corpus",
     "chance",
 )
+
+#: Those of them that are text; all others are numbers.
+_WORDS = ("table", "row", "column", "metric", "protocol", "variant", "minus", "corpus")
+
+#: Columns of ``scores.csv`` and ``mutual_information.csv`` that a table is made of, and what they are.
+_SCORES = {"fold": str, "seed": int, "ua": float, "wa": float, "n": int}
+_INFORMATION = {"label": str, "seed": int, "n": int, "above_null": float}
 
 #: Stands for the published value in the column of a gap.
 PUBLISHED = "published"
@@ -98,6 +106,7 @@ def read_evaluations(
         The evaluations, in the order of the paths.
 
     Raises:
+        InputError: if a file is missing or damaged.
         ValueError: if a path is of another form, or of a test on another task.
     """
     evaluations = []
@@ -109,14 +118,25 @@ def read_evaluations(
         evaluations.append(
             Evaluation(
                 *(task, system, variant),
-                scores=pd.read_csv(path.with_name("scores.csv"), dtype={"fold": str}),
+                scores=read_csv(path.with_name("scores.csv"), "the scores of a variant", _SCORES, others=float),
                 confusion=read_confusion(path),
                 seen=read_confusion(path.with_name("seen_confusion.csv")) if set(metrics) & set(OF_SEEN) else None,
-                probes=read_confusion(path.with_name("probes.csv")) if is_probed else None,
-                information=pd.read_csv(path.with_name("mutual_information.csv")) if is_probed else None,
+                probes=read_probes(path.with_name("probes.csv")) if is_probed else None,
+                information=read_csv(path.with_name("mutual_information.csv"), "what clusters share", _INFORMATION, others=float)
+                if is_probed
+                else None,
             )
         )
     return evaluations
+
+
+def read_tidy(path: str | Path) -> pd.DataFrame:
+    """Read a tidy table as ``layout`` writes it; labels stay text, also those that are numbers.
+
+    Raises:
+        InputError: if it is missing or damaged.
+    """
+    return read_csv(path, "a tidy table", dict.fromkeys(_WORDS, str) | {"value": float}, others=float)
 
 
 def make_table(

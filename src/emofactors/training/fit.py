@@ -18,6 +18,7 @@ from torch import Tensor
 from emofactors.config import RunSettings
 from emofactors.evaluation.metrics import class_recalls, confusion_matrix
 from emofactors.files import write_bytes_atomically
+from emofactors.sheets import write_csv
 from emofactors.systems.base import System
 from emofactors.training.batches import RoleData, shuffled_batches, sorted_batches
 from emofactors.training.checkpoint import Checkpoint
@@ -89,7 +90,7 @@ class Trained:
         """Write the weights as safetensors and the history as CSV, a row an evaluation."""
         state = {name: tensor.cpu().contiguous() for name, tensor in self.system.state_dict().items()}
         write_bytes_atomically(model, save(state))
-        pd.DataFrame(self.history).to_csv(history, index=False, lineterminator="\n", float_format="%.6f")
+        write_csv(history, pd.DataFrame(self.history), float_format="%.6f")
 
 
 def fit(

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import log_softmax, softmax
 
+from emofactors.sheets import write_csv
+
 #: The role whose predictions are not kept: they are of no use, its embeddings are.
 TRAINING_ROLE = "train"
 
@@ -51,7 +53,7 @@ class Predictions:
 
     def save(self, predictions: Path, embeddings: Path | None = None) -> None:
         """Write both, or predictions alone; the same numbers give the same bytes."""
-        self.table.to_csv(predictions, index=False, lineterminator="\n", float_format="%.6f")
+        write_csv(predictions, self.table, float_format="%.6f")
         if embeddings is None:
             return
         labels = {name: self.labels[name].to_numpy(dtype=str) for name in self.labels.columns}

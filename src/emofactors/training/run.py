@@ -11,15 +11,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from emofactors.arrays import read_arrays
 from emofactors.config import ComputeSettings, RunSettings
 from emofactors.corpora.splits import ROLES, Fold
 from emofactors.errors import InputError
 from emofactors.features.archive import FeatureArchive
 from emofactors.features.standardisation import fit_standardisation
+from emofactors.files import damaged, missing
 from emofactors.systems.base import Batch, System, TrainingData
 from emofactors.training.batches import RoleData, load_role
 from emofactors.training.checkpoint import Checkpoint
@@ -52,7 +55,7 @@ def load_roles(
         train, dev, test and seen; all but train may be empty.
 
     Raises:
-        InputError: if the archive or the teacher lacks an utterance.
+        InputError: if the archive or the teacher lacks an utterance, or the teacher's file is damaged.
     """
     training = fold.of_role("train")
     training_speakers = sorted(training["speaker"].unique())
@@ -116,7 +119,7 @@ def load_heard(
 
 def _read_embeddings(path: str | Path, fold: Fold) -> dict[str, np.ndarray]:
     """Utterance -> embedding (D,), of every utterance of a fold."""
-    content = np.load(path, allow_pickle=False)
+    content = read_arrays(path, "the embeddings.npz of a teacher", ["utterance", "embedding"])
     embeddings = dict(zip(content["utterance"].tolist(), content["embedding"], strict=True))
     lacking = [utterance for utterance in fold.utterances["utterance"] if utterance not in embeddings]
     if lacking:
@@ -174,12 +177,18 @@ def start_from(system: System, initial: str | Path | None) -> None:
         initial: weights as ``Trained.save`` writes them, or None.
 
     Raises:
-        InputError: if they are those of another network.
+        InputError: if the file is missing or damaged, or they are those of another network.
     """
     if initial is None:
         return
     try:
-        system.load_state_dict(load_file(initial))
+        weights = load_file(initial)
+    except FileNotFoundError as error:
+        raise missing(initial, "the weights of a run") from error
+    except (SafetensorError, OSError) as error:
+        raise damaged(initial, f"is no file of weights ({error})", "the weights of a run") from error
+    try:
+        system.load_state_dict(weights)
     except RuntimeError as error:
         raise InputError(
             f"{initial}: does not fit the system ({' '.join(str(error).split())}); expected the same network"

@@ -14,7 +14,7 @@ from emofactors.evaluation.intervals import speaker_recalls
 from emofactors.evaluation.mutual_information import cluster, shared_information
 from emofactors.evaluation.probes import Embeddings, probe
 from emofactors.evaluation.probing import INFORMATION_COLUMNS, PROBE_COLUMNS, probe_runs, read_runs
-from emofactors.evaluation.scores import read_confusion, speaker_confusions
+from emofactors.evaluation.scores import read_probes, speaker_confusions
 
 EMOTIONS = ("anger", "sadness")
 SETTINGS = ProbeSettings(folds=3, seed=0, clusters=4, permutations=8)
@@ -206,7 +206,7 @@ def test_files_have_their_columns_and_the_same_bytes_twice(runs, probed, tmp_pat
     probed.write(probes=tmp_path / "probes.csv", information=tmp_path / "information.csv")
     assert (tmp_path / "probes.csv").read_text().splitlines()[0] == ",".join(PROBE_COLUMNS)
     assert (tmp_path / "information.csv").read_text().splitlines()[0] == ",".join(INFORMATION_COLUMNS)
-    read = read_confusion(tmp_path / "probes.csv")
+    read = read_probes(tmp_path / "probes.csv")
     pd.testing.assert_frame_equal(read, probed.probes, check_dtype=False)
     assert "03" in set(read["speaker"])
     assert (read["count"] > 0).all()

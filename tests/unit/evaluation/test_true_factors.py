@@ -119,5 +119,5 @@ def test_utterances_without_factors_and_files_without_columns_are_refused(corpus
     with pytest.raises(ValueError, match="at least one run"):
         probe_true_factors({}, factors, SETTINGS)
     factors.drop(columns="rate_wpm").to_csv(tmp_path / "lacking.csv", index=False)
-    with pytest.raises(InputError, match="lacks rate_wpm"):
+    with pytest.raises(InputError, match="has no column rate_wpm"):
         read_factors(tmp_path / "lacking.csv")

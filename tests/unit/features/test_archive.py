@@ -105,7 +105,7 @@ def test_a_missing_shard_is_named(tmp_path, features):
         ("03,shard000.npy,7,1\n", "03,shard000.npy,6,1\n", r"shard000\.npy: utterances do not follow"),
         ("last,", "03,", r"index\.csv: utterance '03' is there twice"),
         ("n_frames", "frames", r"index\.csv"),
-        ("50,4", "50,x", r"index\.csv: cannot be read"),
+        ("50,4", "50,x", r"index\.csv: n_frames: a cell is no whole number"),
     ],
 )
 def test_an_index_that_does_not_fit_its_shards_is_refused(tmp_path, features, old, new, message):

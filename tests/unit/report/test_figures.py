@@ -33,6 +33,7 @@ from emofactors.report.figures import (
     recall_percent,
 )
 from emofactors.report.sweep_figures import sweep_figure
+from emofactors.report.tables import COLUMNS
 
 CLASSES = ("anger", "happiness", "sadness")
 TASK = TaskConfig(corpus="a", classes=CLASSES, protocol="speaker_groups", folds=2, dev_speakers=1)
@@ -370,8 +371,8 @@ def sources(tmp_path):
         runs.append(str(tmp_path / f"{variant}.npz"))
         np.savez(runs[-1], **run_of(TASK, seed=i))
         tables.append(str(tmp_path / f"{variant}.csv"))
-        confusion_of(TASK).to_csv(tables[-1], index=False)
-    scores_of(["a3"]).to_csv(tmp_path / "sweep.csv", index=False)
+        confusion_of(TASK).astype({"count": int}).to_csv(tables[-1], index=False)
+    scores_of(["a3"]).reindex(columns=COLUMNS).to_csv(tmp_path / "sweep.csv", index=False)
     sweep = FigureConfig(kind="sweep", title="t", caption="c", table="sweep")
     return {
         "confusion": (CONFUSION, tables, None),

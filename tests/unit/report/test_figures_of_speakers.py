@@ -21,6 +21,7 @@ from emofactors.report.embedding_figures import (
 from emofactors.report.figure_style import EMOTION_STYLE
 from emofactors.report.figures import make_figure
 from emofactors.report.sweep_figures import trade_off_figure
+from emofactors.report.tables import COLUMNS
 from emofactors.study import load_study
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -363,7 +364,7 @@ def test_the_same_numbers_are_the_same_bytes(tmp_path, kind):
     for i, variant in enumerate(FIGURE.variants):
         sources.append(str(tmp_path / f"{variant}.npz"))
         np.savez(sources[-1], **run_of(i))
-    scores_of().to_csv(tmp_path / "weight.csv", index=False)
+    scores_of().reindex(columns=COLUMNS).to_csv(tmp_path / "weight.csv", index=False)
     figure, sources, table = {
         "embedding_speakers": (FIGURE, sources, None),
         "trade_off": (TRADE_OFF, [str(tmp_path / "weight.csv")], TABLE),

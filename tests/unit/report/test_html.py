@@ -33,6 +33,7 @@ from emofactors.report.html import (
     system_settings,
 )
 from emofactors.report.sounds import Listened, Player, Sounds
+from emofactors.report.tables import COLUMNS
 from emofactors.study import Study, Training
 
 HOSTILE = "<script>alert('&')</script>"
@@ -455,7 +456,8 @@ def test_a_run_knows_which_it_is(tmp_path):
 
 
 def test_labels_that_are_numbers_stay_as_printed(tmp_path):
-    (tmp_path / "swept.csv").write_text("row,metric,value\n0,ua,60\n0.30,ua,66\n")
+    table = pd.DataFrame({"row": ["0", "0.30"], "metric": "ua", "value": [60, 66]}).reindex(columns=COLUMNS)
+    table.to_csv(tmp_path / "swept.csv", index=False)
     assert list(read_scores([tmp_path / "swept.csv"])["swept"]["row"]) == ["0", "0.30"]
 
 

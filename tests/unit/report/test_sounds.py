@@ -4,6 +4,7 @@ from base64 import b64decode
 import numpy as np
 import pytest
 
+from emofactors.errors import InputError
 from emofactors.report.sounds import read_sounds, spectrograms_picture
 
 OF = {"content": "u1", "rhythm": "u2", "pitch": "u3"}
@@ -41,7 +42,7 @@ def test_sounds_of_an_utterance_are_players_and_a_picture(folder):
 def test_no_folder_is_nothing_to_hear_and_a_missing_file_is_said(folder):
     assert read_sounds([]) == []
     (folder / "2.mp3").unlink()
-    with pytest.raises(FileNotFoundError, match=r"2\.mp3"):
+    with pytest.raises(InputError, match=r"2\.mp3: is missing"):
         read_sounds([folder])
 
 

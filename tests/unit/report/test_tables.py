@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from emofactors.config import IntervalSettings, TableConfig, TaskConfig
+from emofactors.errors import InputError
 from emofactors.evaluation.intervals import holm, paired_difference, protocol_gap, speaker_interval
 from emofactors.evaluation.metrics import unweighted_accuracy, weighted_accuracy
 from emofactors.evaluation.scores import score_runs, speaker_confusions
@@ -397,9 +398,9 @@ def test_only_what_the_metrics_need_is_read(of_systems, tmp_path):
     path = folder / "confusion.csv"
     (read,) = read_evaluations([path])
     assert (read.seen, read.probes, read.information) == (None, None, None)
-    with pytest.raises(FileNotFoundError, match="seen_confusion"):
+    with pytest.raises(InputError, match=r"seen_confusion\.csv: is missing"):
         read_evaluations([path], ["ua", "seen_gap"])
-    with pytest.raises(FileNotFoundError, match="probes"):
+    with pytest.raises(InputError, match=r"probes\.csv: is missing"):
         read_evaluations([path], ["ua", "emotion_information"])
     for name in ("seen", "probes", "information"):
         file = {"seen": "seen_confusion", "information": "mutual_information"}.get(name, name)

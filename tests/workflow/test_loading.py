@@ -1,0 +1,98 @@
+"""What the package reads cannot run code: no pickle, no objects of YAML, and CSV in one way."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+PACKAGE = REPOSITORY / "src" / "emofactors"
+FILES = [
+    *sorted(PACKAGE.rglob("*.py")),
+    *sorted((REPOSITORY / "workflow" / "scripts").glob("*.py")),
+    *sorted((REPOSITORY / "bench").glob("*.py")),
+]
+
+#: Modules that make objects of bytes by running what the bytes say, or that hand text to a shell.
+FORBIDDEN = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+#: Functions that do, by their last name; ``yaml.load`` only with a loader of our own that knows no objects.
+FORBIDDEN_CALLS = {
+    *("eval", "exec", "compile", "__import__", "system", "popen", "getoutput", "getstatusoutput"),
+    *("read_pickle", "to_pickle", "full_load", "unsafe_load", "load_all", "full_load_all", "unsafe_load_all"),
+}
+#: Where CSV is read and written by another way: the one way itself, and the tables of users, as they are.
+CSV_ELSEWHERE = {PACKAGE / "sheets.py", PACKAGE / "corpora" / "delimited.py"}
+
+
+def calls(tree):
+    """(dotted name, keyword arguments) of every call; the name from its last attribute backwards."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}, node
+
+
+def faults(tree, file=None):
+    """What a module does that it may not."""
+    found = []
+    for node in ast.walk(tree):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        found += [f"imports {name}" for name in names if name.split(".")[0] in FORBIDDEN]
+        if isinstance(node, ast.Constant) and node.value == "|safe":
+            found.append("marks text as safe")
+    for name, keywords, node in calls(tree):
+        *_, last = name.split(".")
+        if (last in FORBIDDEN_CALLS and name not in ("re.compile", "torch.compile")) or keywords.get("shell") == "True":
+            found.append(f"calls {name}")
+        elif name in ("np.load", "numpy.load") and keywords.get("allow_pickle") != "False":
+            found.append(f"{name} without allow_pickle=False")
+        elif name == "torch.load" and keywords.get("weights_only") != "True":
+            found.append(f"{name} without weights_only=True")
+        elif name == "yaml.load" and [ast.unparse(argument) for argument in node.args[1:]] != ["_Plain"]:
+            found.append(f"{name} without the loader of plain values")
+        elif last in ("read_csv", "to_csv", "DictReader", "DictWriter") and "." in name and file not in CSV_ELSEWHERE:
+            found.append(f"{name} beside sheets.py")
+    return found
+
+
+def test_there_is_something_to_check():
+    assert len(FILES) >= 80
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(REPOSITORY).as_posix())
+def test_nothing_that_is_read_can_run(file):
+    assert faults(ast.parse(file.read_text(encoding="utf-8")), file) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import pickle",
+        "from joblib import load",
+        "np.load(path)",
+        "np.load(path, allow_pickle=True)",
+        "torch.load(path)",
+        "torch.load(path, weights_only=False)",
+        "yaml.load(text)",
+        "yaml.load(text, yaml.Loader)",
+        "yaml.unsafe_load(text)",
+        "pd.read_pickle(path)",
+        "pd.read_csv(path)",
+        "table.to_csv(path)",
+        "eval(text)",
+        "os.system(text)",
+        "subprocess.run(text, shell=True)",
+    ],
+)
+def test_the_check_sees_what_is_forbidden(line):
+    assert faults(ast.parse(line))
+
+
+def test_no_rule_hands_a_value_to_a_shell():
+    for file in [REPOSITORY / "Snakefile", *(REPOSITORY / "workflow" / "rules").glob("*.smk")]:
+        text = file.read_text(encoding="utf-8")
+        assert "shell:" not in text
+        assert "shell(" not in text
