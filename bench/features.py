@@ -124,7 +124,7 @@ def seconds(work: Callable[[Path], None], folder: Path) -> float:
 def check_same_work(archive: FeatureArchive, plain: Path, way: str) -> None:
     """Stop if a plain script made other features: then times could not be compared."""
     for utterance in archive.utterances:
-        ours, theirs = archive[utterance], np.load(plain / f"{utterance}.npy").T
+        ours, theirs = archive[utterance], np.load(plain / f"{utterance}.npy", allow_pickle=False).T
         n_frames = min(len(ours), len(theirs))  # resamplers may differ by a sample at the end
         difference = np.abs(ours[: n_frames - 3] - theirs[: n_frames - 3]).mean()
         if abs(len(ours) - len(theirs)) > 1 or difference > 0.5:

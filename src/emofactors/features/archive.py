@@ -183,7 +183,7 @@ def _read_index(path: Path) -> pd.DataFrame:
 def _open_shard(path: Path) -> np.ndarray:
     """Frames of a shard, (sum of T, F), mapped into memory read-only."""
     try:
-        frames = np.load(path, mmap_mode="r")
+        frames = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:
         raise InputError(f"{path}: is missing, expected a shard named in index.csv") from error
     except (ValueError, EOFError, OSError) as error:

@@ -122,7 +122,9 @@ def read_evaluations(
                 confusion=read_confusion(path),
                 seen=read_confusion(path.with_name("seen_confusion.csv")) if set(metrics) & set(OF_SEEN) else None,
                 probes=read_probes(path.with_name("probes.csv")) if is_probed else None,
-                information=read_csv(path.with_name("mutual_information.csv"), "what clusters share", _INFORMATION, others=float)
+                information=read_csv(
+                    path.with_name("mutual_information.csv"), "what clusters share", _INFORMATION, others=float
+                )
                 if is_probed
                 else None,
             )
