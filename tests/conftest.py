@@ -1,5 +1,6 @@
-"""A copy of the project in a temporary folder: a test may run it, break it and edit it."""
+"""A copy of the project in a temporary folder: a test may run it, break it and edit it. One has the smoke study."""
 
+import csv
 import os
 import re
 import shutil
@@ -8,11 +9,16 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 REPOSITORY = Path(__file__).parents[1]
 
 _PARTS = ("Snakefile", "config", "profiles", "src", "workflow")
+
+SPEAKERS = {"ada": 110, "ben": 125, "cleo": 140, "dan": 160, "eva": 180, "finn": 200}  # pitch in Hz
+UTTERANCES_OF_EACH = 4
 
 
 @dataclass(frozen=True)
@@ -72,3 +78,59 @@ def copy_project(folder: Path) -> Project:
 def fresh_project(tmp_path_factory):
     """Makes a copy of the project each time it is called."""
     return lambda: copy_project(tmp_path_factory.mktemp("project") / "emofactors")
+
+
+def tone(pitch_hz, emotion, sample_rate_hz, rng):
+    """Half a second of a voice: bright and trembling for anger, dull and steady for sadness."""
+    seconds = np.arange(sample_rate_hz // 2) / sample_rate_hz
+    pitch_hz *= rng.uniform(0.95, 1.05)
+    n_harmonics = 25 if emotion == "anger" else 3
+    voice = sum(np.sin(2 * np.pi * k * pitch_hz * seconds) / k for k in range(1, n_harmonics + 1))
+    tremor = 1 + 0.8 * np.sin(2 * np.pi * 12 * seconds) if emotion == "anger" else 1
+    return 0.1 * voice * tremor + rng.normal(scale=0.002, size=len(seconds))
+
+
+def write_tones(folder):
+    """Write 48 utterances of six speakers, two emotions and three days, with the CSV that names them."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    rows = []
+    for speaker, pitch_hz in SPEAKERS.items():
+        for emotion in ("anger", "sadness"):
+            for number in range(UTTERANCES_OF_EACH):
+                name = f"{speaker}_{emotion}_{number}"
+                # One file as a field recorder leaves it, one packed: the rest is 16-bit wav at 16 kHz.
+                sample_rate_hz = 44_100 if name == "ada_anger_0" else 16_000
+                suffix = "flac" if name == "ben_sadness_1" else "wav"
+                samples = tone(pitch_hz, emotion, sample_rate_hz, rng)
+                if name == "ada_anger_0":
+                    samples = np.stack([samples, 0.5 * samples], axis=1)
+                soundfile.write(folder / f"{name}.{suffix}", samples, sample_rate_hz)
+                rows.append([f"{name}.{suffix}", speaker, emotion, f"day{number % 3 + 1}"])
+    with (folder / "utterances.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["path", "speaker", "emotion", "session"], *rows])
+
+
+@pytest.fixture(scope="session")
+def fresh_smoke(fresh_project):
+    """Makes a project with the smoke study, nothing of it run, each time it is called."""
+
+    def make():
+        project = fresh_project()
+        smoke = REPOSITORY / "tests" / "end_to_end" / "smoke"
+        for file in smoke.glob("*/*.yaml"):
+            (project.folder / "config" / file.relative_to(smoke)).write_bytes(file.read_bytes())
+        write_tones(project.folder / "data" / "tones")
+        return project
+
+    return make
+
+
+@pytest.fixture
+def copy_of(tmp_path):
+    """Makes a copy of a project with its results, times of files included."""
+
+    def copy(project):
+        return type(project)(Path(shutil.copytree(project.folder, tmp_path / "copy")))
+
+    return copy
