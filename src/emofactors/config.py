@@ -161,6 +161,8 @@ class CorpusConfig(Section):
         file: the CSV of a corpus read by ``table``, below ``folder``.
         columns: canonical column -> column of that CSV, where they differ.
         synthesis: settings of a corpus read by ``synthetic``.
+        shards: parts whose features are extracted as jobs of their own; an utterance's part follows from its
+            name. No result depends on their number.
     """
 
     reader: Reader
@@ -176,6 +178,7 @@ class CorpusConfig(Section):
     file: str = ""
     columns: dict[str, str] = {}
     synthesis: SynthesisSettings | None = None
+    shards: Annotated[int, Field(ge=1)] = 1
 
     @model_validator(mode="after")
     def _fits_its_reader(self) -> Self:

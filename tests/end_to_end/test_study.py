@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
+
+from emofactors.corpora.shards import shard_of
 
 STUDY = ("--configfile", "config/studies/smoke.yaml")
 OF_DAYS = ("--configfile", "config/studies/smoke_days.yaml")
@@ -74,13 +78,13 @@ def ours_of_sounds(found):
 
 def assert_same_results(project, other):
     ours, theirs = results(project), results(other)
-    # Manifests and folds; scores and confusions; probes and information; tables in four forms; figures in two;
+    # Manifests, those of shards, and folds; scores and confusions; probes and information; tables in four forms; figures in two;
     # what a network and what a support vector machine leaves; what was inspected.
     evaluated = 3 * (len(SCORED) + len(TESTS)) + 2 * len(PROBED) + 2 * len(DECOMPOSERS)
     shown = 4 * len(TABLES) + 2 * len(FIGURES) + len(ours_of_sounds(ours))
     trained = 4 * len(RUNS) + 2 * len(FITTED) + 3 * len(DECOMPOSED) + 2 * len(TESTS)
     assert len(ours_of_sounds(ours)) > 2
-    assert len(ours) == 2 + 5 + evaluated + shown + trained + 2
+    assert len(ours) == 2 + 2 + 5 + evaluated + shown + trained + 2
     assert ours.keys() == theirs.keys()
     assert [name for name in ours if ours[name] != theirs[name]] == []
 
@@ -136,6 +140,8 @@ def test_every_file_is_made_and_nothing_else(finished):
         for name in ("probes", "mutual_information")
     }
     corpora = {f"corpora/manifests/{name}.{kind}" for name in ("tones", "tones_again") for kind in ("csv", "json")}
+    corpora |= {f"corpora/shards/tones_again/{name}" for name in ("0.csv", "1.csv", ".snakemake_timestamp")}
+    corpora |= {"corpora/longest/tones_again.txt"}
     corpora |= {
         f"corpora/{of_task}"
         for task in ("tones2_groups2", "tones2_groups2_seen", "tones_again2_groups2", *VIT_TASKS)
@@ -150,7 +156,7 @@ def test_every_file_is_made_and_nothing_else(finished):
 def test_features_are_made_once_for_originals_and_copies(finished):
     made = {
         file.parent.relative_to(finished.folder / "results" / "features").as_posix(): pd.read_csv(file)
-        for file in finished.folder.glob("results/features/**/index.csv")
+        for file in finished.folder.glob("results/features/tones*/**/index.csv")
     }
     assert {name: len(index) for name, index in made.items()} == {
         "tones/original/functionals": 48,
@@ -164,6 +170,20 @@ def test_features_are_made_once_for_originals_and_copies(finished):
         "tones/noise_shift_speed/log_mel_128x128": 3 * 48,
     }
     assert (made["tones/noise_shift_speed/log_mel_128x128"]["n_frames"] == 128).all()
+
+
+def test_a_gathered_archive_is_that_of_its_shards_and_takes_no_space(finished):
+    features = finished.folder / "results" / "features"
+    shards = [features / "shards" / "tones_again" / "original" / "log_mel_80" / str(shard) for shard in (0, 1)]
+    gathered = features / "tones_again" / "original" / "log_mel_80"
+    names = ["shard000.npy", "shard001.npy"]
+    assert sorted(file.name for file in gathered.glob("*.npy")) == names
+    for shard, name in zip(shards, names, strict=True):
+        assert (gathered / name).samefile(shard / "shard000.npy")
+    indices = [pd.read_csv(shard / "index.csv") for shard in shards]
+    assert pd.read_csv(gathered / "index.csv")["utterance"].tolist() == [
+        utterance for index in indices for utterance in index["utterance"]
+    ]
 
 
 def test_no_copy_of_a_test_utterance_is_trained_but_where_the_task_says_so(finished):
@@ -323,6 +343,70 @@ def test_a_changed_recording_makes_a_new_manifest(finished, copy_of):
     jobs = project.jobs(*STUDY)
     assert jobs["make_manifest"] == 2, "two corpora are of the same recordings"
     assert (jobs["train"], jobs["fit_svm"]) == (len(RUNS), len(FITTED))
+
+
+ARCHIVES = ("tones/original/log_mel_128", "tones/noise_shift_speed/log_mel_128x128")
+OF_A_RUN = "results/training/tones2_groups2/cnn_bigru/mel_center/fold0/seed0"
+OF_SHARDS = (f"{OF_A_RUN}/predictions.csv", *(f"results/features/{archive}" for archive in ARCHIVES))
+
+
+def frames(project, archive):
+    """Frames of each utterance of an archive, whatever file they lie in."""
+    folder = project.folder / "results" / "features" / archive
+    index = pd.read_csv(folder / "index.csv")
+    return {
+        row.utterance: np.load(folder / row.shard)[row.offset : row.offset + row.n_frames]
+        for row in index.itertuples()
+    }
+
+
+def extracted(run):
+    """Jobs of a run that extracted features: archive and shard."""
+    wildcards = re.findall(r"wildcards: corpus=(\w+), augmentation=(\w+), features=(\w+), shard=(\d)", run.stdout)
+    return sorted((f"{corpus}/{copies}/{kind}", int(shard)) for corpus, copies, kind, shard in wildcards)
+
+
+def test_shards_change_no_result_and_a_new_utterance_its_own_shard_alone(finished, fresh_smoke):
+    project = fresh_smoke()
+    config = project.folder / "config" / "corpora" / "tones.yaml"
+    config.write_text(config.read_text(encoding="utf-8") + "shards: 3\n", encoding="utf-8")
+    run = project.snakemake(*STUDY, "--", *OF_SHARDS)
+    assert run.returncode == 0, run.stdout
+    assert extracted(run) == sorted((archive, shard) for archive in ARCHIVES for shard in range(3))
+    for archive in ARCHIVES:
+        ours, theirs = frames(project, archive), frames(finished, archive)
+        assert ours.keys() == theirs.keys()
+        assert len(list((project.folder / "results" / "features" / archive).glob("*.npy"))) == 3
+        assert [utterance for utterance in ours if not np.array_equal(ours[utterance], theirs[utterance])] == []
+    for name in ("model.safetensors", "history.csv", "predictions.csv", "embeddings.npz"):
+        assert (project.folder / OF_A_RUN / name).read_bytes() == (finished.folder / OF_A_RUN / name).read_bytes()
+
+    # Another utterance, not the first or last of the manifest, and no longer than the longest.
+    tones = project.folder / "data" / "tones"
+    samples, sample_rate_hz = soundfile.read(tones / "cleo_anger_3.wav")
+    soundfile.write(tones / "cleo_anger_4.wav", 0.9 * samples, sample_rate_hz)
+    rewrite(
+        tones,
+        lambda rows: pd.concat(
+            [rows, pd.DataFrame([["cleo_anger_4.wav", "cleo", "anger", "day1"]], columns=rows.columns)]
+        ),
+    )
+    run = project.snakemake(*STUDY, "--", *OF_SHARDS[1:])
+    assert run.returncode == 0, run.stdout
+    assert extracted(run) == sorted((archive, shard_of("cleo_anger_4", 3)) for archive in ARCHIVES)
+    for archive, n_copies in zip(ARCHIVES, (1, 3), strict=True):
+        after, before = frames(project, archive), frames(finished, archive)
+        assert len(after.keys() - before.keys()) == n_copies
+        assert all(np.array_equal(after[utterance], before[utterance]) for utterance in before)
+    assert project.jobs(*STUDY, "--", *OF_SHARDS[1:]) == {}
+
+    # A longer one changes how far every image is padded, and nothing of other features' shards.
+    soundfile.write(tones / "cleo_anger_4.wav", np.tile(samples, 2), sample_rate_hz)
+    run = project.snakemake(*STUDY, "--", *OF_SHARDS[1:])
+    assert run.returncode == 0, run.stdout
+    assert extracted(run) == sorted(
+        [(ARCHIVES[0], shard_of("cleo_anger_4", 3)), *((ARCHIVES[1], shard) for shard in range(3))]
+    )
 
 
 def test_one_core_and_two_give_the_same_bytes(finished, fresh_smoke):

@@ -26,7 +26,8 @@ def rules():
     """Text of each rule, by its name."""
     found = {}
     for file in RULE_FILES:
-        _, *parts = re.split(r"^rule (\w+):\n", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        text = file.read_text(encoding="utf-8")
+        _, *parts = re.split(r"^(?:rule|checkpoint) (\w+):\n", text, flags=re.MULTILINE)
         found |= dict(zip(parts[::2], parts[1::2], strict=True))
     return found
 

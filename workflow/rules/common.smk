@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 
-from emofactors.config import OF_SEEN, PROBED, Needs
+from emofactors.config import OF_SEEN, PROBED, FeatureSettings, Needs
 from emofactors.errors import InputError
 from emofactors.locks import hold_folder
 from emofactors.provenance import fingerprint
@@ -68,6 +68,7 @@ wildcard_constraints:
     ),
     table=one_of(STUDY.tables),
     figure=one_of(STUDY.figures),
+    shard=r"\d+",
     fold=r"\d+",
     seed=r"\d+",
 
@@ -122,7 +123,12 @@ def inspection_code(wildcards):
 
 
 def corpus_settings(wildcards):
-    return STUDY.corpora[wildcards.corpus].model_dump(mode="json")
+    """What a corpus is; into how many shards it is divided makes no other manifest."""
+    return STUDY.corpora[wildcards.corpus].model_dump(mode="json", exclude={"shards"})
+
+
+def n_shards(wildcards):
+    return STUDY.corpora[wildcards.corpus].shards
 
 
 def is_synthetic(corpus):
@@ -196,6 +202,34 @@ def modules_of_features(wildcards):
             return ["opensmile_functionals"]
         case _:
             return []
+
+
+def divided_corpus(wildcards):
+    """Files about the shards of a corpus, once it has been divided."""
+    return checkpoints.split_manifest.get(corpus=wildcards.corpus).output
+
+
+def manifest_of_shard(wildcards):
+    """Which utterances an extraction hears: those of its shard, or of the corpus where it is not divided."""
+    if n_shards(wildcards) == 1:
+        return f"results/corpora/manifests/{wildcards.corpus}.csv"
+    return f"{divided_corpus(wildcards).shards}/{wildcards.shard}.csv"
+
+
+def longest_of_corpus(wildcards):
+    """The duration to which images of a shard's utterances are padded; other features know nothing of other shards."""
+    settings = STUDY.features[wildcards.features]
+    is_padded = isinstance(settings, FeatureSettings) and settings.pad_to_longest
+    if not is_padded or n_shards(wildcards) == 1:
+        return []
+    return divided_corpus(wildcards).longest
+
+
+def shards_of_archive(wildcards):
+    return [
+        f"results/features/shards/{wildcards.corpus}/{wildcards.augmentation}/{wildcards.features}/{shard}"
+        for shard in range(n_shards(wildcards))
+    ]
 
 
 def extraction_threads(wildcards):

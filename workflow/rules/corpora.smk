@@ -32,6 +32,24 @@ rule make_manifest:
         "../scripts/make_manifest.py"
 
 
+# A checkpoint: shards whose manifest did not change are not extracted again, in the same run either.
+checkpoint split_manifest:
+    input:
+        manifest="results/corpora/manifests/{corpus}.csv",
+    output:
+        shards=directory("results/corpora/shards/{corpus}"),
+        longest="results/corpora/longest/{corpus}.txt",
+    log:
+        "results/logs/corpora/{corpus}/split_manifest.log",
+    benchmark:
+        "results/benchmarks/corpora/{corpus}/split_manifest.jsonl"
+    params:
+        shards=n_shards,
+        code=code_of("split_manifest"),
+    script:
+        "../scripts/split_manifest.py"
+
+
 rule make_folds:
     input:
         manifest=manifest_of_task,

@@ -1,9 +1,10 @@
-"""rule extract_features: the features of a corpus, or of its augmented copies, in one archive."""
+"""rule extract_features: the features of a shard of a corpus, or of its augmented copies, in one archive."""
 
 from pathlib import Path
 
 from emofactors.config import AugmentationSettings, features_of
 from emofactors.corpora.manifest import read_manifest
+from emofactors.corpora.shards import read_longest
 from emofactors.features import transform_by
 from emofactors.features.extract import extract
 from emofactors.runlog import log_to
@@ -11,6 +12,7 @@ from emofactors.runlog import log_to
 log_to(snakemake.log[0])
 utterances = read_manifest(Path(snakemake.input.manifest))
 settings = features_of(snakemake.params.settings)
+longest = snakemake.input.get("longest")
 augmentation = snakemake.params.augmentation and AugmentationSettings(**snakemake.params.augmentation)
 
 extract(
@@ -19,6 +21,7 @@ extract(
     settings,
     Path(snakemake.output.archive),
     threads=snakemake.threads,
+    longest_s=read_longest(Path(longest)) if longest else None,
     augmentation=augmentation,
     transform=transform_by(settings),
 )

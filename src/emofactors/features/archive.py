@@ -2,10 +2,13 @@
 
 ``shard000.npy`` … hold frames x bins of many utterances end to end, float32;
 ``index.csv`` says for each utterance in which shard it lies, from which frame
-on, and how many frames it has.
+on, and how many frames it has. Archives of parts of a corpus are gathered
+into one without touching their frames.
 """
 
+import logging
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -20,6 +23,8 @@ from emofactors.sheets import read_csv, write_csv
 SHARD_BYTES = 256 * 2**20
 
 INDEX_COLUMNS = ("utterance", "shard", "offset", "n_frames")
+
+logger = logging.getLogger(__name__)
 
 
 class FeatureArchive:
@@ -94,17 +99,14 @@ class ArchiveWriter:
         self.folder = Path(folder)
         self.n_bins = n_bins
         self.shard_bytes = shard_bytes
-        self._unfinished = self.folder.with_name(f".{self.folder.name}.part")
+        self._unfinished = _unfinished(self.folder)
         self._index: list[tuple[str, str, int, int]] = []
         self._n_shards = 0
         self._shard: BinaryIO | None = None
         self._n_frames = 0  # of the open shard
 
     def __enter__(self) -> Self:
-        if self.folder.exists() and any(self.folder.iterdir()):
-            raise InputError(f"{self.folder}: exists already, expected a folder yet to be written")
-        shutil.rmtree(self._unfinished, ignore_errors=True)  # left behind by a killed job
-        self._unfinished.mkdir(parents=True)
+        _make_unfinished(self.folder)
         return self
 
     def add(self, utterance: str, features: np.ndarray) -> None:
@@ -129,12 +131,10 @@ class ArchiveWriter:
         if kind is not None:
             shutil.rmtree(self._unfinished)
             return
-        index = pd.DataFrame(self._index, columns=list(INDEX_COLUMNS))
-        write_csv(self._unfinished / "index.csv", index)
-        self._unfinished.rename(self.folder)
+        _finish(self.folder, pd.DataFrame(self._index, columns=list(INDEX_COLUMNS)))
 
     def _open_shard(self) -> None:
-        self._shard = (self._unfinished / f"shard{self._n_shards:03d}.npy").open("wb")
+        self._shard = (self._unfinished / _shard_name(self._n_shards)).open("wb")
         self._n_shards += 1
         self._n_frames = 0
         self._write_header()
@@ -151,9 +151,76 @@ class ArchiveWriter:
         np.lib.format.write_array_header_1_0(self._shard, header)
 
 
+def gather(folders: Sequence[Path], folder: Path) -> None:
+    """Make one archive of several, in their order; their frames are linked to, and nothing is copied.
+
+    Hard links stay whole when an archive is made again: that makes new files. Where the file system has
+    no such links, frames are copied. The archive appears when it is whole.
+
+    Args:
+        folders: archives of parts of a corpus; a part may have no utterance.
+        folder: where the archive of all shall be; must not exist, or be empty.
+
+    Raises:
+        InputError: if an index or a shard is missing or cannot be read; if ``folder`` holds something already.
+    """
+    unfinished = _make_unfinished(folder)
+    try:
+        indices, n_shards = [], 0
+        for part in folders:
+            index = _read_index(part / "index.csv")
+            names = {name: _shard_name(n_shards + i) for i, name in enumerate(index["shard"].unique())}
+            for name, new_name in names.items():
+                _link(part / name, unfinished / new_name)
+            indices.append(index.assign(shard=index["shard"].map(names)))
+            n_shards += len(names)
+        _finish(folder, pd.concat(indices))
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+
+
+def _shard_name(number: int) -> str:
+    return f"shard{number:03d}.npy"
+
+
+def _unfinished(folder: Path) -> Path:
+    """Where an archive lies until it is whole."""
+    return folder.with_name(f".{folder.name}.part")
+
+
+def _make_unfinished(folder: Path) -> Path:
+    """An empty folder for what is to appear under a name that is still free."""
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder}: exists already, expected a folder yet to be written")
+    unfinished = _unfinished(folder)
+    shutil.rmtree(unfinished, ignore_errors=True)  # left behind by a killed job
+    unfinished.mkdir(parents=True)
+    return unfinished
+
+
+def _finish(folder: Path, index: pd.DataFrame) -> None:
+    """Write the index; the archive is whole and gets its name."""
+    write_csv(_unfinished(folder) / "index.csv", index)
+    _unfinished(folder).rename(folder)
+
+
+def _link(shard: Path, new: Path) -> None:
+    """A second name for a file; a copy where there can be none."""
+    try:
+        new.hardlink_to(shard)
+    except FileNotFoundError as error:
+        raise InputError(f"{shard}: is missing, expected a shard named in index.csv") from error
+    except OSError as error:
+        logger.info("%s: is copied, for it cannot be linked to (%s)", shard, error.strerror)
+        shutil.copyfile(shard, new)
+
+
 def _read_features(folder: Path) -> dict[str, np.ndarray]:
     """Utterance -> its frames (T, F), of one folder, in the order they were written."""
     index = _read_index(folder / "index.csv")
+    if index.empty:
+        raise InputError(f"{folder / 'index.csv'}: is empty, expected a row an utterance")
     shards = {name: _open_shard(folder / name) for name in index["shard"].unique()}
     for name, rows in index.groupby("shard", sort=False):
         _check_shard(folder / name, shards[name], rows)
@@ -172,8 +239,6 @@ def _read_index(path: Path) -> pd.DataFrame:
     """The index, every utterance once."""
     kinds = {"utterance": str, "shard": str, "offset": int, "n_frames": int}
     index = read_csv(path, "the index of a feature archive", kinds)
-    if index.empty:
-        raise InputError(f"{path}: is empty, expected a row an utterance")
     twice = index.loc[index["utterance"].duplicated(), "utterance"]
     if len(twice):
         raise InputError(f"{path}: utterance {twice.iloc[0]!r} is there twice, expected once")

@@ -64,23 +64,26 @@ def extract(
     folder: Path,
     threads: int,
     *,
+    longest_s: float | None = None,
     augmentation: AugmentationSettings | None = None,
     transform: Transform | None = None,
 ) -> None:
-    """Write the features of every utterance of a corpus, or of the copies of every utterance.
+    """Write the features of every utterance of a corpus or a shard of it, or of the copies of every utterance.
 
     Groups of utterances are worked on in threads: decoding, resampling and
     transforms run outside of the interpreter's lock. Groups follow from the
     manifest alone and are stored in its order, so the archive's bytes do not
-    depend on ``threads``. Memory holds a few groups, whatever the corpus.
+    depend on ``threads``. An utterance's features do not depend on its group.
+    Memory holds a few groups, whatever the corpus.
 
     Args:
         manifest: the utterances: columns utterance, path, start_s, end_s, duration_s.
         root: folder the paths are relative to.
-        settings: what the features are. Images are padded to the longest utterance of the manifest,
-            those of copies too, so that a second is as wide in both.
+        settings: what the features are. Images are padded to the corpus' longest utterance, those of copies
+            too, so that a second is as wide in both.
         folder: where the archive shall be; it appears when it is whole.
         threads: groups worked on at the same time.
+        longest_s: duration of the corpus' longest utterance; None: of the manifest's.
         augmentation: None: the utterances themselves. Otherwise their copies alone, named by
             ``copy_name``, in the manifest's order, those of an utterance in the order of ``copies``.
         transform: what makes them of waveforms, see ``features.transform_by``; None: spectrograms.
@@ -94,8 +97,9 @@ def extract(
         for row in manifest.itertuples()
     ]
     if transform is None:
-        longest = max((n_frames_of(utterance.duration_s, settings) for utterance in utterances), default=0)
-        transform = partial(_images, settings=settings, longest=longest)
+        if longest_s is None:
+            longest_s = max((utterance.duration_s for utterance in utterances), default=0.0)
+        transform = partial(_images, settings=settings, longest=n_frames_of(longest_s, settings))
     what = "utterances" if augmentation is None else f"utterances' copies ({', '.join(augmentation.copies)})"
     threads_of_torch = torch.get_num_threads()
     done, began = 0, time.monotonic()

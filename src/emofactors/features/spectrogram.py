@@ -19,11 +19,12 @@ from torch import Tensor
 from emofactors.config import FeatureSettings
 from emofactors.errors import InputError
 
-#: Frames that are transformed together: their spectra stay in a processor's cache.
+#: Frames that are transformed together: their spectra stay in a processor's cache. Always as many: the last bit
+#: of a matrix product varies with the shape of the matrices, and a frame may not depend on its neighbours.
 BLOCK_FRAMES = 256
 
-#: Neighbouring Mel filters that are applied as one matrix. All filters as one would be multiplied mostly
-#: by zeros; one by one the products would be too small.
+#: Neighbouring Mel filters that are applied as one matrix, the last ones filled up with empty filters. All
+#: filters as one would be multiplied mostly by zeros; one by one the products would be too small.
 MELS_PER_BAND = 16
 
 
@@ -38,7 +39,7 @@ class _Line:
 
 @dataclass(frozen=True)
 class _MelBand:
-    """Neighbouring Mel filters over the bins they hear: weights (bins, mels)."""
+    """Neighbouring Mel filters over the bins they hear: weights (bins, MELS_PER_BAND)."""
 
     bins: slice
     mels: slice
@@ -129,22 +130,22 @@ def _decibels(samples: Tensor, settings: FeatureSettings) -> Tensor:
         block = frames[first : first + BLOCK_FRAMES]
         # Where in the n_fft samples the window lies turns phases only, so it stands at their beginning.
         torch.mul(block, window, out=windowed[: len(block), : settings.win_length])
-        spectrum = torch.fft.rfft(windowed[: len(block)])
-        _sum_powers(spectrum, settings, out=powers[first : first + len(block)])
+        _sum_powers(torch.fft.rfft(windowed), settings, out=powers[first : first + len(block)])
     decibels = powers.add_(settings.power_offset) if settings.power_offset else powers
     return decibels.clamp_(min=settings.power_floor).log10_().mul_(20.0 / settings.exponent)
 
 
 def _sum_powers(spectrum: Tensor, settings: FeatureSettings, *, out: Tensor) -> None:
-    """Powers or magnitudes of a spectrum (T, n_fft // 2 + 1), by bin or by Mel filter, into ``out`` (T, F)."""
+    """Powers or magnitudes of a block's spectra (BLOCK_FRAMES, n_fft // 2 + 1), its first T into ``out``."""
     power = spectrum.real.square() + spectrum.imag.square()
     if settings.exponent == 1:
         power.sqrt_()
     if settings.n_mels is None:
-        out.copy_(power)
+        out.copy_(power[: len(out)])
         return
     for band in _mel_bands(settings):
-        out[:, band.mels] = power[:, band.bins] @ band.weights
+        summed = power[:, band.bins] @ band.weights  # (BLOCK_FRAMES, MELS_PER_BAND)
+        out[:, band.mels] = summed[: len(out), : band.mels.stop - band.mels.start]
 
 
 def _reach(settings: FeatureSettings) -> int:
@@ -192,11 +193,13 @@ def _mel_bands(settings: FeatureSettings) -> tuple[_MelBand, ...]:
         weights = filters[first_mel : first_mel + MELS_PER_BAND]
         heard = np.flatnonzero(weights.any(axis=0))
         first_bin, last_bin = (heard[0], heard[-1] + 1) if len(heard) else (0, 0)
+        filled = np.zeros((last_bin - first_bin, MELS_PER_BAND), dtype=np.float32)
+        filled[:, : len(weights)] = weights[:, first_bin:last_bin].T
         bands.append(
             _MelBand(
                 bins=slice(first_bin, last_bin),
                 mels=slice(first_mel, first_mel + len(weights)),
-                weights=torch.from_numpy(weights[:, first_bin:last_bin].T.astype(np.float32)),
+                weights=torch.from_numpy(filled),
             )
         )
     return tuple(bands)

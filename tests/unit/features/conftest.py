@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from emofactors.config import AugmentationSettings, FeatureSettings, PitchSettings
+from emofactors.config import AugmentationSettings, features_of
 
 CONFIG = Path(__file__).parents[3] / "config"
 
@@ -16,28 +16,34 @@ def documented(file):
     return {key: value for key, (value, _) in (content["published"] | content["assumed"]).items()}
 
 
-def settings_of(name):
-    return FeatureSettings(**documented(f"features/{name}.yaml"))
+def settings_by_name(name):
+    return features_of(documented(f"features/{name}.yaml"))
+
+
+@pytest.fixture
+def settings_of():
+    """Function of a name below config/features: its settings."""
+    return settings_by_name
 
 
 @pytest.fixture
 def log_mel():
-    return settings_of("log_mel_128")
+    return settings_by_name("log_mel_128")
 
 
 @pytest.fixture
 def log_stft():
-    return settings_of("log_stft_513")
+    return settings_by_name("log_stft_513")
 
 
 @pytest.fixture
 def log_mel_image():
-    return settings_of("log_mel_128x128")
+    return settings_by_name("log_mel_128x128")
 
 
 @pytest.fixture
 def log_mel_grey():
-    return settings_of("log_mel_128xt")
+    return settings_by_name("log_mel_128xt")
 
 
 @pytest.fixture
@@ -66,9 +72,9 @@ def speech_like():
 
 @pytest.fixture
 def log_mel_80():
-    return settings_of("log_mel_80")
+    return settings_by_name("log_mel_80")
 
 
 @pytest.fixture(params=["f0", "f0_pyin"])
 def f0(request):
-    return PitchSettings(**documented(f"features/{request.param}.yaml"))
+    return settings_by_name(request.param)

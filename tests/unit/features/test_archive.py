@@ -1,8 +1,11 @@
+import errno
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from emofactors.errors import InputError
-from emofactors.features.archive import ArchiveWriter, FeatureArchive
+from emofactors.features.archive import ArchiveWriter, FeatureArchive, gather
 
 N_BINS = 5
 
@@ -139,6 +142,71 @@ def test_several_folders_are_one_archive(tmp_path, features):
     for utterance, spectrogram in (features | copies).items():
         assert archive.n_frames(utterance) == len(spectrogram)
         np.testing.assert_array_equal(archive[utterance], spectrogram)
+
+
+@pytest.fixture
+def parts(tmp_path, features):
+    """Archives of parts of a corpus: two files, one, and none."""
+    named = list(features.items())
+    return [
+        write(tmp_path / "parts" / "0", named[2:], shard_bytes=400),
+        write(tmp_path / "parts" / "1", []),
+        write(tmp_path / "parts" / "2", named[:2]),
+    ]
+
+
+def test_parts_are_gathered_in_their_order_without_a_copy(tmp_path, features, parts):
+    gather(parts, tmp_path / "whole")
+    archive = FeatureArchive(tmp_path / "whole")
+    names = list(features)
+    assert archive.utterances == (*names[2:], *names[:2])
+    for utterance, spectrogram in features.items():
+        np.testing.assert_array_equal(archive[utterance], spectrogram)
+    files = {file.name: file.stat().st_ino for file in (tmp_path / "whole").glob("*.npy")}
+    sources = [file for part in parts for file in sorted(part.glob("*.npy"))]
+    assert len(sources) == 3
+    assert files == {f"shard{i:03d}.npy": source.stat().st_ino for i, source in enumerate(sources)}
+
+
+def test_a_part_that_is_made_again_changes_nothing_until_it_is_gathered(tmp_path, features, parts):
+    gather(parts, tmp_path / "whole")
+    for file in parts[2].iterdir():
+        file.unlink()
+    write(parts[2], [("03", 2 * features["03"])])
+    archive = FeatureArchive(tmp_path / "whole")
+    np.testing.assert_array_equal(archive["03"], features["03"])
+
+
+def test_frames_are_copied_where_no_link_can_be_made(tmp_path, features, parts, monkeypatch):
+    def refused(self, target):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    gather(parts, tmp_path / "linked")
+    monkeypatch.setattr(Path, "hardlink_to", refused)
+    gather(parts, tmp_path / "copied")
+    linked, copied = ({f.name: f.read_bytes() for f in (tmp_path / n).iterdir()} for n in ("linked", "copied"))
+    assert copied == linked
+    assert not (tmp_path / "copied" / "shard000.npy").samefile(parts[0] / "shard000.npy")
+
+
+def test_what_cannot_be_gathered_leaves_nothing(tmp_path, parts):
+    (parts[2] / "shard000.npy").unlink()
+    with pytest.raises(InputError, match=r"2/shard000\.npy: is missing, expected a shard"):
+        gather(parts, tmp_path / "whole")
+    (parts[2] / "index.csv").unlink()
+    with pytest.raises(InputError, match=r"2/index\.csv: is missing"):
+        gather(parts, tmp_path / "whole")
+    assert [file.name for file in tmp_path.iterdir()] == ["parts"]
+
+
+def test_a_gathered_archive_replaces_what_a_killed_job_left_and_no_other(tmp_path, parts):
+    (tmp_path / ".whole.part").mkdir()
+    (tmp_path / ".whole.part" / "shard007.npy").write_bytes(b"half")
+    gather(parts, tmp_path / "whole")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["parts", "whole"]
+    assert not (tmp_path / "whole" / "shard007.npy").exists()
+    with pytest.raises(InputError, match="exists already"):
+        gather(parts, tmp_path / "whole")
 
 
 def test_folders_that_do_not_fit_each_other_are_refused(tmp_path, features):

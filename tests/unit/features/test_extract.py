@@ -84,6 +84,45 @@ def test_threads_do_not_change_a_byte(request, kind, copies, corpus, monkeypatch
     assert bytes_of(root / "features5") == one
 
 
+@pytest.mark.parametrize(
+    "name", ["log_mel_128", "log_mel_40", "log_stft_513", "log_mel_128x128", "functionals", "f0"]
+)
+def test_neighbours_do_not_change_a_byte(corpus, settings_of, name, monkeypatch):
+    """So that no shard's features depend on what else is in the corpus."""
+    root, manifest = corpus
+    settings = settings_of(name)
+    longest_s = manifest["duration_s"].max()
+    found = []
+    for group_s, rows in [(0.0, manifest), (7.5, manifest), (100.0, manifest[::-1])]:
+        monkeypatch.setattr(extract_module, "GROUP_S", group_s)
+        folder = root / f"features{group_s}"
+        extract(rows, root, settings, folder, 1, longest_s=longest_s, transform=transform_by(settings))
+        found.append(FeatureArchive(folder))
+    for utterance in manifest["utterance"]:
+        alone, *others = (archive[utterance] for archive in found)
+        for other in others:
+            np.testing.assert_array_equal(alone, other)
+
+
+def test_a_shard_is_padded_to_the_longest_of_the_corpus(corpus, log_mel_image):
+    root, manifest = corpus
+    settings = log_mel_image.model_copy(update={"image_frames": None})
+    longest_s = manifest["duration_s"].max()
+    extract(manifest, root, settings, root / "whole", threads=1)
+    extract(manifest[:4], root, settings, root / "shard", threads=1, longest_s=longest_s)
+    whole, shard = FeatureArchive(root / "whole"), FeatureArchive(root / "shard")
+    assert len(shard.utterances) == 4
+    for utterance in shard.utterances:
+        np.testing.assert_array_equal(shard[utterance], whole[utterance])
+
+
+@pytest.mark.parametrize("kind", ["log_mel", "log_mel_image"])
+def test_a_shard_without_utterances_is_an_archive_without_frames(request, corpus, kind):
+    root, manifest = corpus
+    extract(manifest[:0], root, request.getfixturevalue(kind), root / "none", threads=2)
+    assert bytes_of(root / "none") == {"index.csv": b"utterance,shard,offset,n_frames\n"}
+
+
 def test_copies_have_the_features_of_augmented_audio(corpus, log_mel, augmentation):
     root, manifest = corpus
     extract(manifest, root, log_mel, root / "copies", threads=2, augmentation=augmentation)

@@ -1,0 +1,13 @@
+"""rule split_manifest: the utterances of each shard of a corpus, in a manifest of their own."""
+
+from pathlib import Path
+
+from emofactors.corpora.manifest import read_manifest
+from emofactors.corpora.shards import write_longest, write_shards
+from emofactors.runlog import log_to
+
+log_to(snakemake.log[0])
+manifest = read_manifest(Path(snakemake.input.manifest))
+
+write_shards(manifest, snakemake.params.shards, Path(snakemake.output.shards))
+write_longest(manifest, Path(snakemake.output.longest))
