@@ -58,6 +58,8 @@ RowKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.]*(/[A-Za-z0-9][
 RunKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.]*/[A-Za-z0-9][A-Za-z0-9_.]*$", max_length=129)]
 SpeakerIndependentProtocol = Literal["leave_one_speaker_out", "speaker_groups", "leave_one_session_out"]
 Protocol = Literal[SpeakerIndependentProtocol, "stratified_random", "stratified_folds", "holdout", "all_train"]
+#: The seed of every generator; scikit-learn takes none that is larger.
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 #: From the lowest to the highest value a draw may take.
 Range = tuple[float, float]
 
@@ -65,7 +67,7 @@ Range = tuple[float, float]
 class Section(BaseModel):
     """A part of the config: frozen, and a key nobody knows is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 # --- corpora and tasks -------------------------------------------------------------------------------------
@@ -123,7 +125,7 @@ class SynthesisSettings(Section):
         pitch_range: NormalDistribution
         volume_db: NormalDistribution
 
-    seed: Annotated[int, Field(ge=0)]
+    seed: Seed
     voices: Annotated[dict[Word, Voice], Field(min_length=1)]
     sentences: Annotated[dict[Word, str], Field(min_length=1)]
     emotions: Annotated[dict[Literal[EMOTIONS], Emotion], Field(min_length=1)]
@@ -190,8 +192,10 @@ class CorpusConfig(Section):
             raise ValueError("'synthesis' goes with reader 'synthetic', and only with it")
         if (self.reader == "synthetic") == bool(self.folder):
             raise ValueError("'folder' (below corpora_root) is needed, except for reader 'synthetic'")
-        if Path(self.folder).is_absolute() or ".." in Path(self.folder).parts:
-            raise ValueError(f"'folder' is {self.folder!r}: expected a folder below corpora_root")
+        for key, above in (("folder", "corpora_root"), ("file", "'folder'")):
+            path = Path(getattr(self, key))
+            if path.is_absolute() or ".." in path.parts:
+                raise ValueError(f"'{key}' is {str(path)!r}: expected a {key} below {above}")
         return self
 
 
@@ -231,7 +235,7 @@ class TaskConfig(Section):
     classes: Annotated[tuple[str, ...], Field(min_length=1)]
     merge: dict[str, str] = {}
     protocol: Protocol
-    folds: Annotated[int, Field(ge=2)] | None = None
+    folds: Annotated[int, Field(ge=2, le=1000)] | None = None
     dev_speakers: Annotated[int, Field(ge=1)] | None = None
     strata: tuple[Literal[GROUPING_COLUMNS], ...] = ()
     column: Literal[GROUPING_COLUMNS] | None = None
@@ -243,7 +247,7 @@ class TaskConfig(Section):
     augmented: Literal["training", "before_split"] | None = None
     shows_leak: bool = False
     decomposed_by: Name | None = None
-    seed: int = 0
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _fits_its_protocol(self) -> Self:
@@ -353,7 +357,7 @@ class AugmentationSettings(Section):
     noise_snr_db: Range
     shift: Range
     speed: Range
-    seed: Annotated[int, Field(ge=0)]
+    seed: Seed
 
     @model_validator(mode="after")
     def _ranges_are_possible(self) -> Self:
@@ -989,8 +993,8 @@ class FigureConfig(Section):
 class IntervalSettings(Section):
     """Confidence intervals: resampling of speakers."""
 
-    resamples: Annotated[int, Field(ge=100)] = 10_000
-    seed: int = 0
+    resamples: Annotated[int, Field(ge=100, le=1_000_000)] = 10_000
+    seed: Seed = 0
 
 
 # --- probes ---------------------------------------------------------------------------------------------------
@@ -1008,8 +1012,8 @@ class ProbeSettings(Section):
 
     folds: Annotated[int, Field(ge=2)] = 5
     clusters: Annotated[int, Field(ge=2)] = 10
-    permutations: Annotated[int, Field(ge=1)] = 1000
-    seed: int = 0
+    permutations: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    seed: Seed = 0
 
 
 # --- factors of speech ----------------------------------------------------------------------------------------
@@ -1029,7 +1033,7 @@ class InformationSettings(Section):
 
     clusters: Annotated[int, Field(ge=2)] = 10
     other_clusters: tuple[Annotated[int, Field(ge=2)], ...] = (5, 20)
-    kmeans_seeds: Annotated[int, Field(ge=1)] = 3
-    permutations: Annotated[int, Field(ge=20)] = 200
+    kmeans_seeds: Annotated[int, Field(ge=1, le=1000)] = 3
+    permutations: Annotated[int, Field(ge=20, le=1_000_000)] = 200
     segment_codes: Annotated[int, Field(ge=1)] = 8
-    seed: int = 0
+    seed: Seed = 0

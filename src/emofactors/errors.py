@@ -6,5 +6,13 @@ class InputError(ValueError):
 
     Its message names the file or key, the value, and what was expected, one
     line for each thing that is wrong. A job that meets it prints the message
-    without a traceback.
+    without a traceback. A name in it may come from a stranger's corpus: what a
+    terminal would obey, or could not show, is written as its code.
     """
+
+    def __str__(self) -> str:
+        """The message, printable."""
+        text = super().__str__()
+        return "".join(
+            letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text
+        )

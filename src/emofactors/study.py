@@ -5,7 +5,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from emofactors.config import (
@@ -29,12 +28,14 @@ from emofactors.config import (
     RunKey,
     RunSettings,
     Section,
+    Seed,
     SvmSettings,
     SystemConfig,
     TableConfig,
     TaskConfig,
 )
 from emofactors.errors import InputError
+from emofactors.plain import brief, check_plain, read_yaml
 
 S = TypeVar("S", bound=Section)
 
@@ -68,7 +69,7 @@ class StudyRequest(Section):
     title: str
     corpora_root: str = "data"
     tasks: Annotated[tuple[Name, ...], Field(min_length=1)]
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
     tables: dict[Name, tuple[Name, ...]]
     figures: dict[Name, tuple[Name, ...]] = Field(default_factory=dict)
     tested_on: dict[Name, Name] = Field(default_factory=dict)
@@ -180,7 +181,8 @@ def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
             in one line a fault that names file and key and what was expected.
     """
     where = "study (config/config.yaml, --configfile or --config)"
-    request = _checked(StudyRequest, dict(config), where)
+    check_plain(config, where)
+    request = _checked(StudyRequest, config, where)
     _only_known((*request.tested_on, *request.sounds), request.tasks, f"{where}: tested_on and sounds")
     tasks = _load_tasks(request, config_dir)
     table_tasks = _tasks_of(request.tables, request.tasks, f"{where}: tables")
@@ -194,7 +196,7 @@ def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
     corpora = {}
     for name in dict.fromkeys(task.corpus for task in tasks.values()):
         file = _existing(config_dir, "corpora", name)
-        corpora[name] = _checked(CorpusConfig, _read_yaml(file) | request.corpora.get(name, {}), file)
+        corpora[name] = _checked(CorpusConfig, read_yaml(file) | request.corpora.get(name, {}), file)
     _only_known(request.corpora, _names(config_dir, "corpora"), f"{where}: corpora")
     augmentations, augmentation_notes = {}, {}
     for name in dict.fromkeys(task.augmentation for task in tasks.values() if task.augmentation is not None):
@@ -306,11 +308,12 @@ def _needed_decomposers(config_dir: Path, wanted: Mapping[str, Mapping[str, str]
     needed = {}
     for system, variants in wanted.items():
         file = _existing(config_dir, "systems", system)
-        known = _read_yaml(file).get("variants") or {}
+        known = _keys(read_yaml(file).get("variants"), f"{file}: variants")
         for variant in variants:
-            run_key = ((known.get(variant) or {}).get("needs") or {}).get("decomposer")
+            where = f"{file}: variants: {variant}: needs"
+            changes = _keys(known.get(variant), f"{file}: variants: {variant}")
+            run_key = _keys(changes.get("needs"), where).get("decomposer")
             if run_key is not None:
-                where = f"{file}: variants: {variant}: needs"
                 _checked(Needs, {"decomposer": run_key}, where)
                 _existing(config_dir, "systems", run_key.split("/")[0])
                 needed.setdefault(run_key, where)
@@ -538,18 +541,24 @@ def _load_system(
 ) -> SystemConfig:
     """One system with the variants a study wants and those they need; each checked as a whole."""
     file = _existing(config_dir, "systems", name)
-    content = _read_yaml(file)
+    content = read_yaml(file)
     settings = _documented(content, file, known=_DOCUMENTED | _OF_SYSTEM)
     base = {s.key: s.value for s in settings}
-    variants = {v: dict(changes or {}) for v, changes in (content.get("variants") or {}).items()}
+    variants = {
+        v: dict(_keys(changes, f"{file}: variants: {v}"))
+        for v, changes in _keys(content.get("variants"), f"{file}: variants").items()
+    }
     needs = {
         v: _checked(Needs, changes.pop("needs"), f"{file}: variants: {v}: needs")
         for v, changes in variants.items()
         if "needs" in changes
     }
     overrides = {key: value for key, value in request.items() if key != "variants"}
-    variant_overrides = request.get("variants") or {}
     in_study = f"{where}: systems: {name}"
+    variant_overrides = {
+        v: _keys(changes, f"{in_study}: variants: {v}")
+        for v, changes in _keys(request.get("variants"), f"{in_study}: variants").items()
+    }
     _only_known(variant_overrides, variants, f"{in_study}: variants")
     for variant, asked_by in wanted.items():
         if variant not in variants:
@@ -564,7 +573,7 @@ def _load_system(
         _only_known(changes, base, origin)
         for key, value in changes.items():
             if not _same_kind(value, base[key]):
-                raise InputError(f"{origin}: {key}: is {value!r}, expected something like {base[key]!r}")
+                raise InputError(f"{origin}: {key}: is {brief(value)}, expected something like {base[key]!r}")
     used = _with_needed(wanted, variants, needs, file)
     system = _checked(
         SystemConfig,
@@ -624,9 +633,9 @@ def _with_needed(
 def _load_features(config_dir: Path, name: str) -> tuple[Section, tuple[Documented, ...]]:
     """One file of features; its kind says which settings it has."""
     file = _existing(config_dir, "features", name)
-    kind = next((s.value for s in _documented(_read_yaml(file), file, known=_DOCUMENTED) if s.key == "kind"), None)
-    if kind not in FEATURE_SECTIONS:
-        raise InputError(f"{file}: kind: is {kind!r}, expected one of {', '.join(FEATURE_SECTIONS)}")
+    kind = next((s.value for s in _documented(read_yaml(file), file, known=_DOCUMENTED) if s.key == "kind"), None)
+    if not isinstance(kind, str) or kind not in FEATURE_SECTIONS:
+        raise InputError(f"{file}: kind: is {brief(kind)}, expected one of {', '.join(FEATURE_SECTIONS)}")
     return _load_documented(FEATURE_SECTIONS[kind], config_dir, "features", name)
 
 
@@ -641,13 +650,15 @@ def _installed_rows(table: TableConfig, config_dir: Path, name: str) -> TableCon
                     f"{config_dir / 'tables' / name}.yaml: rows: {row}: system {system!r} is unknown; "
                     f"expected one of {', '.join(_names(config_dir, 'systems'))}"
                 )
-            contents[system] = _read_yaml(_existing(config_dir, "systems", system))
-        changes = (contents[system].get("variants") or {}).get(variant) or {}
-        features = changes.get("features")
-        if features and (config_dir / "features" / f"{features}.yaml").is_file():
-            documented = _read_yaml(config_dir / "features" / f"{features}.yaml")
-            kinds = [(documented.get(section) or {}).get("kind") for section in ("published", "assumed")]
-            package = OPTIONAL_PACKAGES.get(next((kind[0] for kind in kinds if kind), None))
+            contents[system] = read_yaml(_existing(config_dir, "systems", system))
+        where = config_dir / "systems" / f"{system}.yaml"
+        changes = _keys(contents[system].get("variants"), f"{where}: variants").get(variant)
+        features = _keys(changes, f"{where}: variants: {variant}").get("features")
+        if isinstance(features, str) and (config_dir / "features" / f"{features}.yaml").is_file():
+            documented = read_yaml(config_dir / "features" / f"{features}.yaml")
+            settings = _documented(documented, config_dir / "features" / f"{features}.yaml", known=_DOCUMENTED)
+            kind = next((setting.value for setting in settings if setting.key == "kind"), None)
+            package = OPTIONAL_PACKAGES.get(kind) if isinstance(kind, str) else None
             if package is not None and find_spec(package) is None:
                 lacking[row] = f"{table.rows[row]} (package {package})"
     if not lacking:
@@ -668,7 +679,7 @@ def _installed_rows(table: TableConfig, config_dir: Path, name: str) -> TableCon
 def _load_documented(section: type[S], config_dir: Path, kind: str, name: str) -> tuple[S, tuple[Documented, ...]]:
     """One file whose settings are documented one by one, with their pedigree."""
     file = _existing(config_dir, kind, name)
-    settings = _documented(_read_yaml(file), file, known=_DOCUMENTED)
+    settings = _documented(read_yaml(file), file, known=_DOCUMENTED)
     return _checked(section, {s.key: s.value for s in settings}, file), settings
 
 
@@ -677,9 +688,9 @@ def _documented(content: dict[str, Any], file: Path, known: set[str]) -> tuple[D
     _only_known(content, known, file)
     settings: dict[str, Documented] = {}
     for kind in ("published", "assumed"):
-        for key, pair in (content.get(kind) or {}).items():
+        for key, pair in _keys(content.get(kind), f"{file}: {kind}").items():
             if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[1], str)):
-                raise InputError(f"{file}: {kind}: {key}: is {pair!r}, expected [value, where or why]")
+                raise InputError(f"{file}: {kind}: {key}: is {brief(pair)}, expected [value, where or why]")
             if key in settings:
                 raise InputError(f"{file}: {key}: stands under published and assumed, expected one of them")
             settings[key] = Documented(key=key, value=pair[0], kind=kind, why=pair[1])
@@ -700,7 +711,7 @@ def _same_kind(value: Any, base: Any) -> bool:
 def _load(section: type[S], config_dir: Path, kind: str, name: str) -> S:
     """One file ``config/<kind>/<name>.yaml``."""
     file = _existing(config_dir, kind, name)
-    return _checked(section, _read_yaml(file), file)
+    return _checked(section, read_yaml(file), file)
 
 
 def _names(config_dir: Path, kind: str) -> list[str]:
@@ -714,14 +725,13 @@ def _existing(config_dir: Path, kind: str, name: str) -> Path:
     return file
 
 
-def _read_yaml(file: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: is no YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{file}: is {type(content).__name__}, expected keys and values")
-    return content
+def _keys(value: Any, where: str) -> dict[str, Any]:
+    """Keys and values; none where nothing stands."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise InputError(f"{where}: is {brief(value)}, expected keys and values")
+    return value
 
 
 def _only_known(keys: Any, known: Any, where: Any) -> None:
@@ -730,10 +740,10 @@ def _only_known(keys: Any, known: Any, where: Any) -> None:
             raise InputError(f"{where}: {key}: is unknown, expected one of {', '.join(sorted(known))}")
 
 
-def _checked(section: type[S], content: dict[str, Any], where: Any) -> S:
+def _checked(section: type[S], content: Mapping[str, Any], where: Any) -> S:
     """The content as a section, or one line for each key that is wrong."""
     try:
-        return section(**content)
+        return section.model_validate(content)
     except ValidationError as error:
         lines = []
         for fault in error.errors(include_url=False):
@@ -745,5 +755,5 @@ def _checked(section: type[S], content: dict[str, Any], where: Any) -> S:
             elif fault["type"] == "value_error":
                 lines.append(f"{where}: {fault['msg'].removeprefix('Value error, ')}")
             else:
-                lines.append(f"{where}: {key}: is {fault['input']!r}; {fault['msg']}")
+                lines.append(f"{where}: {key}: is {brief(fault['input'])}; {fault['msg']}")
         raise InputError("\n".join(lines)) from error

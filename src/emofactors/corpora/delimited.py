@@ -11,6 +11,18 @@ from pathlib import Path
 from emofactors.errors import InputError
 
 
+def read_text(file: Path, expected: str) -> str:
+    """Text of a corpus' file, broken letters and all.
+
+    Raises:
+        InputError: if it is missing or cannot be read.
+    """
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror}), expected {expected}") from error
+
+
 def read_rows(file: Path, needed: Sequence[str], *, delimiter: str = ",") -> list[tuple[int, dict[str, str]]]:
     """Read a CSV or TSV whose first line names the columns.
 

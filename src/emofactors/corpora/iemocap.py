@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from emofactors.config import CorpusConfig
+from emofactors.corpora.delimited import read_text
 from emofactors.corpora.manifest import utterance_table
 from emofactors.errors import InputError
 
@@ -73,7 +74,7 @@ def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
 def _labels(file: Path) -> tuple[list[re.Match], list[str]]:
     """The lines of a label file that label an utterance, and what is wrong with it."""
     labels, faults = [], []
-    for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    for number, line in enumerate(read_text(file, "labels").splitlines(), start=1):
         if not line.startswith("["):  # header, single annotators
             continue
         label = _LINE.fullmatch(line.rstrip())

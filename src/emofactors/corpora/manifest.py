@@ -6,17 +6,22 @@ is said at once, before anything is trained.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
+from math import inf
+from pathlib import Path, PurePosixPath
+from threading import Lock
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from emofactors.config import EMOTIONS, CorpusConfig, ExpectedSize
-from emofactors.corpora.audio import fault_of, read_waveform
+from emofactors.corpora.audio import AudioError, Waveform, describe_recording, fault_of, read_waveform
 from emofactors.corpora.copies import COPY_MARK
 from emofactors.errors import InputError
 from emofactors.sheets import read_csv, write_csv
@@ -63,6 +68,17 @@ OTHER_LABELS = ("other", "no_agreement")
 
 #: Labels of a recording's last segment may end this much after it: times are rounded, recordings converted.
 _BEYOND_END_S = 0.1
+
+#: What names and labels go without, for it breaks lines, hides, or turns the order of what is read around: control
+#: characters, ends of lines, marks of direction, and halves of surrogate pairs, which cannot be written.
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+#: What a text goes without: it may have several lines, and be written from right to left.
+_UNPRINTABLE_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+#: Samples over all channels from which on a recording is decoded while no other such is: 0.1 GiB.
+_LARGE = 16_000_000
 
 _NUMBERS = ("start_s", "end_s", "duration_s")
 
@@ -185,12 +201,24 @@ def _check_rows(rows: pd.DataFrame) -> None:
     for utterance in rows.loc[rows["utterance"].str.contains(COPY_MARK, regex=False), "utterance"]:
         faults.append(f"utterance {utterance!r}: has {COPY_MARK!r} in its name, expected none: it marks copies")
     known = set(EMOTIONS) | set(OTHER_LABELS)
+    for column in (column for column in READER_COLUMNS if column not in _NUMBERS):
+        unprintable = _UNPRINTABLE_TEXT if column == "text" else _UNPRINTABLE
+        for row in rows[rows[column].str.contains(unprintable)].to_dict("records"):
+            faults.append(
+                f"utterance {row['utterance']!r}: {column} is {row[column]!r}, expected no control "
+                "characters, nor marks of direction"
+            )
     for row in rows.itertuples():
         if not set(row.emotion.split("+")) <= known:
             faults.append(
                 f"utterance {row.utterance!r}: emotion is {row.emotion!r}, expected {', '.join(EMOTIONS)}"
             )
-        if row.start_s < 0 or row.start_s >= row.end_s:
+        path = PurePosixPath(row.path)
+        if path.is_absolute() or ".." in path.parts:
+            faults.append(
+                f"utterance {row.utterance!r}: path is {row.path!r}, expected one within the corpus' folder"
+            )
+        if row.start_s < 0 or row.start_s >= row.end_s or inf in (row.start_s, row.end_s):
             faults.append(
                 f"utterance {row.utterance!r}: start_s is {row.start_s:g}, end_s {row.end_s:g}; "
                 "expected 0 <= start_s < end_s"
@@ -202,28 +230,44 @@ def _check_rows(rows: pd.DataFrame) -> None:
 
 
 def _hear(rows: pd.DataFrame, root: Path) -> list[tuple[str | None, float, int, str]]:
-    """Fault, duration, rate and hash of every utterance; a recording with many is decoded once."""
+    """Fault, duration, rate and hash of every utterance; a recording with many is decoded once.
+
+    One too long to be decoded at once is read utterance by utterance.
+    """
     heard: list[tuple[str | None, float, int, str]] = [(None, 0.0, 0, "")] * len(rows)
+    one_at_a_time = Lock()
 
     def hear_recording(recording: tuple[str, pd.DataFrame]) -> None:
         path, part = recording
         try:
-            waveform = read_waveform(root / path)
-        except InputError:
-            reason = "cannot be decoded" if (root / path).exists() else "is missing"
+            header = describe_recording(root / path)
+            is_large = header.n_frames * header.n_channels > _LARGE
+            with one_at_a_time if is_large else nullcontext():
+                whole = read_waveform(root / path) if header.is_within_limits(header.n_frames) else None
+                duration_s = header.duration_s if whole is None else whole.duration_s
+                for i, start_s, end_s in zip(part.index, part["start_s"], part["end_s"], strict=True):
+                    start, end = (None if pd.isna(t) else t for t in (start_s, end_s))
+                    heard[i] = hear_utterance(i, root / path, whole, start, end, duration_s)
+        except AudioError as error:
             for i in part.index:
-                heard[i] = (reason, 0.0, 0, "")
-            return
-        for i, start_s, end_s in zip(part.index, part["start_s"], part["end_s"], strict=True):
-            start, end = (None if pd.isna(t) else t for t in (start_s, end_s))
-            segment = waveform.segment(start, end)
-            fault = fault_of(segment)
-            if end is not None and end > waveform.duration_s + _BEYOND_END_S:
-                fault = f"ends at {waveform.duration_s:.3f} s, before end_s {end:g}"
-            if fault and not (start is None and end is None):
-                fault += f" (utterance {rows['utterance'][i]})"
-            digest = sha256(f"{segment.sample_rate_hz} ".encode() + segment.samples.tobytes()).hexdigest()
-            heard[i] = (fault, segment.duration_s, segment.sample_rate_hz, digest)
+                heard[i] = (error.reason, 0.0, 0, "")
+
+    def hear_utterance(
+        i: int, file: Path, whole: Waveform | None, start_s: float | None, end_s: float | None, duration_s: float
+    ) -> tuple[str | None, float, int, str]:
+        is_part = not (start_s is None and end_s is None)
+        try:
+            segment = read_waveform(file, start_s, end_s) if whole is None else whole.segment(start_s, end_s)
+        except AudioError as error:
+            return (error.reason + f" (utterance {rows['utterance'][i]})" * is_part, 0.0, 0, "")
+        fault = fault_of(segment)
+        if end_s is not None and end_s > duration_s + _BEYOND_END_S:
+            fault = f"ends at {duration_s:.3f} s, before end_s {end_s:g}"
+        if fault and is_part:
+            fault += f" (utterance {rows['utterance'][i]})"
+        digest = sha256(f"{segment.sample_rate_hz} ".encode())
+        digest.update(np.ascontiguousarray(segment.samples).data)
+        return (fault, segment.duration_s, segment.sample_rate_hz, digest.hexdigest())
 
     with ThreadPoolExecutor() as pool:  # libsndfile decodes without the interpreter's lock
         list(pool.map(hear_recording, rows.groupby("path", sort=False)))

@@ -30,6 +30,9 @@ _EMOTIONS = {
     "fear": "fear",
 }
 
+#: Of one video: a header may claim any number of rows, and a day has fewer seconds.
+_MOST_SEGMENTS = 100_000
+
 #: The publishers' partition, as their kit ships it: three lists of videos in a Python file.
 _FOLDS_OF_KIT = "cmu_mosei_std_folds.py"
 _PARTITIONS = {"standard_train_fold": "train", "standard_valid_fold": "valid", "standard_test_fold": "test"}
@@ -100,26 +103,37 @@ def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
 def _segments_of_csd(file: Path) -> list[_Segment]:
     """The segments of a computational sequence: <root>/data/<video>/features (n, 7) and intervals (n, 2)."""
     try:
-        sequence = h5py.File(file, "r")
-    except OSError as error:
+        with h5py.File(file, "r") as sequence:
+            return _segments(sequence, file)
+    except InputError:
+        raise
+    # What h5py makes of a file that is damaged inside.
+    except (OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError, MemoryError) as error:
         raise InputError(f"{file}: cannot be read, expected HDF5") from error
+
+
+def _segments(sequence: h5py.File, file: Path) -> list[_Segment]:
+    """The segments of an open computational sequence."""
     segments, faults = [], []
-    with sequence:
-        roots = [group for group in sequence.values() if isinstance(group, h5py.Group) and "data" in group]
-        if len(roots) != 1 or not len(roots[0]["data"]):
-            raise InputError(f"{file}: has groups {list(sequence)}, expected one with videos under data/")
-        for video, labels in roots[0]["data"].items():
-            shapes = [labels[key].shape if key in labels else None for key in ("features", "intervals")]
-            if None in shapes or shapes != [(shapes[0][0], len(_SCORES)), (shapes[0][0], 2)]:
-                faults.append(
-                    f"{file}: {video}: features and intervals have shapes {shapes}, expected (n, 7) and (n, 2)"
-                )
-                continue
-            scores, intervals = labels["features"][:].tolist(), labels["intervals"][:].tolist()
-            for index, (score, (start_s, end_s)) in enumerate(zip(scores, intervals, strict=True)):
-                if not all(math.isfinite(number) for number in (*score, start_s, end_s)):
-                    faults.append(f"{file}: {video}: segment {index} has numbers that are not finite")
-                segments.append(_Segment(video, start_s, end_s, tuple(score)))
+    roots = [group for group in sequence.values() if isinstance(group, h5py.Group) and "data" in group]
+    if len(roots) != 1 or not len(roots[0]["data"]):
+        raise InputError(f"{file}: has groups {list(sequence)}, expected one with videos under data/")
+    for video, labels in roots[0]["data"].items():
+        shapes = [labels[key].shape if key in labels else None for key in ("features", "intervals")]
+        if None in shapes or shapes != [(shapes[0][0], len(_SCORES)), (shapes[0][0], 2)]:
+            faults.append(
+                f"{file}: {video}: features and intervals have shapes {shapes}, expected (n, 7) and (n, 2)"
+            )
+            continue
+        kinds = [labels[key].dtype.kind for key in ("features", "intervals")]
+        if shapes[0][0] > _MOST_SEGMENTS or not set(kinds) <= set("fiu"):
+            faults.append(f"{file}: {video}: expected at most {_MOST_SEGMENTS:,} segments, and numbers")
+            continue
+        scores, intervals = labels["features"][:].tolist(), labels["intervals"][:].tolist()
+        for index, (score, (start_s, end_s)) in enumerate(zip(scores, intervals, strict=True)):
+            if not all(math.isfinite(number) for number in (*score, start_s, end_s)):
+                faults.append(f"{file}: {video}: segment {index} has numbers that are not finite")
+            segments.append(_Segment(video, start_s, end_s, tuple(score)))
     if faults:
         raise InputError("\n".join(faults))
     return segments

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -71,12 +72,16 @@ def _faults(row: Mapping[str, str]) -> list[str]:
         faults.append(f"path is {row['path']!r}, expected an audio file")
     times = {column: row[column] for column in ("start_s", "end_s") if row.get(column)}
     for column, time in times.items():
-        if not _SECONDS.fullmatch(time):
+        if not _is_seconds(time):
             faults.append(f"{column} is {time!r}, expected seconds, like 12.5")
-    both = len(times) == 2 and all(_SECONDS.fullmatch(time) for time in times.values())
+    both = len(times) == 2 and all(map(_is_seconds, times.values()))
     if both and float(times["start_s"]) >= float(times["end_s"]):
         faults.append(f"start_s is {times['start_s']}, end_s {times['end_s']}; expected start_s < end_s")
     return faults
+
+
+def _is_seconds(time: str) -> bool:
+    return _SECONDS.fullmatch(time) is not None and isfinite(float(time))
 
 
 def _utterance(row: Mapping[str, str], corpus: CorpusConfig) -> dict[str, Any]:

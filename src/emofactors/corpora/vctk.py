@@ -13,6 +13,7 @@ import pandas as pd
 
 from emofactors.config import CorpusConfig
 from emofactors.corpora.audio import wav_files
+from emofactors.corpora.delimited import read_text
 from emofactors.corpora.manifest import utterance_table
 from emofactors.errors import InputError
 
@@ -84,7 +85,7 @@ def _genders(file: Path) -> dict[str, str]:
     """Speaker -> gender, of those whom the table names; none without the table."""
     if not file.exists():
         return {}
-    lines = list(_SPEAKER.finditer(file.read_text(encoding="utf-8", errors="replace")))
+    lines = list(_SPEAKER.finditer(read_text(file, "the table of speakers")))
     if not lines:
         raise InputError(
             f"{file}: names no speaker, expected lines of ID, AGE, GENDER like 'p225  23  F  English'"
@@ -96,4 +97,4 @@ def _genders(file: Path) -> dict[str, str]:
 
 def _text(file: Path) -> str:
     """The transcript on one line, empty where there is none; it only names a sentence, broken letters and all."""
-    return " ".join(file.read_text(encoding="utf-8", errors="replace").split()) if file.exists() else ""
+    return " ".join(read_text(file, "a transcript").split()) if file.exists() else ""

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from emofactors.config import FigureConfig, TaskConfig
 from emofactors.corpora.copies import original_of
-from emofactors.report.figure_style import EMOTION_STYLE, LETTERS_PER_INCH, broken
+from emofactors.report.figure_style import EMOTION_STYLE, LETTERS_PER_INCH, as_text, broken
 
 #: Of a speaker: twelve colours of Tol, neighbours unlike, and a marker each.
 _SPEAKER_COLOURS = (
@@ -145,7 +145,7 @@ def _draw_legend(figure: Figure | SubFigure, emotions: Sequence[str]) -> None:
 def _handles(styles: Mapping[str, tuple[str, str]]) -> list[Line2D]:
     """What a legend shows of groups of points."""
     return [
-        Line2D([], [], linestyle="", color=colour, marker=marker, ms=8, label=name)
+        Line2D([], [], linestyle="", color=colour, marker=marker, ms=8, label=as_text(name))
         for name, (colour, marker) in styles.items()
     ]
 

@@ -79,6 +79,11 @@ def save_figure(figure: Figure, *, png: str, svg: str) -> None:
         write_bytes_atomically(path, content.getvalue())
 
 
+def as_text(name: str) -> str:
+    """The name of an utterance or a speaker as a label shows it: dollars in it begin no formula."""
+    return str(name).replace("$", r"\$")
+
+
 def broken(words: str, width: int = 42) -> str:
     """Words in lines of at most ``width`` letters, to fit above a panel."""
     lines = [""]

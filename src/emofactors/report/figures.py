@@ -23,7 +23,14 @@ from emofactors.evaluation.scores import read_confusion, speaker_confusions
 from emofactors.files import read_json
 from emofactors.report.embedding_figures import embedding_figure, speakers_figure
 from emofactors.report.factor_figures import ground_truth_figure, information_figure
-from emofactors.report.figure_style import LETTERS_PER_INCH, VARIANT_STYLE, broken, house_style, save_figure
+from emofactors.report.figure_style import (
+    LETTERS_PER_INCH,
+    VARIANT_STYLE,
+    as_text,
+    broken,
+    house_style,
+    save_figure,
+)
 from emofactors.report.sweep_figures import sweep_figure, trade_off_figure
 from emofactors.report.tables import read_tidy, score_interval
 from emofactors.sheets import read_csv
@@ -308,7 +315,7 @@ def attention_figure(
                 _draw_attention(above, seen, run["image"][column, : len(multiple)], multiple)
                 above.set_ylim(0, highest)
                 above.set_title(
-                    f"{run['utterance'][column]}\n{run['emotion'][column]} → {run['prediction'][column]}",
+                    f"{as_text(run['utterance'][column])}\n{run['emotion'][column]} → {run['prediction'][column]}",
                     fontsize=9,
                     color="black" if run["emotion"][column] == run["prediction"][column] else "#B00020",
                 )

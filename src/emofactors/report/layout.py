@@ -63,6 +63,10 @@ _LATEX = str.maketrans(
 )
 
 
+#: Where Markdown would take HTML for what it is.
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+
+
 @dataclass(frozen=True)
 class _Block:
     """One task, or protocols side by side, in words: heading, what to know, scores, and differences or gaps.
@@ -461,23 +465,30 @@ def _rounded(tidy: pd.DataFrame, table: TableConfig) -> pd.DataFrame:
 
 def _markdown(table: TableConfig, blocks: list[_Block]) -> str:
     """Markdown whose columns are aligned."""
-    parts = [f"## {table.title}", fill(table.caption, _LINE_LENGTH)]
+    parts = [f"## {_in_markdown(table.title)}", fill(_in_markdown(table.caption), _LINE_LENGTH)]
     for block in blocks:
-        notes = [fill(note, _LINE_LENGTH, initial_indent="- ", subsequent_indent="  ") for note in block.notes]
-        parts += [f"### {block.heading}", *(["\n".join(notes)] if notes else [])]
+        notes = [
+            fill(_in_markdown(note), _LINE_LENGTH, initial_indent="- ", subsequent_indent="  ")
+            for note in block.notes
+        ]
+        parts += [f"### {_in_markdown(block.heading)}", *(["\n".join(notes)] if notes else [])]
         for frame in (block.scores, block.differences):
             if len(frame):
                 escaped = frame.map(_in_cell).rename(columns=_in_cell)
                 align = ("left", *["right"] * (frame.shape[1] - 1))
                 parts.append(escaped.to_markdown(index=False, disable_numparse=True, colalign=align))
-    return (
-        "\n\n".join([*parts, *(fill(remark, _LINE_LENGTH) for remark in _remarks(table) + _source(table))]) + "\n"
-    )
+    remarks = [fill(_in_markdown(remark), _LINE_LENGTH) for remark in _remarks(table) + _source(table)]
+    return "\n\n".join([*parts, *remarks]) + "\n"
 
 
 def _in_cell(text: str) -> str:
     """Text as it may stand in a cell of a Markdown table."""
-    return text.replace("|", "\\|")
+    return _in_markdown(text).replace("|", "\\|")
+
+
+def _in_markdown(text: str) -> str:
+    """Text that begins no HTML, which Markdown would hand on."""
+    return _TAG.sub(r"\\<", text)
 
 
 def _latex(table: TableConfig, blocks: list[_Block]) -> str:

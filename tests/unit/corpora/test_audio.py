@@ -1,10 +1,13 @@
+import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from emofactors.corpora.audio import Waveform, fault_of, read_waveform, wav_files
+from emofactors.corpora import audio
+from emofactors.corpora.audio import AudioError, Waveform, describe_recording, fault_of, read_waveform, wav_files
 from emofactors.errors import InputError
 
 RATE_HZ = 22050
@@ -93,3 +96,111 @@ def test_files_a_mac_left_are_no_wav(tmp_path: Path):
     for name in ("b.wav", "a.wav", "._a.wav", "a.txt"):
         (tmp_path / name).touch()
     assert [file.name for file in wav_files(tmp_path, "*.wav")] == ["a.wav", "b.wav"]
+
+
+# --- how much is decoded at once -----------------------------------------------------------------------------
+
+
+def sparse_wav(path: Path, duration_s: float, rate_hz: int = 8000, n_channels: int = 1) -> Path:
+    """A wav of 16 bit that is as long as it says, and silent: a hole of the file system."""
+    n_bytes = int(duration_s * rate_hz) * 2 * n_channels
+    header = b"RIFF" + struct.pack("<I", 36 + n_bytes) + b"WAVEfmt " + struct.pack("<IHH", 16, 1, n_channels)
+    header += struct.pack("<IIHH", rate_hz, rate_hz * 2 * n_channels, 2 * n_channels, 16)
+    with path.open("wb") as file:
+        file.write(header + b"data" + struct.pack("<I", n_bytes))
+        file.truncate(44 + n_bytes)
+    return path
+
+
+def peak_mib(work) -> float:
+    """MiB that Python and numpy took at most while they worked."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1] / 2**20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "rate_hz", "n_channels", "words"),
+    [
+        (3601, 8000, 1, "3,601 s in 1 channel"),
+        (10 * 3600, 16_000, 1, "36,000 s"),
+        (600, 48_000, 32, "32 channel"),
+        (6, 48_000, 1000, "6 s in 1000 channel"),
+    ],
+)
+def test_too_much_to_decode_at_once_is_refused_before_anything_is_decoded(
+    tmp_path: Path, duration_s: float, rate_hz: int, n_channels: int, words: str
+):
+    file = sparse_wav(tmp_path / "long.wav", duration_s, rate_hz, n_channels)
+
+    def refused():
+        with pytest.raises(AudioError, match=rf"long\.wav: has .*{words}.* 3,600 s and 160,000,000 samples"):
+            read_waveform(file)
+
+    assert peak_mib(refused) < 8
+
+
+def test_an_hour_is_decoded(tmp_path: Path):
+    file = sparse_wav(tmp_path / "hour.wav", 3600, 2000)
+    assert len(read_waveform(file).samples) == 7_200_000
+
+
+def test_a_part_of_ten_hours_is_read_in_the_memory_of_the_part(tmp_path: Path):
+    file = sparse_wav(tmp_path / "long.wav", 10 * 3600, 16_000)
+    tone = (8000 * np.sin(np.arange(16_000))).astype("<i2")
+    with file.open("r+b") as handle:
+        handle.seek(44 + 2 * 16_000 * 30_000)
+        handle.write(tone.tobytes())
+    parts = []
+
+    assert peak_mib(lambda: parts.append(read_waveform(file, 30_000, 30_001))) < 8
+
+    np.testing.assert_array_equal(parts[0].samples, tone.astype(np.float32) / 32768)
+    assert describe_recording(file).duration_s == 36_000
+
+
+@pytest.mark.parametrize("field", ["frames", "rate", "channels"])
+def test_a_header_may_lie(tmp_path: Path, field: str):
+    soundfile.write(tmp_path / "a.flac", np.full(4000, 0.1), 16_000)
+    content = bytearray((tmp_path / "a.flac").read_bytes())
+    # Stream info: 20 bits of rate, 3 of channels less 1, 5 of bits less 1, 36 of frames, from byte 18 on.
+    packed = int.from_bytes(content[18:26], "big")
+    mask, value = {
+        "frames": ((1 << 36) - 1, (1 << 36) - 1),
+        "rate": (((1 << 20) - 1) << 44, 1 << 44),
+        "channels": (7 << 41, 7 << 41),
+    }[field]
+    content[18:26] = ((packed & ~mask) | value).to_bytes(8, "big")
+    (tmp_path / "a.flac").write_bytes(content)
+
+    def refused_or_short():
+        try:
+            assert len(read_waveform(tmp_path / "a.flac").samples) <= 4000
+        except InputError:
+            return
+
+    assert peak_mib(refused_or_short) < 8
+
+
+def test_channels_are_mixed_in_blocks_as_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    samples = np.random.default_rng(0).uniform(-0.9, 0.9, (5000, 3))
+    soundfile.write(tmp_path / "a.wav", samples, 8000)
+    at_once = read_waveform(tmp_path / "a.wav").samples
+    monkeypatch.setattr(audio, "_BLOCK", 700)
+    np.testing.assert_array_equal(read_waveform(tmp_path / "a.wav").samples, at_once)
+
+
+@pytest.mark.parametrize("name", ["a\nb.wav", "a\x1b[2J.wav", "\u202ea.wav"])
+def test_a_file_whose_name_cannot_be_shown_is_refused_in_one_line(tmp_path: Path, name: str):
+    (tmp_path / name).touch()
+    with pytest.raises(InputError, match="cannot be shown as it is named") as error:
+        wav_files(tmp_path, "*.wav")
+    assert str(error.value).isprintable()
+
+
+def test_a_name_no_file_can_have_is_missing(tmp_path: Path):
+    with pytest.raises(AudioError, match="is missing"):
+        read_waveform(tmp_path / ("a" * 5000))

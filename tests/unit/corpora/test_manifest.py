@@ -1,3 +1,5 @@
+import struct
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 import soundfile
 
 from emofactors.config import CorpusConfig, ExpectedSize
+from emofactors.corpora import audio
 from emofactors.corpora.manifest import (
     MANIFEST_COLUMNS,
     READER_COLUMNS,
@@ -254,3 +257,115 @@ def test_a_manifest_is_read_as_it_was_written(recording: Path):
     assert read["speaker"].tolist() == ["03", "08"]
     assert read["partition"].tolist() == ["valid", ""]
     assert b"\r" not in (recording / "manifest.csv").read_bytes()
+
+
+# --- names of strangers --------------------------------------------------------------------------------------
+
+#: What a name may hold, and still is a name: nothing of ours runs it, opens it or reads it as markup.
+HARMLESS = [
+    "<script>alert(1)</script>",
+    "$(touch x)",
+    "; rm -rf .",
+    '"',
+    "'",
+    "`id`",
+    "=1+1",
+    "-rf",
+    "a|b",
+    "ł",
+    "$x$",
+    "../x",
+]
+#: What no name may hold: ends of lines, control characters, marks of direction, half a surrogate pair.
+UNPRINTABLE = [
+    "a\nb",
+    "a\rb",
+    "a\tb",
+    "a\0b",
+    "a\x1b[2J",
+    "a\x7f",
+    "a\x85",
+    "a\u2028b",
+    "\u202eb",
+    "a\u200f",
+    "a\ud800",
+]
+
+
+@pytest.mark.parametrize("column", ["utterance", "speaker", "session"])
+@pytest.mark.parametrize("name", HARMLESS)
+def test_a_strange_name_stays_what_it_is(recording: Path, column: str, name: str):
+    manifest = make_manifest(utterance_table([segment("a", 0.0, 0.2) | {column: name}]), recording, own_corpus())
+    write_manifest(manifest.utterances, recording / "manifest.csv")
+    assert read_manifest(recording / "manifest.csv")[column].tolist() == [name]
+
+
+@pytest.mark.parametrize(
+    "column", ["utterance", "path", "speaker", "gender", "session", "partition", "style", "language"]
+)
+@pytest.mark.parametrize("name", UNPRINTABLE)
+def test_a_name_that_cannot_be_shown_is_refused_in_one_line(recording: Path, column: str, name: str):
+    with pytest.raises(InputError, match=f"{column} is '.*', expected no control characters") as error:
+        make_manifest(utterance_table([segment("a", 0.0, 0.2) | {column: name}]), recording, own_corpus())
+    assert str(error.value).isprintable()
+
+
+def test_a_text_may_have_lines_and_run_from_right_to_left(recording: Path):
+    text = "שלום\n\u200fעולם\t!"
+    manifest = make_manifest(utterance_table([segment("a", 0.0, 0.2) | {"text": text}]), recording, own_corpus())
+    write_manifest(manifest.utterances, recording / "manifest.csv")
+    assert read_manifest(recording / "manifest.csv")["text"].tolist() == [text]
+    with pytest.raises(InputError, match="text is"):
+        make_manifest(utterance_table([segment("a", 0.0, 0.2) | {"text": "a\0b"}]), recording, own_corpus())
+
+
+@pytest.mark.parametrize("path", ["../day.wav", "/etc/passwd", "a/../../day.wav"])
+def test_a_path_that_leaves_the_corpus_is_refused(recording: Path, path: str):
+    with pytest.raises(InputError, match="expected one within the corpus' folder"):
+        make_manifest(utterance_table([segment("a", 0.0, 0.2) | {"path": path}]), recording, own_corpus())
+
+
+# --- long recordings -----------------------------------------------------------------------------------------
+
+
+def test_segments_of_a_recording_too_long_to_be_decoded_at_once_are_heard_alike(recording: Path, monkeypatch):
+    rows = utterance_table([segment("a", 0.0, 0.2), segment("b", 0.2, 0.5), segment("late", 0.4, 1.5)])
+    corpus = own_corpus(on_bad_audio="drop")
+    whole = make_manifest(rows, recording, corpus)
+    monkeypatch.setattr(audio, "MAX_DURATION_S", 0.5)
+    by_parts = make_manifest(rows, recording, corpus)
+    pd.testing.assert_frame_equal(by_parts.utterances, whole.utterances)
+    assert len(by_parts.dropped) == len(whole.dropped) == 1
+
+
+def test_an_utterance_too_long_to_be_decoded_at_once_is_refused(recording: Path, monkeypatch):
+    monkeypatch.setattr(audio, "MAX_DURATION_S", 0.25)
+    rows = utterance_table([segment("a", 0.0, 0.2), segment("b", 0.2, 0.5)])
+    with pytest.raises(InputError, match=r"has 0.3 s in 1 channel.*\(utterance b\)"):
+        make_manifest(rows, recording, own_corpus())
+    with pytest.raises(InputError, match="to decode at once"):
+        make_manifest(utterance_table([segment("a", None, None)]), recording, own_corpus())
+
+
+def test_ten_hours_with_segments_are_heard_in_little_memory(tmp_path: Path):
+    n_bytes, rate = 2 * 16_000 * 36_000, 16_000
+    header = (
+        b"RIFF"
+        + struct.pack("<I", 36 + n_bytes)
+        + b"WAVEfmt "
+        + struct.pack("<IHHIIHH", 16, 1, 1, rate, 2 * rate, 2, 16)
+    )
+    with (tmp_path / "day.wav").open("wb") as file:
+        file.write(header + b"data" + struct.pack("<I", n_bytes))
+        for start_s in (0, 17_999, 35_990):
+            file.seek(44 + 2 * rate * start_s)
+            file.write((8000 * np.sin(np.arange(2 * rate))).astype("<i2").tobytes())
+        file.truncate(44 + n_bytes)
+    rows = utterance_table([segment(f"u{start}", start, start + 2) for start in (0, 17_999, 35_990)])
+    tracemalloc.start()
+    manifest = make_manifest(rows, tmp_path, own_corpus())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert manifest.utterances["duration_s"].tolist() == [2.0] * 3
+    assert manifest.utterances["audio_sha256"].nunique() == 1
+    assert peak < 16 * 2**20

@@ -124,7 +124,10 @@ def markdown_tables(text):
     tables = re.findall(r"(?:^\|.*\|$\n?)+", text, flags=re.MULTILINE)
     cells = re.compile(r"(?<!\\)\|")
     return [
-        [[c.strip().replace("\\|", "|") for c in cells.split(line)[1:-1]] for line in table.splitlines()]
+        [
+            [c.strip().replace("\\|", "|").replace("\\<", "<") for c in cells.split(line)[1:-1]]
+            for line in table.splitlines()
+        ]
         for table in tables
     ]
 
