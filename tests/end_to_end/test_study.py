@@ -100,7 +100,7 @@ def files(project, *but_in):
 
 
 def test_every_file_is_made_and_nothing_else(finished):
-    report = {"report/index.html", "report/costs.csv"}
+    report = {"report/index.html", "report/costs.csv", "report/rule_costs.csv"}
     report |= {f"report/tables/{table}.{kind}" for table in TABLES for kind in ("csv", "md", "tex", "html")}
     report |= {f"report/figures/{figure}.{kind}" for figure in FIGURES for kind in ("png", "svg")}
     of_a_run = ("model.safetensors", "history.csv", "predictions.csv", "embeddings.npz", "run.json")
@@ -282,6 +282,20 @@ def test_tables_figures_and_page_can_be_read(finished):
     assert "Six systems on tones" in page
     assert page.count("<audio") == len(list((finished.folder / "results" / SOUNDS).glob("*.mp3")))
     assert page.rstrip().endswith("</html>")
+
+
+def test_every_job_but_the_pages_own_is_measured(finished):
+    spent = pd.read_csv(finished.folder / "results" / "report" / "rule_costs.csv").set_index("rule")
+    jobs = finished.jobs(*STUDY, "--forceall")
+    assert jobs.pop("all") == jobs.pop("make_page") == 1
+    assert spent["n_jobs"].to_dict() == jobs
+    assert (spent["n_measured"] == spent["n_jobs"]).all()
+    assert (spent["wall_s"] >= spent["longest_wall_s"]).all()
+    assert spent.loc["train", "threads"] == 1
+    assert spent.loc["train", "device"].startswith("cpu (")
+    assert spent.loc["test_run", "device"] == "processor"
+    assert spent.loc["train", "peak_memory_mib"] > 100, "torch alone takes more"
+    assert "rule by rule" in (finished.folder / "results" / "report" / "index.html").read_text(encoding="utf-8")
 
 
 # --- again ---------------------------------------------------------------------------------------------------

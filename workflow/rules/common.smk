@@ -678,6 +678,11 @@ def whole_study(wildcards):
     return STUDY.model_dump(mode="json")
 
 
+def rules_in_order(wildcards):
+    """Names of all rules, in the order of the chapters."""
+    return [rule.name for rule in workflow.rules]
+
+
 def template_hash(wildcards):
     """The page's template is no Python module: its content stands for it."""
     return sha256(

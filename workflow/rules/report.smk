@@ -104,12 +104,14 @@ rule make_page:
             caption="../report/make_page.rst",
         ),
         costs="results/report/costs.csv",
+        rule_costs="results/report/rule_costs.csv",
     log:
         "results/logs/report/make_page.log",
     benchmark:
         "results/benchmarks/report/make_page.jsonl"
     params:
         study=whole_study,
+        rules=rules_in_order,
         template=template_hash,
         code=code_of("make_page"),
     script:

@@ -1,7 +1,10 @@
 """rule make_page: the whole study on one page that stands alone."""
 
+from pathlib import Path
+
 from emofactors.files import read_json_files, write_text_atomically
-from emofactors.report.html import costs, costs_csv, make_page, read_run, read_scores, read_texts
+from emofactors.report.costs import costs, costs_csv, read_jobs, rule_costs, rule_costs_csv
+from emofactors.report.html import make_page, read_run, read_scores, read_texts
 from emofactors.report.sounds import read_sounds
 from emofactors.runlog import log_to
 from emofactors.study import Study
@@ -9,6 +12,9 @@ from emofactors.study import Study
 log_to(snakemake.log[0])
 study = Study(**snakemake.params.study)
 runs = [read_run(path) for path in snakemake.input.runs]
+# No inputs: what was measured differs from run to run, and re-makes nothing.
+jobs = read_jobs(study, Path("results/logs"), Path("results/benchmarks"))
+spent = rule_costs(study, jobs, runs, snakemake.params.rules)
 
 page = make_page(
     study,
@@ -20,7 +26,9 @@ page = make_page(
     runs=runs,
     inspections=[read_run(path) for path in snakemake.input.shuffles],
     sounds=read_sounds(snakemake.input.sounds),
+    rule_costs=spent,
 )
 
 write_text_atomically(snakemake.output.page, page)
 write_text_atomically(snakemake.output.costs, costs_csv(costs(runs)))
+write_text_atomically(snakemake.output.rule_costs, rule_costs_csv(spent))

@@ -4,10 +4,9 @@ The page loads nothing: figures and styles are part of it. Its sentences are
 made from the numbers of the tables, so they cannot say anything else than those.
 """
 
-import statistics
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,12 +19,12 @@ from emofactors.config import FACTOR_KINDS, Documented, PublishedScores, SystemC
 from emofactors.evaluation.intervals import smallest_p_value
 from emofactors.files import read_json, read_text
 from emofactors.report.ablation import ablation_findings
+from emofactors.report.costs import RuleCost, costs, total_cost
 from emofactors.report.factor_findings import ground_truth_findings, information_findings
 from emofactors.report.layout import protocol_letters, published_sources
 from emofactors.report.measures import METRICS, WORDS
 from emofactors.report.sounds import Sounds
 from emofactors.report.tables import PUBLISHED, gap_column, published_of, read_tidy
-from emofactors.sheets import csv_text
 from emofactors.study import Study
 
 #: A corrected p-value up to which a difference counts as shown.
@@ -91,40 +90,6 @@ class Settings:
     departure: str
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What the runs of one variant on one task cost.
-
-    Attributes:
-        task: name of the task.
-        system: name of the system.
-        variant: name of the variant.
-        n_runs: trainings, one a fold and seed.
-        parameters: trained parameters; the median, should a task's folds differ. None for a support vector
-            machine, which keeps training rows instead.
-        flops: of one input of median length; likewise.
-        flops_frames: frames of that input; likewise.
-        utterances_per_s: median of the training utterances a second; None if every training was resumed,
-            and none was timed as a whole.
-        inference_utterances_per_s: median of the utterances a second that are recognised; likewise, or if
-            none was timed.
-        wall_s: median seconds of a training; likewise.
-        steps: median number of updates; None where there are none.
-    """
-
-    task: str
-    system: str
-    variant: str
-    n_runs: int
-    parameters: int | None
-    flops: int | None
-    flops_frames: int | None
-    utterances_per_s: float | None
-    inference_utterances_per_s: float | None
-    wall_s: float | None
-    steps: int | None
-
-
 def make_page(
     study: Study,
     *,
@@ -136,6 +101,7 @@ def make_page(
     runs: Sequence[Mapping[str, Any]],
     inspections: Sequence[Mapping[str, Any]] = (),
     sounds: Sequence[Sounds] = (),
+    rule_costs: Sequence[RuleCost] = (),
 ) -> str:
     """The page of a study as HTML text.
 
@@ -151,6 +117,7 @@ def make_page(
             order, read likewise: n_utterances, largest_logit, largest_logit_change, changed_predictions,
             ua and ua_shuffled (percent, or None).
         sounds: what decomposers make of some utterances; without any the page has no section to listen to.
+        rule_costs: what the jobs of each rule cost; without any the page has no table of them.
 
     Returns:
         One HTML document that needs no other file.
@@ -183,6 +150,9 @@ def make_page(
         augmentations=[documented_settings(*named) for named in study.augmentation_notes.items()],
         n_runs=len(runs),
         costs=costs(runs),
+        rule_costs=rule_costs,
+        total_cost=total_cost(rule_costs),
+        n_resumed=sum(run["resumed_at_step"] > 0 for run in runs if run["resumed_at_step"] is not None),
         provenance=provenance(runs),
     )
 
@@ -669,47 +639,7 @@ def _words(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-# --- cost and provenance -------------------------------------------------------------------------------------
-
-
-def costs(runs: Sequence[Mapping[str, Any]]) -> list[Cost]:
-    """What the trainings of each variant cost, by task.
-
-    Args:
-        runs: what every run says of itself, see :func:`read_run`.
-
-    Returns:
-        One cost a task, system and variant, in the order of the runs.
-    """
-    groups: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
-    for run in runs:
-        groups.setdefault((run["task"], run["system"], run["variant"]), []).append(run)
-    return [
-        Cost(
-            task=task,
-            system=system,
-            variant=variant,
-            n_runs=len(group),
-            **{
-                key: _count_or_none([run[key] for run in group])
-                for key in ("parameters", "flops", "flops_frames", "steps")
-            },
-            **{
-                # A resumed training knows the time of its last process only.
-                key: _median_or_none([run[key] for run in group if not run["resumed_at_step"]])
-                for key in ("utterances_per_s", "inference_utterances_per_s", "wall_s")
-            },
-        )
-        for (task, system, variant), group in groups.items()
-    ]
-
-
-def costs_csv(costs: Sequence[Cost]) -> str:
-    """Costs as CSV text, a row a cost and a column an attribute; empty where there is no such number."""
-    columns = [field.name for field in fields(Cost)]
-    # As objects a count stays whole beside one that is missing.
-    table = pd.DataFrame([asdict(cost) for cost in costs], columns=columns, dtype=object)
-    return csv_text(table)
+# --- provenance ----------------------------------------------------------------------------------------------
 
 
 def provenance(runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
@@ -722,17 +652,6 @@ def provenance(runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
             counts = found.setdefault(key, {})
             counts[str(value)] = counts.get(str(value), 0) + 1
     return found
-
-
-def _count_or_none(values: Sequence[int | None]) -> int | None:
-    """The median of counts, itself one of them."""
-    known = [value for value in values if value is not None]
-    return statistics.median_low(known) if known else None
-
-
-def _median_or_none(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return statistics.median(known) if known else None
 
 
 def _data_uri(svg: str) -> str:

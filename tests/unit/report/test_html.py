@@ -20,9 +20,8 @@ from emofactors.config import (
     TableConfig,
     TaskConfig,
 )
+from emofactors.report.costs import RuleCost
 from emofactors.report.html import (
-    costs,
-    costs_csv,
     findings,
     make_page,
     protocol_findings,
@@ -396,42 +395,27 @@ def test_an_unchanged_system_departs_from_nothing(overrides):
     assert "not the published system" not in page_of(study_of(overrides=overrides))
 
 
-def test_costs_are_medians_and_leave_out_resumed_times():
-    runs = [RUN | {"wall_s": s, "utterances_per_s": 10 * s} for s in (10.0, 30.0)]
-    runs += [RUN | {"wall_s": 1.0, "utterances_per_s": 999.0, "resumed_at_step": 100}]
-    resumed = RUN | {"variant": "center", "resumed_at_step": 100}
-    plain, center = costs([*runs, resumed])
-    assert (plain.variant, plain.n_runs, plain.parameters, plain.flops_frames) == ("plain", 3, 1234, 300)
-    assert (plain.wall_s, plain.utterances_per_s, plain.inference_utterances_per_s) == (20.0, 200.0, 400.0)
-    assert (center.wall_s, center.utterances_per_s, center.inference_utterances_per_s) == (None, None, None)
-    assert "–" in page_of(study_of(), runs=[resumed])
-
-
-def test_inference_that_was_not_timed_has_no_speed():
-    untimed = RUN | {"inference_utterances_per_s": None}
-    assert costs([untimed, RUN])[0].inference_utterances_per_s == 400.0
-    assert costs([untimed])[0].inference_utterances_per_s is None
-
-
-def test_a_support_vector_machine_has_no_parameters_flops_or_updates():
+def test_numbers_that_are_not_known_are_dashes():
     of_networks = ("parameters", "flops", "flops_frames", "steps", "utterances_per_s")
     machine = RUN | {"variant": "center"} | dict.fromkeys(of_networks)
-    _, cost = costs([RUN, machine])
-    assert [getattr(cost, key) for key in of_networks] == [None] * 5
-    network, row = costs_csv(costs([RUN, machine])).splitlines()[1:]
-    assert network == "a4,net,plain,1,1234,5000000,300,50.0,400.0,10.0,300"
-    assert row == "a4,net,center,1,,,,,400.0,10.0,"
     assert page_of(study_of(), runs=[RUN, machine]).count('<td class="number">–</td>') == 5
 
 
-def test_costs_are_a_csv_too():
-    resumed = RUN | {"variant": "center", "resumed_at_step": 100}
-    assert costs_csv(costs([RUN, resumed])).splitlines() == [
-        "task,system,variant,n_runs,parameters,flops,flops_frames,utterances_per_s,inference_utterances_per_s,wall_s,steps",
-        "a4,net,plain,1,1234,5000000,300,50.0,400.0,10.0,300",
-        "a4,net,center,1,1234,5000000,300,,,,300",
+def test_rules_have_a_table_of_costs_with_a_total():
+    spent = [
+        RuleCost("make_folds", 1, 0, None, None, None, None, None, None),
+        RuleCost("train", 12, 10, 7325.6, 3600.0, 9000.0, 1500.4, "1, 2", HOSTILE),
     ]
-    assert costs_csv([]).startswith("task,system,variant,")
+    page = page_of(study_of(), rule_costs=spent)
+    assert "What it cost, rule by rule" in page
+    numbers = re.findall(r'<td class="number">([^<]+)</td>', page.partition("rule by rule")[2])
+    trained = ["10 of 12", "2:02:06", "1:00:00", "2:30:00", "1500"]
+    assert numbers == ["0 of 1", *5 * "–", *trained, "1, 2", "10 of 13", *trained[1:], "–"]
+    assert HOSTILE not in page
+    assert "went on from a checkpoint the last part" not in page
+    resumed = page_of(study_of(), rule_costs=spent, runs=[RUN, RUN | {"resumed_at_step": 100}])
+    assert "Of the 1 training that went on from a checkpoint the last part alone" in resumed.replace("\n", " ")
+    assert "rule by rule" not in page_of(study_of())
 
 
 def test_the_page_says_that_times_differ_from_run_to_run():
