@@ -213,11 +213,7 @@ def _is_test_of_study(study: Study, parts: Sequence[str]) -> bool:
 
 
 def _read_job(rule: str, benchmark: Path) -> Job:
-    try:
-        # Of a job that was repeated the last time counts, as its result does.
-        measured = json.loads(benchmark.read_text(encoding="utf-8").splitlines()[-1])
-    except (FileNotFoundError, IndexError, json.JSONDecodeError):
-        return Job(rule)
+    measured = _last_record(benchmark)
     # The extended form alone knows resources; a rule that asks for no GPU has none.
     resources = measured.get("resources")
     return Job(
@@ -228,6 +224,15 @@ def _read_job(rule: str, benchmark: Path) -> Job:
         threads=measured.get("threads"),
         gpus=None if resources is None else resources.get("gpu", 0),
     )
+
+
+def _last_record(benchmark: Path) -> dict[str, Any]:
+    """What was measured when a job last ended: of one that was repeated that time counts, as its result does."""
+    try:
+        record = json.loads(benchmark.read_text(encoding="utf-8").splitlines()[-1])
+    except (FileNotFoundError, IndexError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 def _number_or_none(value: Any) -> float | None:
@@ -265,7 +270,7 @@ def rule_costs(
 def total_cost(costs: Sequence[RuleCost]) -> RuleCost:
     """What all rules cost together; threads and devices have no sum."""
     return RuleCost(
-        rule="all",
+        rule="total",
         n_jobs=sum(cost.n_jobs for cost in costs),
         n_measured=sum(cost.n_measured for cost in costs),
         wall_s=_of_known(sum, [cost.wall_s for cost in costs]),

@@ -159,7 +159,7 @@ def test_a_job_too_short_to_be_sampled_has_a_time_alone(study, tmp_path, ended, 
     assert read_jobs(study, tmp_path / "logs", tmp_path / "benchmarks") == [Job("train", 0.2)]
 
 
-@pytest.mark.parametrize("lines", [(), ("",), ('{"s": 1',)])
+@pytest.mark.parametrize("lines", [(), ("",), ('{"s": 1',), ("[1, 2]",)])
 def test_without_a_record_a_job_is_there_but_not_measured(study, tmp_path, ended, lines):
     ended(f"{JUDGE}/train", *lines)
     jobs = read_jobs(study, tmp_path / "logs", tmp_path / "benchmarks")
@@ -200,7 +200,7 @@ def test_rules_are_summed_in_the_order_given(study):
         RuleCost("fit_svm", 1, 1, 2.0, 2.0, None, None, None, None),
         RuleCost("test_run", 1, 1, 5.0, 5.0, None, None, "1", "GPU"),
     ]
-    assert total_cost(spent) == RuleCost("all", 6, 5, 48.0, 30.0, 28.5, 500.0, None, None)
+    assert total_cost(spent) == RuleCost("total", 6, 5, 48.0, 30.0, 28.5, 500.0, None, None)
     assert rule_costs_csv(spent).splitlines()[:3] == [
         "rule,n_jobs,n_measured,wall_s,longest_wall_s,cpu_s,peak_memory_mib,threads,device",
         "make_folds,1,1,1.0,1.0,0.5,90.0,1,processor",
@@ -210,4 +210,4 @@ def test_rules_are_summed_in_the_order_given(study):
 
 def test_where_nothing_was_measured_nothing_is_summed():
     total = total_cost([RuleCost("train", 2, 0, None, None, None, None, None, None)])
-    assert total == RuleCost("all", 2, 0, None, None, None, None, None, None)
+    assert total == RuleCost("total", 2, 0, None, None, None, None, None, None)
