@@ -184,9 +184,12 @@ def _is_of_study(study: Study, trainings: set[tuple[str, ...]], parts: tuple[str
     match parts:
         case ("corpora", name, _):
             found = name in study.corpora or name in study.tasks
+        case ("features", "shards", corpus, augmentation, features, shard, _):
+            found = _is_archive_of_study(study, corpus, augmentation, features) and shard in {
+                str(number) for number in range(study.corpora[corpus].shards)
+            }
         case ("features", corpus, augmentation, features, _):
-            copies = (ORIGINAL, *study.augmentations)
-            found = corpus in study.corpora and augmentation in copies and features in study.features
+            found = _is_archive_of_study(study, corpus, augmentation, features)
         case ("training", task, system, variant, fold, seed, *test, _):
             found = (
                 (task, system, variant) in trainings
@@ -203,6 +206,13 @@ def _is_of_study(study: Study, trainings: set[tuple[str, ...]], parts: tuple[str
         case _:
             found = False
     return found
+
+
+def _is_archive_of_study(study: Study, corpus: str, augmentation: str, features: str) -> bool:
+    """Whether the study has the corpus, the copies and the features of an archive."""
+    return (
+        corpus in study.corpora and augmentation in (ORIGINAL, *study.augmentations) and features in study.features
+    )
 
 
 def _is_test_of_study(study: Study, parts: Sequence[str]) -> bool:
