@@ -74,6 +74,13 @@ def copy_project(folder: Path) -> Project:
     return Project(folder)
 
 
+def pytest_addoption(parser):
+    """How tests/faults kills a study."""
+    parser.addoption("--kills", type=int, default=5, help="kills of a study by tests/faults")
+    parser.addoption("--killed-study", choices=["smoke", "default"], default="smoke", help="the study that is killed")
+    parser.addoption("--kill-seed", type=int, default=0, help="of the moments and ways of kills")
+
+
 @pytest.fixture(scope="session")
 def fresh_project(tmp_path_factory):
     """Makes a copy of the project each time it is called."""
@@ -124,6 +131,15 @@ def fresh_smoke(fresh_project):
         return project
 
     return make
+
+
+@pytest.fixture(scope="session")
+def finished(fresh_smoke):
+    """The smoke study after its first run; tests read it and change nothing."""
+    project = fresh_smoke()
+    run = project.snakemake("--configfile", "config/studies/smoke.yaml")
+    assert run.returncode == 0, run.stdout
+    return project
 
 
 @pytest.fixture

@@ -31,6 +31,23 @@ def log_to(path: str) -> None:
     """
     _end_with_parent()
     terminal = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="replace")
+
+    def report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if _is_full_disk(error):
+            lines = [
+                f"{error.filename or path}: the disk is full or the quota used up ({error.strerror}); "
+                "make room and run the same command again: what is finished is kept"
+            ]
+        elif isinstance(error, InputError):
+            lines = str(error).splitlines()
+        else:
+            sys.__excepthook__(kind, error, trace)
+            return
+        for line in lines:
+            print(f"emofactors: error: {line}", file=terminal)
+            print(f"error: {line}", file=sys.stderr)
+
+    sys.excepthook = report
     log = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     holder = hold_log(log, Path(path))
     os.ftruncate(log, 0)
@@ -42,23 +59,9 @@ def log_to(path: str) -> None:
     logging.captureWarnings(True)
     warnings.simplefilter("default")
 
-    def report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if issubclass(kind, InputError):
-            for line in str(error).splitlines():
-                print(f"error: {line}", file=sys.stderr)
-                print(f"emofactors: error: {line}", file=terminal)
-        elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            where = error.filename or path
-            print(
-                f"emofactors: error: {where}: the disk is full or the quota used up ({os.strerror(error.errno)}); "
-                "make room and run the same command again: what is finished is kept",
-                file=terminal,
-            )
-            sys.__excepthook__(kind, error, trace)
-        else:
-            sys.__excepthook__(kind, error, trace)
 
-    sys.excepthook = report
+def _is_full_disk(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _end_with_parent() -> None:
