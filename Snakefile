@@ -16,6 +16,7 @@ include: "workflow/rules/report.smk"
 
 onstart:
     hold_results()
+    set_clock_right()
 
 
 rule all:

@@ -1,9 +1,11 @@
+import os
+import time
 from pathlib import Path
 
 import pytest
 
 from emofactors.errors import InputError
-from emofactors.files import read_json, read_json_files, write_text_atomically
+from emofactors.files import read_json, read_json_files, set_future_times_to_now, write_text_atomically
 
 
 def test_text_arrives_as_it_is(tmp_path):
@@ -76,3 +78,17 @@ def test_damaged_json_is_said_in_one_line(tmp_path, content, reason):
 def test_missing_json_is_said_in_one_line(tmp_path):
     with pytest.raises(InputError, match=r"a\.json: is missing; expected notes; run again to make it$"):
         read_json(tmp_path / "a.json", "notes")
+
+
+def test_only_times_to_come_are_set_to_now(tmp_path):
+    past, future = tmp_path / "past.csv", tmp_path / "features" / "future.npy"
+    future.parent.mkdir()
+    for file, time_s in ((past, 1e9), (future, time.time() + 1e6)):
+        file.write_text("as it was")
+        os.utime(file, (time_s, time_s))
+    os.utime(future.parent, (time.time() + 1e6,) * 2)
+    assert set_future_times_to_now(tmp_path) == 2
+    assert past.stat().st_mtime == 1e9
+    assert future.stat().st_mtime == future.parent.stat().st_mtime <= time.time()
+    assert future.read_text() == "as it was"
+    assert set_future_times_to_now(tmp_path) == 0

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from emofactors.config import OF_SEEN, PROBED, FeatureSettings, Needs
 from emofactors.errors import InputError
+from emofactors.files import set_future_times_to_now
 from emofactors.locks import hold_folder
 from emofactors.provenance import fingerprint
 from emofactors.study import ORIGINAL, check_corpora, load_study
@@ -38,6 +39,15 @@ def hold_results():
         hold_folder(Path(".snakemake/emofactors.lock"))
     except InputError as error:
         raise in_words(error) from None
+
+
+def set_clock_right():
+    """Before the first job: results that a clock wrote while it was ahead are not of the future any more."""
+    n_ahead = set_future_times_to_now(Path("results"))
+    if n_ahead:
+        logger.warning(
+            f"emofactors: {n_ahead} results have times to come, of a clock that was ahead: set to now"
+        )
 
 
 def one_of(names):
