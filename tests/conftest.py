@@ -77,7 +77,9 @@ def copy_project(folder: Path) -> Project:
 def pytest_addoption(parser):
     """How tests/faults kills a study."""
     parser.addoption("--kills", type=int, default=5, help="kills of a study by tests/faults")
-    parser.addoption("--killed-study", choices=["smoke", "default"], default="smoke", help="the study that is killed")
+    parser.addoption(
+        "--killed-study", choices=["smoke", "default"], default="smoke", help="the study that is killed"
+    )
     parser.addoption("--kill-seed", type=int, default=0, help="of the moments and ways of kills")
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from emofactors.errors import InputError
+from emofactors.files import damaged
 from emofactors.sheets import read_csv, write_csv
 
 #: A shard is closed once it has this size.
@@ -162,7 +163,7 @@ def gather(folders: Sequence[Path], folder: Path) -> None:
         folder: where the archive of all shall be; must not exist, or be empty.
 
     Raises:
-        InputError: if an index or a shard is missing or cannot be read; if ``folder`` holds something already.
+        InputError: if an index or a shard is missing, truncated or damaged; if ``folder`` holds something already.
     """
     unfinished = _make_unfinished(folder)
     try:
@@ -170,8 +171,9 @@ def gather(folders: Sequence[Path], folder: Path) -> None:
         for part in folders:
             index = _read_index(part / "index.csv")
             names = {name: _shard_name(n_shards + i) for i, name in enumerate(index["shard"].unique())}
-            for name, new_name in names.items():
-                _link(part / name, unfinished / new_name)
+            for name, rows in index.groupby("shard", sort=False):
+                _check_shard(part / name, _open_shard(part / name), rows)
+                _link(part / name, unfinished / names[name])
             indices.append(index.assign(shard=index["shard"].map(names)))
             n_shards += len(names)
         _finish(folder, pd.concat(indices))
@@ -209,8 +211,6 @@ def _link(shard: Path, new: Path) -> None:
     """A second name for a file; a copy where there can be none."""
     try:
         new.hardlink_to(shard)
-    except FileNotFoundError as error:
-        raise InputError(f"{shard}: is missing, expected a shard named in index.csv") from error
     except OSError as error:
         logger.info("%s: is copied, for it cannot be linked to (%s)", shard, error.strerror)
         shutil.copyfile(shard, new)
@@ -252,7 +252,7 @@ def _open_shard(path: Path) -> np.ndarray:
     except FileNotFoundError as error:
         raise InputError(f"{path}: is missing, expected a shard named in index.csv") from error
     except (ValueError, EOFError, OSError) as error:
-        raise InputError(f"{path}: is truncated or damaged ({error}); expected a whole shard") from error
+        raise damaged(path.parent, f"{path.name} is truncated or damaged ({error})", "whole shards") from error
     if frames.dtype != np.float32 or frames.ndim != 2:
         raise InputError(f"{path}: is {frames.dtype} of shape {frames.shape}, expected float32 (T, F)")
     return np.asarray(frames)  # still the mapped file, without the cost of the memmap class
@@ -264,4 +264,4 @@ def _check_shard(path: Path, frames: np.ndarray, rows: pd.DataFrame) -> None:
     if (rows["offset"] != ends - rows["n_frames"]).any() or (rows["n_frames"] < 1).any():
         raise InputError(f"{path}: utterances do not follow each other in index.csv; expected no gap")
     if ends.iloc[-1] != len(frames):
-        raise InputError(f"{path}: has {len(frames)} frames, expected {ends.iloc[-1]} as in index.csv")
+        raise damaged(path.parent, f"{path.name} has {len(frames)} frames", f"{ends.iloc[-1]} as in index.csv")
