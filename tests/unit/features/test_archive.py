@@ -199,6 +199,14 @@ def test_what_cannot_be_gathered_leaves_nothing(tmp_path, parts):
     assert [file.name for file in tmp_path.iterdir()] == ["parts"]
 
 
+def test_a_truncated_part_is_not_gathered(tmp_path, parts):
+    shard = parts[0] / "shard000.npy"
+    shard.write_bytes(shard.read_bytes()[:500])
+    with pytest.raises(InputError, match=r"parts/\d+: shard000\.npy is truncated .* delete it and run again"):
+        gather(parts, tmp_path / "whole")
+    assert [file.name for file in tmp_path.iterdir()] == ["parts"]
+
+
 def test_a_gathered_archive_replaces_what_a_killed_job_left_and_no_other(tmp_path, parts):
     (tmp_path / ".whole.part").mkdir()
     (tmp_path / ".whole.part" / "shard007.npy").write_bytes(b"half")
