@@ -2,13 +2,14 @@
 # make test    lint and tests
 # make lint    style, layers and workflow checks alone
 # make bench   speed against plain code, as ratios
+# make faults  the default study killed at thirty random moments, and compared with one left alone
 # make clean   remove results (make distclean: .venv as well)
 
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 INSTALLED := .venv/.installed
 
-.PHONY: demo test lint bench clean distclean
+.PHONY: demo test lint bench faults clean distclean
 
 demo: $(INSTALLED)
 	.venv/bin/snakemake --cores $(CORES)
@@ -29,6 +30,9 @@ bench: $(INSTALLED)
 	.venv/bin/python bench/features.py
 	.venv/bin/python bench/training.py
 	.venv/bin/python bench/scale.py
+
+faults: $(INSTALLED)
+	.venv/bin/pytest -q tests/faults/test_kills.py --killed-study default --kills 30
 
 clean:
 	rm -rf results .snakemake
