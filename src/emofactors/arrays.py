@@ -4,6 +4,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 
@@ -11,9 +12,9 @@ from emofactors.files import damaged, missing
 
 #: What numpy and zipfile make of bytes that are no archive, or of a part of one; an array that claims more memory
 #: than there is among them.
-_DAMAGE = (
+DAMAGE = (
     *(OSError, ValueError, TypeError, AttributeError, KeyError, EOFError, NotImplementedError, RuntimeError),
-    *(MemoryError, OverflowError, SyntaxError, zipfile.BadZipFile, zlib.error),
+    *(MemoryError, OverflowError, SyntaxError, TokenError, zipfile.BadZipFile, zlib.error),
 )
 
 
@@ -36,7 +37,7 @@ def read_arrays(path: str | Path, expected: str, needed: Sequence[str] = ()) -> 
             arrays = {name: file[name] for name in file.files}
     except FileNotFoundError as error:
         raise missing(path, expected) from error
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise damaged(path, "is no archive of arrays", expected) from error
     if not all(isinstance(array, np.ndarray) for array in arrays.values()):
         raise damaged(path, "is no archive of arrays", expected)

@@ -85,8 +85,8 @@ class ExpectedSize(Section):
 class NormalDistribution(Section):
     """A normal distribution of one factor of speech."""
 
-    mean: float
-    deviation: Annotated[float, Field(gt=0)]
+    mean: Annotated[float, Field(ge=-1000, le=1000)]
+    deviation: Annotated[float, Field(gt=0, le=1000)]
 
 
 class SynthesisSettings(Section):

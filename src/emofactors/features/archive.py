@@ -16,6 +16,7 @@ from typing import BinaryIO, Self
 import numpy as np
 import pandas as pd
 
+from emofactors.arrays import DAMAGE
 from emofactors.errors import InputError
 from emofactors.files import damaged
 from emofactors.sheets import read_csv, write_csv
@@ -251,7 +252,7 @@ def _open_shard(path: Path) -> np.ndarray:
         frames = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:
         raise InputError(f"{path}: is missing, expected a shard named in index.csv") from error
-    except (ValueError, EOFError, OSError) as error:
+    except DAMAGE as error:
         raise damaged(path.parent, f"{path.name} is truncated or damaged ({error})", "whole shards") from error
     if frames.dtype != np.float32 or frames.ndim != 2:
         raise InputError(f"{path}: is {frames.dtype} of shape {frames.shape}, expected float32 (T, F)")
