@@ -1,12 +1,8 @@
 """The smoke study, from wav to page: what a user may rely on when the whole workflow runs."""
 
 import json
-import os
 import re
 import shutil
-import signal
-import subprocess
-import time
 from xml.etree import ElementTree
 
 import numpy as np
@@ -428,48 +424,6 @@ def test_one_core_and_two_give_the_same_bytes(finished, fresh_smoke):
     run = project.snakemake("--cores", "1", *STUDY)
     assert run.returncode == 0, run.stdout
     assert_same_results(project, finished)
-
-
-def test_a_killed_study_goes_on_to_the_same_bytes(finished, fresh_smoke):
-    project = fresh_smoke()
-    # A state after every update, so that there is one to go on from in a training of a second.
-    checkpoint = project.folder / "src" / "emofactors" / "training" / "checkpoint.py"
-    text = checkpoint.read_text(encoding="utf-8")
-    assert text.count("INTERVAL_S = 30.0") == 1
-    checkpoint.write_text(text.replace("INTERVAL_S = 30.0", "INTERVAL_S = 0.0"), encoding="utf-8")
-
-    kill_in_mid_training(project)
-    assert list(project.folder.glob("results/checkpoints/*.pt"))
-
-    run = project.snakemake(*STUDY)
-    assert run.returncode == 0, run.stdout
-
-    runs = [json.loads(file.read_text()) for file in project.folder.glob("results/training/**/run.json")]
-    assert max(run["resumed_at_step"] for run in runs) > 0
-    assert_same_results(project, finished)
-    assert files(project) == files(finished), "nothing half-written is left"
-
-
-def kill_in_mid_training(project):
-    """Start the study and kill all its processes once a training has said how far it is."""
-    logs = project.folder / "results" / "logs" / "training"
-    study = subprocess.Popen(
-        project.command(*STUDY),
-        cwd=project.folder,
-        env=project.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        latest = time.monotonic() + 300
-        while not any("step 5/40" in log.read_text() for log in logs.rglob("train.log")):
-            assert study.poll() is None, "ended before a training began"
-            assert time.monotonic() < latest, "no training began"
-            time.sleep(0.002)
-    finally:
-        os.killpg(study.pid, signal.SIGKILL)
-        study.wait()
 
 
 # --- bad input stops before any training ---------------------------------------------------------------------

@@ -17,7 +17,7 @@ import pytest
 
 #: What differs from run to run: words of jobs, times, and the files that hold times.
 TIMED = {"logs", "benchmarks", "checkpoints"}
-TIMED_FILES = {"run.json", "index.html", "costs.csv"}
+TIMED_FILES = {"run.json", "index.html", "costs.csv", "rule_costs.csv"}
 
 #: Seconds a run may take until its first job starts.
 START_S = 120
