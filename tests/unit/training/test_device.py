@@ -33,8 +33,9 @@ def test_auto_takes_what_is_there():
     assert choose_device("auto").type == there
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="the machine has a GPU: asking for one is no fault")
-def test_a_device_that_is_not_there_is_refused():
+def test_a_device_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     with pytest.raises(InputError, match="device: is 'cuda', expected one this machine has: cpu"):
         choose_device("cuda")
 
