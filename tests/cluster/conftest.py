@@ -25,7 +25,7 @@ ClusterName=tests
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={controller_port}
 SlurmdPort={daemon_port}
-AuthInfo=socket={folder}/munge.socket,cred_expire=2
+AuthInfo=socket={folder}/munge.socket
 SlurmUser=root
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool
@@ -79,6 +79,14 @@ class Cluster:
         jobs = [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in lines]
         return [job for job in jobs if job.get("WorkDir") == str(folder)]
 
+    def requeue(self, number: str) -> None:
+        """Take a job from its node and put it back into the queue, as SLURM does when the node fails."""
+        self.ask("scontrol", "requeue", number)
+        while "JobState=PENDING" not in self.ask("scontrol", "show", "job", number):
+            time.sleep(0.1)
+        # SLURM lets two minutes pass first; tests need not.
+        self.ask("scontrol", "update", f"JobId={number}", "StartTime=now")
+
     def devices(self) -> dict[str, set[str]]:
         """CUDA_VISIBLE_DEVICES as the steps of each job found it, by the job's number; `none` where it was not set."""
         found = {}
@@ -131,7 +139,7 @@ def write_configuration(folder):
 def wait_for_idle_node(cluster, daemons):
     latest = time.monotonic() + 60
     while True:
-        ended = [daemon.args[0] for daemon in daemons if daemon.poll() is not None]
+        ended = [daemon.args[3] for daemon in daemons if daemon.poll() is not None]
         logs = "\n".join(log.read_text(errors="replace")[-2000:] for log in sorted(cluster.folder.glob("*.log")))
         assert not ended, f"{', '.join(ended)} ended:\n{logs}"
         node = subprocess.run(["sinfo", "-h", "-N", "-o", "%t"], capture_output=True, text=True, check=False)
@@ -172,10 +180,12 @@ def start(folder):
     (folder / "munge.key").chmod(0o600)
     munge = {"socket": "socket", "key-file": "key", "pid-file": "pid", "log-file": "log", "seed-file": "seed"}
     options = [f"--{option}={folder}/munge.{suffix}" for option, suffix in munge.items()]
+    # Whatever becomes of the tests, the cluster ends with them.
+    ends_with_us = ["setpriv", "--pdeathsig", "TERM"]
     for command in (
         ["munged", "--foreground", "--force", *options],
         ["slurmctld", "-D", "-c"],
         ["slurmd", "-D", "-N", "localhost"],
     ):
         with (folder / f"{command[0]}.log").open("w") as log:
-            yield subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            yield subprocess.Popen([*ends_with_us, *command], stdout=log, stderr=log, start_new_session=True)

@@ -34,7 +34,6 @@ COMPARED = (
     "corpora/**/*.csv",
     "evaluation/**/*.csv",
     "report/tables/*",
-    "report/figures/*",
     "training/**/history.csv",
     "training/**/model.safetensors",
     "training/**/predictions.csv",
@@ -50,8 +49,8 @@ def results(project):
 
 def assert_same_results(project, other):
     ours, theirs = results(project), results(other)
-    # Manifest and folds; scores and confusions of two variants; a table in four forms, a figure in two; trainings.
-    assert len(ours) == 2 + 2 * 3 + 4 + 2 + 4 * len(RUNS)
+    # Manifest and folds; scores and confusions of two variants; a table in four forms; trainings.
+    assert len(ours) == 2 + 2 * 3 + 4 + 4 * len(RUNS)
     assert ours.keys() == theirs.keys()
     assert [name for name in ours if ours[name] != theirs[name]] == []
 
@@ -129,7 +128,7 @@ def requeued(cluster, fresh_smoke):
     """The study after its run on the cluster, one training of which lost its node."""
     project = of_this_site(fresh_smoke())
     with study_on(project) as process:
-        cluster.ask("scontrol", "requeue", number_of_job_under_way(cluster, project, process))
+        cluster.requeue(number_of_job_under_way(cluster, project, process))
     assert process.returncode == 0, said_by(project)
     return project
 
@@ -157,14 +156,15 @@ def test_every_training_is_a_job_that_has_a_gpu_to_itself(cluster, requeued):
 def test_other_jobs_wait_for_processors_and_see_no_gpu(cluster, requeued):
     all_jobs = cluster.jobs(requeued.folder)
     jobs = [job for job in all_jobs if job not in trainings(all_jobs)]
-    # Manifest, features, folds, audit; two of scores; table, figure, page.
-    assert len(jobs) == 9
+    # Manifest, features, folds, audit; two of scores; table, page.
+    assert len(jobs) == 8
     devices = cluster.devices()
     for job in jobs:
         assert job["JobState"] == "COMPLETED"
         assert job["Partition"] == "short"
         assert "TresPerJob" not in job
         assert devices[job["JobId"]] == {"none"}
+        assert job["NumCPUs"] == ("2" if job["Comment"].startswith("rule_extract_features") else "1")
 
 
 def test_a_training_whose_node_is_lost_goes_on_from_its_checkpoint(cluster, requeued):
