@@ -13,7 +13,7 @@ import pytest
 
 STUDY = ("--configfile", "config/studies/smoke_cluster.yaml")
 RUNS = [
-    f"tones2_groups2/cnn_bigru/{variant}/fold{fold}/seed0"
+    f"tones_again2_groups2/cnn_bigru/{variant}/fold{fold}/seed0"
     for variant in ("mel_center", "mel_softmax")
     for fold in (0, 1)
 ]
@@ -49,8 +49,8 @@ def results(project):
 
 def assert_same_results(project, other):
     ours, theirs = results(project), results(other)
-    # Manifest and folds; scores and confusions of two variants; a table in four forms; trainings.
-    assert len(ours) == 2 + 2 * 3 + 4 + 4 * len(RUNS)
+    # Manifest, its shards and folds; scores and confusions of two variants; a table in four forms; trainings.
+    assert len(ours) == 4 + 2 * 3 + 4 + 4 * len(RUNS)
     assert ours.keys() == theirs.keys()
     assert [name for name in ours if ours[name] != theirs[name]] == []
 
@@ -77,10 +77,11 @@ def of_this_site(project):
 @contextmanager
 def study_on(project, *arguments) -> Iterator[subprocess.Popen]:
     """The main process of a study on the cluster, its words in `said`; it is waited for."""
-    command = [sys.executable, "-c", IMPATIENT, "--workflow-profile", "profiles/slurm", *arguments, *STUDY]
+    ends_with_us = ["setpriv", "--pdeathsig", "KILL"]
+    command = [*ends_with_us, sys.executable, "-c", IMPATIENT, "--workflow-profile", "profiles/slurm", *arguments]
     with (project.folder / "said").open("w") as said:
         process = subprocess.Popen(
-            command, cwd=project.folder, env=project.environment, stdout=said, stderr=subprocess.STDOUT
+            [*command, *STUDY], cwd=project.folder, env=project.environment, stdout=said, stderr=subprocess.STDOUT
         )
         try:
             yield process
@@ -156,8 +157,8 @@ def test_every_training_is_a_job_that_has_a_gpu_to_itself(cluster, requeued):
 def test_other_jobs_wait_for_processors_and_see_no_gpu(cluster, requeued):
     all_jobs = cluster.jobs(requeued.folder)
     jobs = [job for job in all_jobs if job not in trainings(all_jobs)]
-    # Manifest, features, folds, audit; two of scores; table, page.
-    assert len(jobs) == 8
+    # Manifest, its division, features of two shards, their archive, folds, audit; two of scores; table, page.
+    assert len(jobs) == 11
     devices = cluster.devices()
     for job in jobs:
         assert job["JobState"] == "COMPLETED"

@@ -13,7 +13,9 @@ DEFAULT, SLURM = (
 RULES = {
     name: body
     for file in (REPOSITORY / "workflow" / "rules").glob("*.smk")
-    for name, body in re.findall(r"^rule (\w+):\n((?:    .*\n|\n)+)", file.read_text("utf-8"), flags=re.MULTILINE)
+    for name, body in re.findall(
+        r"^(?:rule|checkpoint) (\w+):\n((?:    .*\n|\n)+)", file.read_text("utf-8"), flags=re.MULTILINE
+    )
 }
 ON_GPU = {name for name, body in RULES.items() if "        gpu=gpus,\n" in body}
 
