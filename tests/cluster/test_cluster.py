@@ -196,9 +196,9 @@ def test_a_cancelled_training_is_named_and_the_same_command_goes_on(cluster, req
 
 def test_a_job_that_lacked_memory_gets_more(cluster, fresh_smoke):
     project = of_this_site(fresh_smoke())
-    edit_profile(project, {"mem_mb: 4000 * attempt": "mem_mb: 150 * attempt"})
-    with study_on(project, "results/corpora/manifests/tones.csv") as process:
+    edit_profile(project, {"mem_mb: 4000 * attempt": "mem_mb: 100 * attempt ** 2"})
+    with study_on(project, "results/corpora/manifests/tones_again.csv") as process:
         pass
     assert process.returncode == 0, said_by(project)
     jobs = cluster.jobs(project.folder)
-    assert [(job["MinMemoryNode"], job["JobState"]) for job in jobs] == [("150M", "FAILED"), ("300M", "COMPLETED")]
+    assert [(job["MinMemoryNode"], job["JobState"]) for job in jobs] == [("100M", "FAILED"), ("400M", "COMPLETED")]
