@@ -212,11 +212,11 @@ def bench_cnn_bigru(config, features, options):
     n_frames = np.clip(100 * generator.lognormal(np.log(2.6), 0.35, options.utterances), 120, 900).astype(np.int64)
     emotion = generator.integers(0, N_CLASSES, options.utterances)
     frames = torch.randn(int(n_frames.sum()), n_bins, generator=torch.Generator().manual_seed(0))
-    offset = np.concatenate([[0], np.cumsum(n_frames)[:-1]])
     names = tuple(str(i) for i in range(options.utterances))
-    train = RoleData(names, names, emotion, frames, offset, n_frames)
-    dev = RoleData((), (), emotion[:0], frames, offset[:0], n_frames[:0])
-    plain_data = PlainUtterances(list(frames.split(n_frames.tolist())), emotion.tolist())
+    utterances = frames.split(n_frames.tolist())
+    train = RoleData(names, names, emotion, utterances, n_frames, frames.device)
+    dev = RoleData((), (), emotion[:0], (), n_frames[:0], frames.device)
+    plain_data = PlainUtterances(list(utterances), emotion.tolist())
     loader = DataLoader(plain_data, batch_size=32, shuffle=True, collate_fn=collate)
 
     counts = np.bincount(emotion, minlength=N_CLASSES)
@@ -282,9 +282,9 @@ def bench_stage(config, variant, n_images, size, targets, *, options, teacher=No
         with torch.no_grad():
             taught_by = torch.cat([teacher(part)[0] for part in plain_images.split(32)])
     names = tuple(str(i) for i in range(n_images))
-    offset, lengths = np.arange(n_images) * n_frames, np.full(n_images, n_frames)
-    train = RoleData(names, names, emotion.numpy(), images.flatten(0, 1), offset, lengths, taught_by)
-    dev = RoleData((), (), emotion.numpy()[:0], images[0], offset[:0], lengths[:0])
+    lengths = np.full(n_images, n_frames)
+    train = RoleData(names, names, emotion.numpy(), images.unbind(), lengths, images.device, taught_by)
+    dev = RoleData((), (), emotion.numpy()[:0], (), lengths[:0], images.device)
     run = config.run(variant).model_copy(update={"max_epochs": 1})
 
     print(f"vit_transfer, {variant}: {n_images} images, batch 32, {options.threads} threads")

@@ -419,9 +419,9 @@ def test_shards_change_no_result_and_a_new_utterance_its_own_shard_alone(finishe
     )
 
 
-def test_one_core_and_two_give_the_same_bytes(finished, fresh_smoke):
+def test_one_core_and_two_streamed_and_in_memory_give_the_same_bytes(finished, fresh_smoke):
     project = fresh_smoke()
-    run = project.snakemake("--cores", "1", *STUDY)
+    run = project.snakemake("--cores", "1", *STUDY, "--config", "compute={stream: true}")
     assert run.returncode == 0, run.stdout
     assert_same_results(project, finished)
 

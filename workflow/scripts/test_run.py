@@ -19,7 +19,8 @@ seed_everything(int(snakemake.wildcards.seed), compute.threads)
 device = lease_device(compute.device, snakemake.resources.slots_per_gpu)
 fold = read_fold(Path(snakemake.input.folds), int(snakemake.wildcards.fold))
 trained_on = FeatureArchive(*(Path(folder) / params.trained_on for folder in snakemake.input.features))
-train = load_roles(fold, trained_on, params.classes, run, device)["train"]
+# Of what it was trained on only sizes are asked: no frame of it need be held.
+train = load_roles(fold, trained_on, params.classes, run, device, stream=True)["train"]
 system = build_system(
     snakemake.wildcards.system, params.arguments, describe_training_data(train, params.classes, run)
 ).to(device)
@@ -28,7 +29,16 @@ start_from(system, snakemake.input.model)
 other = None if params.same_task else read_fold(Path(snakemake.input.heard_folds), 0)
 rows = fold.of_role("test") if other is None else other.utterances
 archive = FeatureArchive(*(Path(folder) / params.heard_as for folder in snakemake.input.heard))
-test = load_heard(rows, archive, fold=fold, trained_on=trained_on, classes=params.classes, run=run, device=device)
+test = load_heard(
+    rows,
+    archive,
+    fold=fold,
+    trained_on=trained_on,
+    classes=params.classes,
+    run=run,
+    device=device,
+    stream=bool(snakemake.resources.stream),
+)
 
 predictions = predict(
     system, {"test": test}, params.classes, batch_size=run.batch_size, precision=compute.precision

@@ -24,7 +24,7 @@ fold = read_fold(Path(snakemake.input.folds), int(snakemake.wildcards.fold))
 archive = FactorArchive.of_fold(
     FeatureArchive(Path(snakemake.input.features)), FeatureArchive(Path(snakemake.input.pitch)), fold
 )
-roles = load_roles(fold, archive, params.classes, run, device)
+roles = load_roles(fold, archive, params.classes, run, device, stream=bool(snakemake.resources.stream))
 system = build_system(
     snakemake.wildcards.system, params.arguments, decomposer_data(fold, params.classes, archive.n_bins, run)
 ).to(device)

@@ -1,4 +1,4 @@
-"""The utterances of one role in memory, and batches of them with hardly any padding."""
+"""The utterances of one role, in memory or read when wanted, and batches of them with hardly any padding."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,22 +10,22 @@ import torch
 from torch import Tensor
 
 from emofactors.features.archive import FeatureArchive
-from emofactors.features.segments import segments
+from emofactors.features.segments import segment_starts
 from emofactors.features.standardisation import Standardisation
 from emofactors.systems.base import Batch
 
 
 @dataclass(frozen=True)
 class RoleData:
-    """All utterances of one role, end to end in one tensor; each whole, or as segments that follow each other.
+    """All utterances of one role; each whole, or as segments that follow each other.
 
     Attributes:
         utterances: N names; those of an utterance in segments are the same.
         speakers: speaker of each, N entries.
         emotion: class index of each, (N,), int64.
-        frames: their frames end to end, (sum of n_frames, F), float32.
-        offset: first frame of each, (N,), int64.
-        n_frames: frames of each, (N,), int64.
+        frames: those of each, (T, F), float32: held on ``device``, or :class:`StreamedFrames`.
+        n_frames: number of frames of each, (N,), int64.
+        device: where batches lie, and the teacher's embeddings.
         teacher_embedding: what the variant's teacher made of each, (N, D), float32; None without one.
         speaker: index of each one's speaker among the training speakers, (N,), int64; -1 for a speaker that is
             not in training, None where it is not known.
@@ -34,9 +34,9 @@ class RoleData:
     utterances: tuple[str, ...]
     speakers: tuple[str, ...]
     emotion: np.ndarray
-    frames: Tensor
-    offset: np.ndarray
+    frames: Sequence[Tensor]
     n_frames: np.ndarray
+    device: torch.device
     teacher_embedding: Tensor | None = None
     speaker: np.ndarray | None = None
 
@@ -52,33 +52,72 @@ class RoleData:
                 continued with zeros, the training rows' mean, to this length.
 
         Returns:
-            The batch, on the device of ``frames``, no longer than its longest utterance.
+            The batch, no longer than its longest utterance.
         """
         n_frames = np.maximum(self.n_frames[chosen], least_frames)
-        features = self.frames.new_zeros(len(chosen), int(n_frames.max()), self.frames.shape[1])  # (B, T, F)
-        for row, i in enumerate(chosen):
-            length = self.n_frames[i]
-            features[row, :length] = self.frames[self.offset[i] : self.offset[i] + length]
-        device = self.frames.device
+        heard = [self.frames[i] for i in chosen]
+        features = heard[0].new_zeros(len(chosen), int(n_frames.max()), heard[0].shape[1])  # (B, T, F)
+        for row, frames in enumerate(heard):
+            features[row, : len(frames)] = frames
         return Batch(
-            features=features,
-            n_frames=torch.from_numpy(n_frames).to(device),
-            emotion=torch.from_numpy(self.emotion[chosen]).to(device),
+            features=features.to(self.device),
+            n_frames=torch.from_numpy(n_frames).to(self.device),
+            emotion=torch.from_numpy(self.emotion[chosen]).to(self.device),
             teacher_embedding=None if self.teacher_embedding is None else self.teacher_embedding[chosen],
-            speaker=None if self.speaker is None else torch.from_numpy(self.speaker[chosen]).to(device),
+            speaker=None if self.speaker is None else torch.from_numpy(self.speaker[chosen]).to(self.device),
         )
 
     def digest(self) -> str:
-        """Hash of everything a training can learn from these rows."""
+        """Hash of everything a training can learn from these rows, wherever their frames lie."""
         digest = sha256(repr((self.utterances, self.speakers)).encode())
-        arrays = [self.emotion, self.offset, self.n_frames, self.frames.cpu().numpy()]
+        arrays = [self.emotion, self.n_frames]
         if self.teacher_embedding is not None:
             arrays.append(self.teacher_embedding.cpu().numpy())
         if self.speaker is not None:
             arrays.append(self.speaker)
         for array in arrays:
             digest.update(np.ascontiguousarray(array).data)
+        for frames in self.frames:
+            digest.update(np.ascontiguousarray(frames.cpu().numpy()).data)
         return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """What is heard of an utterance at a time: some of its frames, followed by zeros up to a number of frames."""
+
+    utterance: str
+    first: int
+    n_frames: int
+
+
+class StreamedFrames(Sequence[Tensor]):
+    """Frames of utterances or of their segments, read from the archive whenever they are asked for.
+
+    Held in memory are only those that somebody keeps; what the archive reads lies in the kernel's cache, and is
+    dropped from it where memory is wanted.
+
+    Args:
+        archive: features of the corpus.
+        standardisation: fitted on the training rows; None: features stay as they are.
+        cuts: what is heard of which utterance.
+    """
+
+    def __init__(
+        self, archive: FeatureArchive, standardisation: Standardisation | None, cuts: Sequence[_Cut]
+    ) -> None:
+        self._archive, self._standardisation, self._cuts = archive, standardisation, cuts
+
+    def __len__(self) -> int:
+        return len(self._cuts)
+
+    def __getitem__(self, i: int) -> Tensor:
+        """Frames of one, (T, F) float32, in the memory of the processor."""
+        cut = self._cuts[i]
+        read = self._archive[cut.utterance][cut.first : cut.first + cut.n_frames]
+        frames = np.zeros((cut.n_frames, read.shape[1]), dtype=np.float32)
+        frames[: len(read)] = read
+        return torch.from_numpy(frames if self._standardisation is None else self._standardisation.apply(frames))
 
 
 def load_role(
@@ -92,8 +131,9 @@ def load_role(
     device: torch.device,
     teacher: Mapping[str, np.ndarray] | None = None,
     segment_frames: int | None = None,
+    stream: bool = False,
 ) -> RoleData:
-    """Read the features of one role into memory.
+    """The utterances of one role as a system hears them.
 
     Args:
         rows: utterance, speaker and emotion of each, N rows.
@@ -101,29 +141,23 @@ def load_role(
         archive: features of the corpus.
         standardisation: fitted on the training rows; None: features stay as they are.
         training_speakers: speakers of the training rows, each once, in order.
-        max_frames: a longer utterance keeps this many frames at its center; None: all.
-        device: where the frames shall lie.
+        max_frames: a longer utterance keeps this many frames at its center; None: all, as segments need.
+        device: where batches shall lie.
         teacher: utterance -> what the variant's teacher made of it, (D,); None without a teacher.
         segment_frames: utterances become segments of this many frames, shorter ones followed by zeros, which are
             standardised like all else; None: they stay whole.
+        stream: read frames from the archive batch by batch; else they are all held on ``device``. The numbers are
+            the same.
 
     Returns:
         The role's data, in the order of ``rows``.
     """
     index = {name: i for i, name in enumerate(classes)}
     speaker_index = {name: i for i, name in enumerate(training_speakers)}
-    spectrograms = [_center(archive[utterance], max_frames) for utterance in rows["utterance"]]
-    if segment_frames is not None:
-        parts = [segments(spectrogram, segment_frames) for spectrogram in spectrograms]
-        rows = rows.iloc[np.repeat(np.arange(len(rows)), [len(p) for p in parts])]
-        spectrograms = [segment for part in parts for segment in part]
-    n_frames = np.array([len(s) for s in spectrograms], dtype=np.int64)
-    offset = np.concatenate([[0], np.cumsum(n_frames)]).astype(np.int64)
-    frames = np.empty((int(offset[-1]), archive.n_bins), dtype=np.float32)
-    for first, spectrogram in zip(offset, spectrograms, strict=False):
-        frames[first : first + len(spectrogram)] = (
-            spectrogram if standardisation is None else standardisation.apply(spectrogram)
-        )
+    cuts = [_cuts(u, archive.n_frames(u), max_frames, segment_frames) for u in rows["utterance"]]
+    rows = rows.iloc[np.repeat(np.arange(len(rows)), [len(of_utterance) for of_utterance in cuts])]
+    streamed = StreamedFrames(archive, standardisation, [cut for of_utterance in cuts for cut in of_utterance])
+    n_frames = np.array([cut.n_frames for of_utterance in cuts for cut in of_utterance], dtype=np.int64)
     targets = None
     if teacher is not None and len(rows):
         targets = torch.from_numpy(np.stack([teacher[utterance] for utterance in rows["utterance"]])).to(device)
@@ -131,20 +165,29 @@ def load_role(
         utterances=tuple(rows["utterance"]),
         speakers=tuple(rows["speaker"]),
         emotion=np.array([index[e] for e in rows["emotion"]], dtype=np.int64),
-        frames=torch.from_numpy(frames).to(device),
-        offset=offset[:-1],
+        frames=streamed if stream else _held(streamed, n_frames, archive.n_bins, device),
         n_frames=n_frames,
+        device=device,
         teacher_embedding=targets,
         speaker=np.array([speaker_index.get(s, -1) for s in rows["speaker"]], dtype=np.int64),
     )
 
 
-def _center(spectrogram: np.ndarray, max_frames: int | None) -> np.ndarray:
-    """At most ``max_frames`` frames around the middle of a (T, F) spectrogram."""
-    if max_frames is None or len(spectrogram) <= max_frames:
-        return spectrogram
-    first = (len(spectrogram) - max_frames) // 2
-    return spectrogram[first : first + max_frames]
+def _cuts(utterance: str, n_frames: int, max_frames: int | None, segment_frames: int | None) -> list[_Cut]:
+    """What is heard of an utterance: at most ``max_frames`` frames around its middle, whole or as segments."""
+    heard = n_frames if max_frames is None else min(n_frames, max_frames)
+    first = (n_frames - heard) // 2
+    if segment_frames is None:
+        return [_Cut(utterance, first, heard)]
+    return [_Cut(utterance, first + start, segment_frames) for start in segment_starts(heard, segment_frames)]
+
+
+def _held(frames: Sequence[Tensor], n_frames: np.ndarray, n_bins: int, device: torch.device) -> tuple[Tensor, ...]:
+    """The same frames on a device, end to end in one tensor: views of it."""
+    together = torch.empty(int(n_frames.sum()), n_bins)
+    for part, of_utterance in zip(together.split(n_frames.tolist()), frames, strict=True):
+        part.copy_(of_utterance)
+    return together.to(device).split(n_frames.tolist())
 
 
 def shuffled_batches(

@@ -103,10 +103,10 @@ def held_out_codes(system: SpeechFlow, fold: Fold, archive: FactorArchive, preci
     mean = sum(archive[u][:, :n_mels].sum(axis=0, dtype=np.float64) for u in training)
     mean = (mean / sum(archive.n_frames(u) for u in training)).astype(np.float32)
     about = pd.concat([fold.of_role(role) for role in ROLES_OF_CODES], ignore_index=True)
-    parts: dict[str, list[np.ndarray]] = {name: [] for name in ("spectrogram", *FACTORS)}
-    of_utterance, errors = [], {}
-    for i, row in enumerate(about.itertuples()):
-        n_codes = archive.n_frames(row.utterance) // system.downsample
+    counts = np.array([archive.n_frames(u) // system.downsample for u in about["utterance"]], dtype=np.int64)
+    kept: dict[str, np.ndarray] = {}
+    errors: dict[str, np.ndarray] = {}
+    for row, n_codes, end in zip(about.itertuples(), counts, counts.cumsum(), strict=True):
         if n_codes == 0:
             continue
         heard = torch.from_numpy(archive[row.utterance][: n_codes * system.downsample]).to(device)[None]
@@ -114,10 +114,13 @@ def held_out_codes(system: SpeechFlow, fold: Fold, archive: FactorArchive, preci
             codes = system.encode(heard)
             rebuilt = system.decode(codes, system.speaker_embedding(torch.tensor([-1], device=device)))
         mel = heard[0, :, :n_mels].cpu()
-        for name in FACTORS:
-            parts[name].append(getattr(codes, name)[0].float().cpu().numpy())
-        parts["spectrogram"].append(mel.unflatten(0, (n_codes, system.downsample)).mean(dim=1).numpy())
-        of_utterance.append(np.full(n_codes, i))
+        made = {"spectrogram": mel.unflatten(0, (int(n_codes), system.downsample)).mean(dim=1)}
+        made |= {name: getattr(codes, name)[0].float().cpu() for name in FACTORS}
+        if not kept:
+            # Made at once: what is kept between utterances would break up the memory that the next one wants.
+            kept = {name: np.empty((counts.sum(), part.shape[1]), np.float32) for name, part in made.items()}
+        for name, part in made.items():
+            kept[name][end - n_codes : end] = part.numpy()
         sums = errors.setdefault(row.role, np.zeros(3))
         sums += [
             float((rebuilt[0].float().cpu() - mel).square().sum()),
@@ -125,8 +128,8 @@ def held_out_codes(system: SpeechFlow, fold: Fold, archive: FactorArchive, preci
             mel.numel(),
         ]
     return HeldOutCodes(
-        codes={name: np.concatenate(of_name) for name, of_name in parts.items()},
-        utterance=np.concatenate(of_utterance).astype(np.int64),
+        codes=kept,
+        utterance=np.repeat(np.arange(len(about)), counts),
         about=about,
         reconstruction={
             role: {"mel": float(ours / n), "mean_spectrogram": float(of_mean / n)}

@@ -135,7 +135,7 @@ def fit(
         system.load_state_dict(state["system"])
         optimiser.load_state_dict(state["optimiser"])
         progress, best = Progress(**state["progress"]), state["best"]
-        progress.loss_sums = {name: total.to(train.frames.device) for name, total in progress.loss_sums.items()}
+        progress.loss_sums = {name: total.to(train.device) for name, total in progress.loss_sums.items()}
         _restore_generators(state["generators"])
         log.info("going on from step %d of %d", progress.step, max_steps)
     resumed_at_step = progress.step
@@ -195,18 +195,21 @@ def fit(
 
 @torch.inference_mode()
 def infer(system: System, role: RoleData, batch_size: int, precision: str) -> tuple[np.ndarray, np.ndarray]:
-    """Logits (N, C) and embeddings (N, D) of a role's rows, float32, in their order."""
+    """Logits (N, C) and embeddings (N, D) of a role's rows, float32, in their order; it has at least one."""
     system.eval()
-    logits, embeddings, order = [], [], []
+    logits = embeddings = None
     for chosen in sorted_batches(role.n_frames, batch_size):
         batch = role.batch(chosen, system.least_frames)
         with autocast(batch.features.device, precision):
             output = system(batch)
-        logits.append(output.logits.float().cpu())
-        embeddings.append(output.embedding.float().cpu())
-        order.append(chosen)
-    back = np.argsort(np.concatenate(order), kind="stable")
-    return torch.cat(logits).numpy()[back], torch.cat(embeddings).numpy()[back]
+        if logits is None:
+            # Made at once: what is kept between batches would break up the memory that the next one wants.
+            logits, embeddings = (
+                np.empty((len(role), made.shape[1]), np.float32) for made in (output.logits, output.embedding)
+            )
+        logits[chosen] = output.logits.float().cpu().numpy()
+        embeddings[chosen] = output.embedding.float().cpu().numpy()
+    return logits, embeddings
 
 
 def run_key(settings: Any, code: str, system: System, *roles: RoleData) -> str:

@@ -40,16 +40,19 @@ def load_roles(
     run: RunSettings,
     device: torch.device,
     teacher: str | Path | None = None,
+    *,
+    stream: bool = False,
 ) -> dict[str, RoleData]:
-    """The fold's features in memory, standardised by its training rows if the run says so.
+    """The fold's features, standardised by its training rows if the run says so.
 
     Args:
         fold: who is heard in which role.
         archive: features of the corpus.
         classes: classes of the task, in order.
         run: the run's settings.
-        device: where the features shall lie.
+        device: where batches shall lie.
         teacher: embeddings the variant's teacher wrote, of the same fold; None without a teacher.
+        stream: read features from the archive batch by batch; else they are held on ``device``.
 
     Returns:
         train, dev, test and seen; all but train may be empty.
@@ -72,6 +75,7 @@ def load_roles(
             segment_frames=run.segment_frames,
             device=device,
             teacher=targets,
+            stream=stream,
         )
         for role in ROLES
     }
@@ -86,6 +90,7 @@ def load_heard(
     classes: Sequence[str],
     run: RunSettings,
     device: torch.device,
+    stream: bool = False,
 ) -> RoleData:
     """Other utterances, or the same rebuilt otherwise, as a run that is trained hears them.
 
@@ -96,7 +101,8 @@ def load_heard(
         trained_on: features it was trained on, by whose training rows these are standardised.
         classes: classes of the task, in order.
         run: the run's settings.
-        device: where the features shall lie.
+        device: where batches shall lie.
+        stream: read features from the archive batch by batch; else they are held on ``device``.
 
     Returns:
         The data, in the order of ``heard``.
@@ -114,6 +120,7 @@ def load_heard(
         max_frames=run.max_frames,
         segment_frames=run.segment_frames,
         device=device,
+        stream=stream,
     )
 
 
@@ -200,7 +207,7 @@ def describe_training_data(train: RoleData, classes: Sequence[str], run: RunSett
     counts = np.bincount(train.emotion, minlength=len(classes))
     lengths = set(train.n_frames.tolist())
     return TrainingData(
-        n_bins=train.frames.shape[1],
+        n_bins=train.frames[0].shape[1],
         class_counts=tuple(int(n) for n in counts),
         n_frames=lengths.pop() if len(lengths) == 1 else None,
         n_speakers=len(set(train.speakers)),
@@ -224,7 +231,6 @@ def describe_run(
     FLOPs are those of one input of the training rows' median length, see :func:`forward_flops`. How well
     speech was rebuilt, a decomposer says alone; how fast it predicts, all others.
     """
-    device = train.frames.device
     typical = int(np.argsort(train.n_frames, kind="stable")[len(train) // 2])
     batch = train.batch(np.array([typical]), trained.system.least_frames)
     parameters = sum(p.numel() for p in trained.system.parameters())
@@ -242,7 +248,7 @@ def describe_run(
         "wall_s": round(trained.wall_s, 3),
         "utterances_per_s": round(trained.utterances_per_s, 1),
         "inference_utterances_per_s": inference_utterances_per_s and round(inference_utterances_per_s, 1),
-        "device": device_words(device),
+        "device": device_words(train.device),
         "precision": compute.precision,
         "threads": compute.threads,
         "versions": {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},

@@ -35,9 +35,9 @@ def make_role(n: int, seed: int, *, n_bins: int = 16) -> RoleData:
         utterances=tuple(f"u{seed}_{i:03d}" for i in range(n)),
         speakers=tuple(f"s{i % 3}" for i in range(n)),
         emotion=emotion,
-        frames=torch.from_numpy(frames),
-        offset=offset.astype(np.int64),
+        frames=torch.from_numpy(frames).split(n_frames.tolist()),
         n_frames=n_frames.astype(np.int64),
+        device=torch.device("cpu"),
     )
 
 

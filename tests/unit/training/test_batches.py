@@ -2,11 +2,12 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 
 from emofactors.features.archive import ArchiveWriter, FeatureArchive
 from emofactors.features.standardisation import fit_standardisation
-from emofactors.training.batches import load_role, shuffled_batches, sorted_batches
+from emofactors.training.batches import StreamedFrames, load_role, shuffled_batches, sorted_batches
 
 
 def test_an_epoch_holds_every_utterance_once():
@@ -40,7 +41,7 @@ def test_batch_is_the_utterances_and_zeros_behind(train):
     assert batch.features.shape[1] == train.n_frames[[4, 7]].max()
     for row, i in enumerate([4, 7]):
         n = train.n_frames[i]
-        assert torch.equal(batch.features[row, :n], train.frames[train.offset[i] : train.offset[i] + n])
+        assert torch.equal(batch.features[row, :n], train.frames[i])
         assert batch.features[row, n:].abs().sum() == 0
     assert batch.emotion.tolist() == train.emotion[[4, 7]].tolist()
 
@@ -67,8 +68,8 @@ def test_role_is_standardised_by_training_rows_and_long_utterances_keep_their_ce
     assert role.emotion.tolist() == [1, 0]
     assert role.speaker.tolist() == [-1, 1]
     assert role.n_frames.tolist() == [20, 20]
-    np.testing.assert_allclose(role.frames[:20], standardisation.apply(archive["u2"][5:25]))
-    np.testing.assert_allclose(role.frames[20:], standardisation.apply(archive["u3"][0:20]))
+    np.testing.assert_allclose(role.frames[0], standardisation.apply(archive["u2"][5:25]))
+    np.testing.assert_allclose(role.frames[1], standardisation.apply(archive["u3"][0:20]))
 
 
 def rows_of(*utterances):
@@ -114,6 +115,61 @@ def test_a_role_without_utterances_has_no_segments(tmp_path):
 
 
 def test_digest_follows_labels_and_features(train):
-    assert train.digest() == replace(train, frames=train.frames.clone()).digest()
+    assert train.digest() == replace(train, frames=[frames.clone() for frames in train.frames]).digest()
     assert train.digest() != replace(train, emotion=1 - train.emotion).digest()
-    assert train.digest() != replace(train, frames=train.frames + 1e-6).digest()
+    assert train.digest() != replace(train, frames=[*train.frames[:-1], train.frames[-1] + 1e-6]).digest()
+
+
+@pytest.fixture
+def spoken(tmp_path):
+    """Archive, rows and standardisation of utterances that are shorter and longer than a segment."""
+    generator = np.random.default_rng(3)
+    lengths = {f"u{i}": int(n) for i, n in enumerate(generator.integers(3, 40, size=12))}
+    archive = archive_with(tmp_path / "spoken", lengths)
+    rows = pd.DataFrame({"utterance": list(lengths), "speaker": ["x", "y"] * 6, "emotion": ["a", "b", "b"] * 4})
+    return archive, rows, fit_standardisation(archive, list(lengths)[:7])
+
+
+@pytest.mark.parametrize("standardised", [True, False])
+@pytest.mark.parametrize("cut", [{}, {"max_frames": 9}, {"segment_frames": 10}], ids=str)
+def test_streamed_frames_are_those_in_memory_bit_by_bit(spoken, cut, standardised):
+    archive, rows, standardisation = spoken
+    settings = {"training_speakers": ["x"], "max_frames": None, "device": torch.device("cpu")} | cut
+    teacher = {utterance: np.full(2, i, np.float32) for i, utterance in enumerate(rows["utterance"])}
+    held, streamed = (
+        load_role(
+            rows,
+            ["a", "b"],
+            archive,
+            standardisation if standardised else None,
+            **settings,
+            teacher=teacher,
+            stream=stream,
+        )
+        for stream in (False, True)
+    )
+    assert isinstance(streamed.frames, StreamedFrames)
+    assert len(streamed.frames) == len(streamed) == len(held)
+    assert streamed.utterances == held.utterances
+    assert streamed.digest() == held.digest()
+    for chosen in [np.array([4]), np.array([7, 0, 11]), np.arange(len(held))]:
+        ours, theirs = (vars(role.batch(chosen, least_frames=12)) for role in (streamed, held))
+        assert ours.keys() == theirs.keys()
+        for name, expected in theirs.items():
+            assert torch.equal(ours[name], expected), name
+
+
+def test_what_was_streamed_can_be_written_to_and_the_archive_stays(spoken):
+    archive, rows, _ = spoken
+    settings = {"training_speakers": [], "max_frames": None, "device": torch.device("cpu"), "stream": True}
+    role = load_role(rows, ["a", "b"], archive, None, **settings)
+    role.frames[0].zero_()
+    assert role.frames[0].abs().sum() > 0
+
+
+def test_a_role_without_utterances_can_be_streamed(spoken):
+    archive, rows, _ = spoken
+    settings = {"training_speakers": [], "max_frames": None, "device": torch.device("cpu")}
+    held, streamed = (load_role(rows[:0], ["a"], archive, None, **settings, stream=s) for s in (False, True))
+    assert len(held) == len(streamed) == 0
+    assert held.digest() == streamed.digest()

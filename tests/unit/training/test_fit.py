@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import nn
 
+from emofactors.features.archive import ArchiveWriter, FeatureArchive
 from emofactors.systems import build_system
 from emofactors.systems.base import TrainingData
-from emofactors.training.batches import RoleData, shuffled_batches
+from emofactors.training.batches import RoleData, load_role, shuffled_batches
 from emofactors.training.checkpoint import Checkpoint
 from emofactors.training.fit import fit, infer, run_key
 from emofactors.training.predict import predict
@@ -38,7 +39,7 @@ def rows_of(role, chosen):
         utterances=tuple(np.array(role.utterances)[chosen]),
         speakers=tuple(np.array(role.speakers)[chosen]),
         emotion=role.emotion[chosen],
-        offset=role.offset[chosen],
+        frames=[role.frames[i] for i in np.arange(len(role))[chosen]],
         n_frames=role.n_frames[chosen],
     )
 
@@ -151,6 +152,52 @@ def test_resume_after_a_signal_is_bit_equal(tmp_path, fitted, at_step, by):
     resumed = fitted(Checkpoint(path))
     assert resumed.resumed_at_step == at_step
     assert_same(fitted(), resumed)
+
+
+def from_archive(role, folder, *, stream):
+    """The same role, its frames in an archive."""
+    if not folder.exists():
+        with ArchiveWriter(folder, 16) as archive:
+            for utterance, frames in zip(role.utterances, role.frames, strict=True):
+                archive.add(utterance, frames.numpy())
+    emotion = [["calm", "anger"][i] for i in role.emotion]
+    rows = pd.DataFrame({"utterance": role.utterances, "speaker": role.speakers, "emotion": emotion})
+    return load_role(
+        rows,
+        ["calm", "anger"],
+        FeatureArchive(folder),
+        None,
+        training_speakers=["s0", "s1", "s2"],
+        max_frames=None,
+        device=torch.device("cpu"),
+        stream=stream,
+    )
+
+
+@pytest.mark.parametrize("first", ["held", "streamed"])
+def test_a_training_goes_on_in_the_other_form_bit_by_bit(tmp_path, train, dev, run, fresh_system, first):
+    forms = {
+        form: [
+            from_archive(train, tmp_path / "train", stream=form == "streamed"),
+            from_archive(dev, tmp_path / "dev", stream=form == "streamed"),
+        ]
+        for form in ("held", "streamed")
+    }
+    (second,) = forms.keys() - {first}
+
+    def fitted(form, checkpoint):
+        return fit(fresh_system(), *forms[form], run, seed=0, precision="float32", checkpoint=checkpoint)
+
+    keys = {run_key({}, "code", fresh_system(), *roles) for roles in forms.values()}
+    assert len(keys) == 1
+    with pytest.raises(SystemExit):
+        fitted(first, StoppingCheckpoint(tmp_path / "state.pt", 17))
+    resumed = fitted(second, Checkpoint(tmp_path / "state.pt"))
+    assert resumed.resumed_at_step == 17
+    assert_same(fitted(first, Checkpoint(tmp_path / "unused.pt")), resumed)
+    heard = [infer(resumed.system, forms[form][1], 8, "float32") for form in (first, second)]
+    for ours, theirs in zip(*heard, strict=True):
+        assert np.array_equal(ours, theirs)
 
 
 @pytest.mark.parametrize("interval_s", [0.0, 1e9])
@@ -290,7 +337,7 @@ def test_the_last_weights_are_kept_where_the_run_says_so_and_dev_is_not_heard(fi
     last = fitted(run=run.model_copy(update={"select": "last"}))
     assert last.best_step == last.steps == run.max_steps
     assert "dev_ua" not in last.history[-1]
-    no_dev = replace(dev, utterances=(), emotion=dev.emotion[:0], offset=dev.offset[:0], n_frames=dev.n_frames[:0])
+    no_dev = rows_of(dev, np.zeros(len(dev), dtype=bool))
     assert_same(last, fitted(dev=no_dev))
 
 
@@ -384,7 +431,7 @@ def test_a_system_without_logits_is_trained_and_says_what_it_loses_on_dev(tmp_pa
     assert trained.best_step == run.max_steps
     assert list(trained.history[-1]) == ["epoch", "step", "mel", "dev_mel"]
     assert len(trained.history) == 6
-    means = [frames[:, 0].mean() for frames in torch.split(dev.frames, dev.n_frames.tolist())]
+    means = [frames[:, 0].mean() for frames in dev.frames]
     expected = np.mean([(system.mean.item() - mean.item()) ** 2 for mean in means])
     assert trained.history[-1]["dev_mel"] == pytest.approx(expected, rel=1e-5)
 
@@ -410,9 +457,9 @@ def test_judges_that_hear_always_the_same_say_always_the_same(tmp_path, run, nam
             utterances=names,
             speakers=("s",) * n,
             emotion=np.repeat(np.arange(len(n_segments)) % 2, n_segments),
-            frames=torch.from_numpy(np.tile(segment, (n, 1))),
-            offset=24 * np.arange(n),
+            frames=[torch.from_numpy(segment)] * n,
             n_frames=np.full(n, 24),
+            device=torch.device("cpu"),
         )
 
     torch.manual_seed(0)

@@ -58,9 +58,9 @@ def test_ua_is_left_out_where_a_class_is_not_tested(dev, tmp_path):
         utterances=tuple(dev.utterances[i] for i in index),
         speakers=tuple(dev.speakers[i] for i in index),
         emotion=dev.emotion[index],
-        frames=dev.frames,
-        offset=dev.offset[index],
+        frames=[dev.frames[i] for i in index],
         n_frames=dev.n_frames[index],
+        device=dev.device,
     )
     shuffle = shuffle_columns(Listener(hears_order=True), part, 8, seed=0)
     shuffle.save(tmp_path / "column_shuffle.json")
@@ -77,7 +77,7 @@ def test_attention_is_kept_for_the_first_utterance_of_each_class(dev, tmp_path):
     assert set(kept["prediction"]) <= {"calm", "anger"}
     np.testing.assert_allclose(kept["attention"].sum(axis=1), 1, rtol=1e-6)
     first = kept["image"][0, : kept["n_frames"][0]]
-    np.testing.assert_array_equal(first, dev.frames[: dev.n_frames[0]])
+    np.testing.assert_array_equal(first, dev.frames[0])
 
 
 def test_attention_of_a_system_without_class_token_is_refused(dev):

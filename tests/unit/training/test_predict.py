@@ -26,7 +26,7 @@ def test_embeddings_of_all_roles_stand_with_their_labels(predictions, train, dev
 
 
 def first_of(role, n):
-    of_each = ("utterances", "speakers", "emotion", "offset", "n_frames")
+    of_each = ("utterances", "speakers", "emotion", "frames", "n_frames")
     return replace(role, **{name: getattr(role, name)[:n] for name in of_each})
 
 

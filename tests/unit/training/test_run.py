@@ -66,9 +66,9 @@ def write_embeddings(path, names):
 def test_features_are_standardised_only_if_the_run_says_so(fold, archive, run):
     cpu = torch.device("cpu")
     roles = load_roles(fold, archive, CLASSES, run, cpu)
-    np.testing.assert_allclose(roles["train"].frames.mean(dim=0), 0, atol=1e-6)
+    np.testing.assert_allclose(torch.cat(roles["train"].frames).mean(dim=0), 0, atol=1e-6)
     as_they_are = load_roles(fold, archive, CLASSES, run.model_copy(update={"standardise": False}), cpu)
-    assert torch.equal(as_they_are["train"].frames[:5], torch.from_numpy(archive["a"]))
+    assert torch.equal(as_they_are["train"].frames[0], torch.from_numpy(archive["a"]))
     assert len(as_they_are["dev"]) == 0
 
 
@@ -95,7 +95,7 @@ def test_seen_utterances_are_loaded_with_their_speakers_and_do_not_count_as_trai
     assert roles["seen"].utterances == ("c",)
     assert roles["seen"].speaker.tolist() == [1]
     assert roles["train"].digest() == plain["train"].digest(), "standardised by the training rows alone"
-    assert torch.equal(roles["seen"].frames, plain["test"].frames)
+    assert torch.equal(roles["seen"].frames[0], plain["test"].frames[0])
     assert len(plain["seen"]) == 0
 
 

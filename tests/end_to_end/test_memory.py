@@ -1,0 +1,158 @@
+"""What a job holds in memory: extraction and streamed trainings no more of a long corpus than of a short one."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+#: Run in a process of its own. Anonymous memory is what a process holds for itself: not the files it has mapped,
+#: which the kernel drops when it needs room. Each script prints the largest growth of it in MB, by what was done.
+MEASURE = '''
+import json, sys, threading, time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import soundfile
+import torch
+
+def held_mb():
+    (line,) = [row for row in Path("/proc/self/status").read_text().splitlines() if row.startswith("RssAnon")]
+    return int(line.split()[1]) / 1024
+
+def growth_mb(work):
+    """Largest growth while it works, looked at every few milliseconds."""
+    before, seen, over = held_mb(), [0.0], threading.Event()
+
+    def watch():
+        while not over.is_set():
+            seen.append(held_mb() - before)
+            time.sleep(0.003)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    work()
+    over.set()
+    watcher.join()
+    return max(seen)
+
+torch.set_num_threads(1)
+folder, found = Path(sys.argv[1]), {}
+'''
+
+EXTRACTION = (
+    MEASURE
+    + """
+import yaml
+from emofactors.config import features_of
+from emofactors.features.extract import extract
+
+content = yaml.safe_load(Path(sys.argv[2]).read_text())
+settings = features_of({key: value for key, (value, _) in (content["published"] | content["assumed"]).items()})
+noise = 0.1 * np.random.default_rng(0).standard_normal(3 * 16_000)
+soundfile.write(folder / "noise.wav", noise, 16_000)
+
+def manifest(n):
+    return pd.DataFrame(
+        [(f"u{i:04d}", "noise.wav", np.nan, np.nan, 3.0) for i in range(n)],
+        columns=["utterance", "path", "start_s", "end_s", "duration_s"],
+    )
+
+extract(manifest(40), folder, settings, folder / "first", 2)  # what is set up once does not count
+for n in (40, 400):
+    found[n] = growth_mb(lambda: extract(manifest(n), folder, settings, folder / str(n), 2))
+print(json.dumps(found))
+"""
+)
+
+TRAINING = (
+    MEASURE
+    + '''
+from emofactors.config import RunSettings
+from emofactors.corpora.splits import Fold
+from emofactors.features.archive import ArchiveWriter, FeatureArchive
+from emofactors.systems.base import Output
+from emofactors.training.checkpoint import Checkpoint
+from emofactors.training.fit import fit
+from emofactors.training.predict import predict
+from emofactors.training.run import load_roles
+
+N_BINS = 128
+
+class Listener(torch.nn.Module):
+    """The mean frame, and nothing to hold but its weights."""
+
+    least_frames = 1
+
+    def __init__(self):
+        super().__init__()
+        self.classes = torch.nn.Linear(N_BINS, 2)
+
+    def forward(self, batch):
+        mean = batch.features.mean(dim=1)
+        return Output(logits=self.classes(mean), embedding=mean)
+
+    def losses(self, output, batch):
+        return {"cross_entropy": torch.nn.functional.cross_entropy(output.logits, batch.emotion)}
+
+    def after_step(self, output, batch):
+        pass
+
+def written(n):
+    """An archive of n utterances of 300 frames, 150 kB each, and their fold: every tenth is test."""
+    generator = np.random.default_rng(0)
+    names = [f"u{i:05d}" for i in range(n)]
+    with ArchiveWriter(folder / str(n), N_BINS) as archive:
+        for name in names:
+            archive.add(name, generator.standard_normal((300, N_BINS), dtype=np.float32))
+    roles = ["test" if i % 10 == 0 else "dev" if i % 10 == 1 else "train" for i in range(n)]
+    rows = {"utterance": names, "original": names, "speaker": "s", "emotion": ["a", "b"] * (n // 2), "role": roles}
+    return folder / str(n), Fold(0, pd.DataFrame(rows))
+
+def trained(archive, fold, stream):
+    run = RunSettings(features="f", batch_size=16, pool_batches=8, learning_rate=0.01, max_epochs=1)
+    roles = load_roles(fold, FeatureArchive(archive), ["a", "b"], run, torch.device("cpu"), stream=stream)
+    for role in roles.values():
+        role.digest()
+    system = fit(
+        Listener(), roles["train"], roles["dev"], run,
+        seed=0, precision="float32", checkpoint=Checkpoint(folder / "state.pt"),
+    ).system
+    predict(system, roles, ["a", "b"], batch_size=16, precision="float32")
+
+corpora = {n: written(n) for n in (140, 1400)}
+trained(*corpora[140], stream=True)
+for stream in (True, False):
+    for n, corpus in corpora.items():
+        found[f"{n} {'streamed' if stream else 'held'}"] = growth_mb(lambda: trained(*corpus, stream))
+print(json.dumps(found))
+'''
+)
+
+
+def measured(script, *arguments):
+    """What a script prints; its memory can be told apart on Linux alone."""
+    if not Path("/proc/self/status").exists():
+        assert "CI" not in os.environ, "expected /proc/self/status, to tell memory from mapped files"
+        pytest.skip("no /proc/self/status: memory cannot be told from mapped files")
+    command = [sys.executable, "-c", script, *map(str, arguments)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def test_extraction_holds_no_more_of_ten_times_the_corpus(tmp_path):
+    settings = Path(__file__).parents[2] / "config" / "features" / "log_stft_513.yaml"
+    grown_mb = measured(EXTRACTION, tmp_path, settings)
+    assert sum(file.stat().st_size for file in (tmp_path / "400").glob("*.npy")) > 220e6
+    assert grown_mb["400"] < grown_mb["40"] + 80
+
+
+def test_a_streamed_training_holds_no_more_of_ten_times_the_corpus_and_one_in_memory_all_of_it(tmp_path):
+    grown_mb = measured(TRAINING, tmp_path)
+    assert sum(file.stat().st_size for file in (tmp_path / "1400").glob("*.npy")) > 200e6
+    assert grown_mb["1400 held"] > grown_mb["140 held"] + 150
+    assert grown_mb["1400 streamed"] < grown_mb["140 streamed"] + 20
