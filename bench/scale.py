@@ -1,6 +1,6 @@
 """How long Snakemake takes to plan a study of 10,000 trainings, and how much memory: a dry run of a sweep.
 
-The study is generated: one system's weight swept over many values, on a task of ten folds, with five seeds, in a
+The study is generated: one system's weight swept over many values, on a task of eight folds, with five seeds, in a
 copy of the project that has no results yet. Beside it stands a plain workflow of as many jobs with the same files
 and no functions, checks or fingerprints: what Snakemake takes for itself.
 """
