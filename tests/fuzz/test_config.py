@@ -14,6 +14,7 @@ from emofactors.study import load_study
 
 FUZZ = settings.get_profile("fuzz")
 CONFIG = Path(__file__).parents[2] / "config"
+SYNTHETIC = plain.read_yaml(CONFIG / "corpora" / "synthetic.yaml")
 STUDY = yaml.safe_load((CONFIG / "studies" / "emodb_quick.yaml").read_text(encoding="utf-8"))
 
 VALUES = st.recursive(
@@ -126,7 +127,7 @@ def test_changed_files_of_a_study_are_loaded_or_refused(read_or_refused, real_fi
 @FUZZ
 @given(data=st.data())
 def test_a_changed_synthetic_corpus_is_described_or_refused(read_or_refused, data):
-    content = data.draw(changed(plain.read_yaml(CONFIG / "corpora" / "synthetic.yaml")))
+    content = data.draw(changed(SYNTHETIC))
 
     def describe():
         plain.check_plain(content, "corpus")
