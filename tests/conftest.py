@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -50,6 +51,18 @@ class Project:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
+        )
+
+    def start(self, *arguments: str, output: int | IO[str] = subprocess.PIPE) -> subprocess.Popen[str]:
+        """Start a snakemake run in the copy, as leader of a process group of its own; ``output`` has all it says."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
         )
 
     def jobs(self, *arguments: str) -> dict[str, int]:

@@ -44,15 +44,7 @@ def in_training(fresh_smoke):
         checkpoint = project.folder / "src" / "emofactors" / "training" / "checkpoint.py"
         text = checkpoint.read_text(encoding="utf-8")
         checkpoint.write_text(text.replace("INTERVAL_S = 30.0", "INTERVAL_S = 0.0"), encoding="utf-8")
-        run = subprocess.Popen(
-            project.command(*TABLE),
-            cwd=project.folder,
-            env=project.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        run = project.start(*TABLE)
         runs.append(run)
         latest = time.monotonic() + 300
         while not list(project.folder.glob("results/checkpoints/*.pt")):

@@ -8,7 +8,6 @@ import os
 import random
 import re
 import signal
-import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,7 +83,7 @@ def test_whenever_a_study_is_killed_it_goes_on_to_the_same_bytes(request, killed
     finished: dict[Path, int] = {}
     work_s = seconds_of_jobs(left_alone) / 2 / n_kills  # of two cores, between two kills
     for _ in range(n_kills):
-        start_and_kill(project, options, rng, rng.uniform(0, 1.5 * work_s), kills)
+        start_and_kill(project, options, rng, rng.uniform(0, 1.2 * work_s), kills)
         kills.lost += made_again(project, finished)
         finished = times_of_finished(project)
     last = project.snakemake(*options)
@@ -104,14 +103,7 @@ def start_and_kill(project, options, rng, after_s, kills):
     """Start the study, and kill it so many seconds after its first job began."""
     said = project.folder / "said.txt"
     with said.open("w") as output:
-        run = subprocess.Popen(
-            project.command(*options),
-            cwd=project.folder,
-            env=project.environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        run = project.start(*options, output=output)
     latest = time.monotonic() + START_S
     while not re.search(r"^(local)?rule (?!all)\w+:", said.read_text(), flags=re.MULTILINE):
         assert run.poll() is None, f"ended before a job began: {said.read_text()}"
