@@ -149,7 +149,7 @@ def wait_for_idle_node(cluster, daemons):
         time.sleep(0.1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     """A SLURM with the partitions `short` and `accelerated` and two GPU slots; GPUs themselves it has none."""
     os.environ["PATH"] += os.pathsep + "/usr/sbin"
