@@ -50,8 +50,9 @@ def hold_folder(lock: Path) -> int:
 def hold_log(log: int, path: Path) -> str:
     """Make this process the only one at a job, before its log is emptied.
 
-    A job may still be run by a process that a killed run left behind: on this
-    machine it is told to end, as a cluster would, and it is waited for.
+    A job may still be run by a process that a killed run left behind. Of two on
+    this machine the one that was started later is right: it tells the other to end,
+    as a cluster would, and waits for it. One on another machine is waited for.
 
     Args:
         log: descriptor of the job's log, open for reading and writing.
@@ -59,14 +60,22 @@ def hold_log(log: int, path: Path) -> str:
 
     Returns:
         The first line of the log: who holds it.
+
+    Raises:
+        SystemExit: if this process is the one that was left behind.
     """
     if not _is_locked_by_us(log):
         holder = os.pread(log, 1000, 0).decode(errors="replace").partition("\n")[0]
+        pid = _pid_if_here(holder, path)
+        if pid is not None and _started(pid) > _started(os.getpid()):
+            raise SystemExit(f"emofactors: {path}: {holder} was started later for this job, which is left to it")
         print(
             f"emofactors: {path}: {holder} is still at this job, from a run that is gone: waiting for it to end",
             file=sys.stderr,
         )
-        _end_if_here(holder, path)
+        with contextlib.suppress(OSError):  # it may have just ended, or be somebody else's
+            if pid is not None:
+                os.kill(pid, signal.SIGTERM)
         fcntl.flock(log, fcntl.LOCK_EX)
     return _this_process()
 
@@ -83,13 +92,22 @@ def _is_locked_by_us(file: int) -> bool:
     return True
 
 
-def _end_if_here(holder: str, path: Path) -> None:
-    """Tell the process that a log names to end, if it is on this machine and has that log open."""
+def _pid_if_here(holder: str, path: Path) -> int | None:
+    """The process that a log names, if it is on this machine, in this name space, and has that log open."""
     named = re.fullmatch(rf"process (\d+) on {re.escape(socket.gethostname())}", holder)
-    # It may have just ended, or be somebody else's, or be told by another name space.
     with contextlib.suppress(OSError):
         if named and Path(f"/proc/{named[1]}/fd/1").resolve() == path.resolve():
-            os.kill(int(named[1]), signal.SIGTERM)
+            return int(named[1])
+    return None
+
+
+def _started(pid: int) -> tuple[int, int]:
+    """When a process was started, to compare by; of two at the same tick the larger id is the later."""
+    try:
+        # The second field is a name in parentheses, which may hold anything.
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]), pid
+    except OSError:  # it has just ended
+        return 0, pid
 
 
 def _this_process() -> str:

@@ -18,8 +18,8 @@ import pytest
 TIMED = {"logs", "benchmarks", "checkpoints"}
 TIMED_FILES = {"run.json", "index.html", "costs.csv", "rule_costs.csv"}
 
-#: Seconds a run may take until its first job starts.
-START_S = 120
+#: Seconds until a run has surely come to where it is to be killed.
+WAIT_S = 600
 
 
 @dataclass
@@ -81,9 +81,10 @@ def test_whenever_a_study_is_killed_it_goes_on_to_the_same_bytes(request, killed
 
     kills = Kills()
     finished: dict[Path, int] = {}
-    work_s = seconds_of_jobs(left_alone) / 2 / n_kills  # of two cores, between two kills
-    for _ in range(n_kills):
-        start_and_kill(project, options, rng, rng.uniform(0, 1.2 * work_s), kills)
+    n_jobs = sum(project.jobs(*options).values())
+    # Moments are told by the work that is done, as machines differ; a tenth of it is left for the run after the last.
+    for n_done in sorted(rng.randrange(int(0.9 * n_jobs)) for _ in range(n_kills)):
+        start_and_kill(project, options, rng, n_jobs - n_done, kills)
         kills.lost += made_again(project, finished)
         finished = times_of_finished(project)
     last = project.snakemake(*options)
@@ -99,19 +100,16 @@ def test_whenever_a_study_is_killed_it_goes_on_to_the_same_bytes(request, killed
     assert not list((project.folder / "results").rglob("*.unfinished")), "nothing half-written is left"
 
 
-def start_and_kill(project, options, rng, after_s, kills):
-    """Start the study, and kill it so many seconds after its first job began."""
+def start_and_kill(project, options, rng, n_left, kills):
+    """Start the study, and kill it at a moment of a job, once no more jobs than these are left."""
     said = project.folder / "said.txt"
     with said.open("w") as output:
         run = project.start(*options, output=output)
-    latest = time.monotonic() + START_S
-    while not re.search(r"^(local)?rule (?!all)\w+:", said.read_text(), flags=re.MULTILINE):
-        assert run.poll() is None, f"ended before a job began: {said.read_text()}"
-        assert time.monotonic() < latest, "no job began"
-        time.sleep(0.05)
+    wait_until(run, said, lambda text: re.search(r"^(local)?rule (?!all)\w+:", text, flags=re.MULTILINE))
     kills.resumed += 1
-    time.sleep(after_s)
-    assert run.poll() is None, f"ended before it was killed: {said.read_text()}"
+    n_jobs = int(re.search(r"^total +(\d+)$", said.read_text(), flags=re.MULTILINE)[1])
+    wait_until(run, said, lambda text: n_jobs - text.count("Finished jobid:") <= n_left)
+    time.sleep(rng.uniform(0, 3))
     way = rng.choice(["of all processes", "of snakemake alone", "of one job"])
     jobs = jobs_of(run.pid)
     if way == "of one job" and jobs:
@@ -122,7 +120,16 @@ def start_and_kill(project, options, rng, after_s, kills):
         way = "of all processes"
         os.killpg(run.pid, signal.SIGKILL)
     kills.ways.append(way)
-    assert run.wait(START_S) != 0
+    assert run.wait(WAIT_S) != 0
+
+
+def wait_until(run, said, happened):
+    """Wait for something that a run says."""
+    latest = time.monotonic() + WAIT_S
+    while not happened(said.read_text()):
+        assert run.poll() is None, f"ended before it was killed: {said.read_text()}"
+        assert time.monotonic() < latest, said.read_text()
+        time.sleep(0.05)
 
 
 def jobs_of(pid):
@@ -178,10 +185,3 @@ def differing(project, other):
         {str(file.relative_to(p.folder)): file.read_bytes() for file in results_of(p)} for p in (project, other)
     )
     return sorted(ours.keys() ^ theirs.keys()) + [n for n in ours if n in theirs and ours[n] != theirs[n]]
-
-
-def seconds_of_jobs(project):
-    """Time of all jobs of a finished study."""
-    files = [*(project.folder / "results" / "benchmarks").rglob("*.jsonl")]
-    assert len(files) > 20
-    return sum(float(re.search(r'"s": ([\d.]+)', file.read_text())[1]) for file in files)

@@ -23,7 +23,6 @@ time.sleep(60)
 HAS_JOB = """
 import sys, time
 from emofactors.runlog import log_to
-out = sys.stdout.fileno()
 import os
 terminal = os.dup(1)
 log_to(sys.argv[1])
@@ -88,6 +87,30 @@ def test_a_job_ends_the_process_that_a_killed_run_left_at_it(started, tmp_path):
         "from a run that is gone: waiting for it to end\n"
     )
     assert log.read_text() == f"process {again.pid} on {socket.gethostname()}\n"
+
+
+LATE = """
+import sys
+from emofactors.runlog import log_to
+sys.stdin.readline()
+log_to(sys.argv[1])
+"""
+
+
+def test_a_process_that_was_left_behind_leaves_the_job_to_the_later_one(started, tmp_path):
+    log = tmp_path / "train.log"
+    left = subprocess.Popen(
+        [sys.executable, "-c", LATE, log], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    later = started(HAS_JOB, log, 60)
+    _, said = left.communicate("now\n", timeout=30)
+    assert left.returncode == 1
+    assert said == (
+        f"emofactors: {log}: process {later.pid} on {socket.gethostname()} was started later for this job, "
+        "which is left to it\n"
+    )
+    assert later.poll() is None
+    assert log.read_text() == f"process {later.pid} on {socket.gethostname()}\n"
 
 
 @pytest.mark.parametrize("named", ["process {pid} on another-machine", "process {pid} on {here}", "nobody"])

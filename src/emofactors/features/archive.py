@@ -89,12 +89,9 @@ class ArchiveWriter:
     error or a killed job leaves nothing there.
 
     Args:
-        folder: where the archive shall be; must not exist, or be empty.
+        folder: where the archive shall be; what lies there is replaced.
         n_bins: frequency bins of one frame, F.
         shard_bytes: size at which a shard is closed.
-
-    Raises:
-        InputError: if ``folder`` holds something already.
     """
 
     def __init__(self, folder: Path, n_bins: int, *, shard_bytes: int = SHARD_BYTES) -> None:
@@ -161,10 +158,10 @@ def gather(folders: Sequence[Path], folder: Path) -> None:
 
     Args:
         folders: archives of parts of a corpus; a part may have no utterance.
-        folder: where the archive of all shall be; must not exist, or be empty.
+        folder: where the archive of all shall be; what lies there is replaced.
 
     Raises:
-        InputError: if an index or a shard is missing, truncated or damaged; if ``folder`` holds something already.
+        InputError: if an index or a shard is missing, truncated or damaged.
     """
     unfinished = _make_unfinished(folder)
     try:
@@ -193,9 +190,7 @@ def _unfinished(folder: Path) -> Path:
 
 
 def _make_unfinished(folder: Path) -> Path:
-    """An empty folder for what is to appear under a name that is still free."""
-    if folder.exists() and any(folder.iterdir()):
-        raise InputError(f"{folder}: exists already, expected a folder yet to be written")
+    """An empty folder for what is to appear under a name."""
     unfinished = _unfinished(folder)
     shutil.rmtree(unfinished, ignore_errors=True)  # left behind by a killed job
     unfinished.mkdir(parents=True)
@@ -205,6 +200,8 @@ def _make_unfinished(folder: Path) -> Path:
 def _finish(folder: Path, index: pd.DataFrame) -> None:
     """Write the index; the archive is whole and gets its name."""
     write_csv(_unfinished(folder) / "index.csv", index)
+    # Snakemake clears the name before a job; a process that a killed run left may have taken it again since.
+    shutil.rmtree(folder, ignore_errors=True)
     _unfinished(folder).rename(folder)
 
 

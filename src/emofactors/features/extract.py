@@ -90,7 +90,7 @@ def extract(
 
     Raises:
         InputError: if an utterance is missing, cannot be decoded, is shorter than a window's half,
-            or has features that are not finite; if ``folder`` holds something already.
+            or has features that are not finite.
     """
     utterances = [
         _Utterance(row.utterance, Path(root) / row.path, _time(row.start_s), _time(row.end_s), row.duration_s)

@@ -71,11 +71,11 @@ def test_what_a_killed_job_left_is_replaced(tmp_path, features):
     assert list(tmp_path.iterdir()) == [folder]
 
 
-def test_an_empty_folder_is_filled_and_a_full_one_refused(tmp_path, features):
+def test_what_a_process_that_was_left_behind_wrote_in_the_meantime_is_replaced(tmp_path, features):
     (tmp_path / "archive").mkdir()
+    (tmp_path / "archive" / "shard007.npy").write_bytes(b"half")
     folder = write(tmp_path / "archive", features.items())
-    with pytest.raises(InputError, match="exists already"):
-        write(folder, features.items())
+    assert sorted(file.name for file in folder.iterdir()) == ["index.csv", "shard000.npy"]
     assert FeatureArchive(folder).utterances == tuple(features)
 
 
@@ -207,14 +207,14 @@ def test_a_truncated_part_is_not_gathered(tmp_path, parts):
     assert [file.name for file in tmp_path.iterdir()] == ["parts"]
 
 
-def test_a_gathered_archive_replaces_what_a_killed_job_left_and_no_other(tmp_path, parts):
+def test_a_gathered_archive_replaces_what_a_killed_job_left(tmp_path, parts):
     (tmp_path / ".whole.part").mkdir()
     (tmp_path / ".whole.part" / "shard007.npy").write_bytes(b"half")
     gather(parts, tmp_path / "whole")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["parts", "whole"]
     assert not (tmp_path / "whole" / "shard007.npy").exists()
-    with pytest.raises(InputError, match="exists already"):
-        gather(parts, tmp_path / "whole")
+    gather(parts[:1], tmp_path / "whole")
+    assert FeatureArchive(tmp_path / "whole").utterances == FeatureArchive(parts[0]).utterances
 
 
 def test_folders_that_do_not_fit_each_other_are_refused(tmp_path, features):
