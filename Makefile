@@ -16,11 +16,10 @@ demo: $(INSTALLED)
 	@echo; cat $(addprefix results/report/tables/,center_loss.md vit_protocols.md adversarial.md factor_ablation_small.md)
 	@echo; echo "The whole report: $(CURDIR)/results/report/index.html"
 
-# Tests that run a whole workflow use all cores themselves; the others share them. The cluster's come first: a
-# configuration that a killed test left behind would make every start of Snakemake wait for a controller.
+# Tests that run jobs use all cores themselves; the others share them.
 test: lint
-	.venv/bin/pytest -n 2 tests/unit tests/fuzz
-	.venv/bin/pytest tests/cluster tests/workflow tests/end_to_end tests/faults
+	.venv/bin/pytest -n 2 tests/unit tests/fuzz tests/workflow
+	.venv/bin/pytest tests/cluster tests/end_to_end tests/faults
 
 lint: $(INSTALLED)
 	.venv/bin/ruff check .
