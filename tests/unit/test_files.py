@@ -92,3 +92,9 @@ def test_only_times_to_come_are_set_to_now(tmp_path):
     assert future.stat().st_mtime == future.parent.stat().st_mtime <= time.time()
     assert future.read_text() == "as it was"
     assert set_future_times_to_now(tmp_path) == 0
+
+
+def test_a_file_that_goes_while_times_are_set_is_no_fault(tmp_path, monkeypatch):
+    gone = tmp_path / "gone.unfinished"
+    monkeypatch.setattr(Path, "rglob", lambda self, pattern: iter([gone]))
+    assert set_future_times_to_now(tmp_path) == 0
