@@ -22,6 +22,14 @@ class SameConvolutions(nn.Module):
         kernel_size: frames and bins a convolution reads, odd both.
         pool_size: frames and bins the pooling makes one; what is left over at the end is not read.
         slope: of the leaky ReLU below 0.
+
+    Raises:
+        ValueError: if a size of the kernel is even: what comes out would be smaller than what comes in.
+
+    Example:
+        >>> layers = SameConvolutions(3, [8, 16], kernel_size=(5, 3), pool_size=(2, 4), slope=0.01)
+        >>> layers(torch.randn(2, 3, 192, 80)).shape  # static, delta, delta-delta
+        torch.Size([2, 16, 96, 20])
     """
 
     def __init__(
@@ -34,6 +42,8 @@ class SameConvolutions(nn.Module):
         slope: float,
     ) -> None:
         super().__init__()
+        if kernel_size[0] % 2 == 0 or kernel_size[1] % 2 == 0:
+            raise ValueError(f"kernel_size is {tuple(kernel_size)}, expected odd both")
         padding = (kernel_size[0] // 2, kernel_size[1] // 2)
         self.convolutions = nn.ModuleList(
             nn.Conv2d(n_in, n_out, kernel_size, padding=padding)
@@ -68,6 +78,13 @@ class AttentionPooling(nn.Module):
     Args:
         n_in: features of a frame, D.
         n_scores: sigmoids a score is made of.
+
+    Example:
+        >>> pool, frames = AttentionPooling(n_in=256, n_scores=1), torch.randn(2, 96, 256)
+        >>> pool(frames).shape
+        torch.Size([2, 256])
+        >>> pool.weights(frames).sum(dim=1).allclose(torch.ones(2))
+        True
     """
 
     def __init__(self, n_in: int, n_scores: int) -> None:

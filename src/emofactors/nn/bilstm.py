@@ -15,6 +15,15 @@ class ValidBilstm(nn.Module):
     Args:
         n_in: features of a frame.
         n_units: units of each direction, U.
+
+    Example:
+        >>> bilstm, x = ValidBilstm(40, 8), torch.randn(2, 50, 40)
+        >>> padded = bilstm(x, torch.tensor([50, 30]))
+        >>> padded.shape
+        torch.Size([2, 50, 16])
+        >>> alone = bilstm(x[1:, :30], torch.tensor([30]))
+        >>> padded[1:, :30].allclose(alone, atol=1e-6)
+        True
     """
 
     def __init__(self, n_in: int, n_units: int) -> None:

@@ -20,7 +20,7 @@ class CenterLoss(nn.Module):
     Example:
         >>> loss = CenterLoss(n_classes=2, dim=1)
         >>> embedding, emotion = torch.tensor([[1.0], [3.0]]), torch.tensor([0, 0])
-        >>> loss(embedding, emotion, weight=torch.ones(2)).item()
+        >>> loss(embedding, emotion).item()
         5.0
         >>> loss.update(embedding, emotion, alpha=1.0)
         >>> [round(center, 3) for center in loss.centers.flatten().tolist()]
@@ -33,19 +33,28 @@ class CenterLoss(nn.Module):
         super().__init__()
         self.register_buffer("centers", torch.zeros(n_classes, dim))
 
-    def forward(self, embedding: Tensor, emotion: Tensor, weight: Tensor) -> Tensor:
+    def forward(self, embedding: Tensor, emotion: Tensor, weight: Tensor | None = None) -> Tensor:
         """Loss of one batch.
 
         Args:
             embedding: (B, D).
-            emotion: class index of each utterance, (B,).
-            weight: of each utterance, by its class, (B,).
+            emotion: class index of each utterance, (B,), int64.
+            weight: of each utterance, as by its class, (B,); None: all weigh alike.
 
         Returns:
             ``sum_i w_i |z_i - c_i|^2 / (mean(w) B)``, a scalar.
+
+        Raises:
+            ValueError: if the shapes do not fit together.
         """
-        distance = embedding - self.centers[emotion]  # (B, D)
-        return (weight * distance.square().sum(dim=1)).sum() / weight.sum()
+        self._check(embedding, emotion)
+        if weight is not None and weight.shape != emotion.shape:
+            raise ValueError(
+                f"weight is {tuple(weight.shape)}, expected {tuple(emotion.shape)}: "
+                "one of each utterance, not of each class"
+            )
+        distance = (embedding - self.centers[emotion]).square().sum(dim=1)  # (B,)
+        return distance.mean() if weight is None else (weight * distance).sum() / weight.sum()
 
     @torch.no_grad()
     def update(self, embedding: Tensor, emotion: Tensor, alpha: float) -> None:
@@ -57,11 +66,24 @@ class CenterLoss(nn.Module):
 
         Args:
             embedding: of the batch, (B, D).
-            emotion: class index of each utterance, (B,).
+            emotion: class index of each utterance, (B,), int64.
             alpha: update rate, in [0, 1].
+
+        Raises:
+            ValueError: if the shapes do not fit together.
         """
+        self._check(embedding, emotion)
         member = torch.zeros(len(self.centers), len(emotion), device=embedding.device)  # (C, B)
         member[emotion, torch.arange(len(emotion), device=embedding.device)] = 1.0
         count = member.sum(dim=1, keepdim=True)  # (C, 1)
         pull = count * self.centers - member @ embedding.detach().float()  # (C, D)
         self.centers -= alpha * pull / (1.0 + count)
+
+    def _check(self, embedding: Tensor, emotion: Tensor) -> None:
+        """Whether a batch fits the centers: by itself, broadcasting would make a number of it all the same."""
+        expected = (len(emotion), self.centers.shape[1])
+        if emotion.ndim != 1 or embedding.shape != expected:
+            raise ValueError(
+                f"embedding is {tuple(embedding.shape)} and emotion {tuple(emotion.shape)}, "
+                f"expected (B, {expected[1]}) and (B,)"
+            )

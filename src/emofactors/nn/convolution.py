@@ -22,6 +22,14 @@ class ValidConvolution(nn.Module):
         kernel_size: height and width of the kernel.
         stride: of the convolution.
         pool: kernel and stride of the max pooling; 1 is none.
+
+    Example:
+        >>> from torch import randn
+        >>> layer = ValidConvolution(1, 48, kernel_size=7, stride=2, pool=1)
+        >>> layer(randn(2, 1, 101, 128)).shape
+        torch.Size([2, 48, 48, 61])
+        >>> layer.size_after(101), layer.size_after(128)
+        (48, 61)
     """
 
     def __init__(self, in_channels: int, out_channels: int, *, kernel_size: int, stride: int, pool: int) -> None:
@@ -53,6 +61,15 @@ class ConvolutionStack(nn.Module):
 
     Raises:
         ValueError: if the lists differ in length.
+
+    Example:
+        >>> from torch import randn, tensor
+        >>> stack = ConvolutionStack([48, 64], kernel_sizes=[7, 3], strides=[2, 1], pools=[1, 2])
+        >>> x, n_frames = stack(randn(2, 1, 101, 128), tensor([101, 60]))
+        >>> x.shape, n_frames  # of the second utterance what lies beyond frame 12 is not to be read
+        (torch.Size([2, 64, 23, 29]), tensor([23, 12]))
+        >>> stack.least_frames
+        13
     """
 
     def __init__(

@@ -15,6 +15,11 @@ class Cycled:
     Attributes:
         decoded: of the batch's own codes, what ``decode`` makes of them, each (B, ...).
         loss: scalar, at least 0.
+
+    Example:
+        >>> mel = torch.zeros(2, 8, 80)
+        >>> Cycled(decoded=(mel,), loss=torch.tensor(0.5)).loss.item()
+        0.5
     """
 
     decoded: tuple[Tensor, ...]
@@ -28,6 +33,12 @@ class Substitution:
     Attributes:
         factor: index of the factor.
         order: index of the utterance it comes from, (B,), int64: a permutation.
+
+    Example:
+        >>> exchanged = Substitution(factor=0, order=torch.tensor([1, 0]))
+        >>> torch.tensor([[5.0], [7.0]])[exchanged.order]  # two utterances swap their codes
+        tensor([[7.],
+                [5.]])
     """
 
     factor: int
@@ -35,7 +46,13 @@ class Substitution:
 
 
 def draw_substitution(n_utterances: int, n_factors: int) -> Substitution:
-    """One of the factors and an order of the batch at random, from torch's global generator on the CPU."""
+    """One of the factors and an order of the batch at random, from torch's global generator on the CPU.
+
+    Example:
+        >>> drawn = draw_substitution(n_utterances=4, n_factors=3)
+        >>> 0 <= drawn.factor < 3, drawn.order.sort().values
+        (True, tensor([0, 1, 2, 3]))
+    """
     factor = int(torch.randint(n_factors, ()))
     return Substitution(factor, torch.randperm(n_utterances))
 
@@ -68,6 +85,16 @@ def cycle(
     Returns:
         What is decoded of the batch itself, and the mean squared difference of substituted and re-encoded codes,
         over all of them.
+
+    Example:
+        >>> content, pitch = torch.tensor([[[1.0]], [[2.0]]]), torch.tensor([[[5.0]], [[7.0]]])
+        >>> exchanged = Substitution(factor=1, order=torch.tensor([1, 0]))
+        >>> def decode(codes):
+        ...     return (codes[0] + codes[1],)  # a decoder that mixes what it is given up
+        >>> def encode(speech):
+        ...     return speech / 2, speech / 2
+        >>> cycle([content, pitch], exchanged, decode=decode, encode=encode, n_unchanged=0).loss.item()
+        5.625
     """
     order = substitution.order.to(codes[0].device)
     substituted = [code[order] if i == substitution.factor else code for i, code in enumerate(codes)]

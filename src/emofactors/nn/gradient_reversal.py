@@ -27,7 +27,7 @@ def reverse_gradient(x: Tensor, weight: Tensor | float) -> Tensor:
     return _Reversal.apply(x, weight)
 
 
-def reversal_ramp(progress: Tensor) -> Tensor:
+def reversal_ramp(progress: Tensor | float) -> Tensor:
     """Share of its full weight that an adversary has: none at first, while its head knows nothing yet.
 
     Source: Ganin & Lempitsky 2015, ``2 / (1 + exp(-10 p)) - 1``.
@@ -36,13 +36,13 @@ def reversal_ramp(progress: Tensor) -> Tensor:
         progress: share of the training that is over, p, in [0, 1].
 
     Returns:
-        Rises from 0 to nearly 1, in the shape of ``progress``.
+        Rises from 0 to nearly 1, in the shape of ``progress``; of a number, a scalar.
 
     Example:
         >>> reversal_ramp(torch.tensor([0.0, 0.1, 1.0]))
         tensor([0.0000, 0.4621, 0.9999])
     """
-    return 2 / (1 + torch.exp(-10 * progress)) - 1
+    return 2 / (1 + torch.exp(-10 * torch.as_tensor(progress))) - 1
 
 
 class _Reversal(torch.autograd.Function):

@@ -19,6 +19,11 @@ class ImageStem(nn.Module):
 
     Args:
         channels: channels out of each convolution; one comes in.
+
+    Example:
+        >>> stem, image = ImageStem([4, 8, 1]), torch.rand(2, 1, 12, 16)  # 12 frames of 16 bins
+        >>> stem(image).shape
+        torch.Size([2, 1, 12, 16])
     """
 
     def __init__(self, channels: Sequence[int]) -> None:
@@ -47,6 +52,14 @@ def image_coordinates(x: Tensor, valid: Tensor | None = None) -> Tensor:
 
     Returns:
         Along the frames and along the bins, (B, 2, T, F), float32; beyond an image's end it exceeds 1.
+
+    Example:
+        >>> image = torch.rand(1, 1, 3, 5)
+        >>> along_frames, along_bins = image_coordinates(image)[0]
+        >>> along_frames[:, 0], along_bins[0]
+        (tensor([-1.,  0.,  1.]), tensor([-1.0000, -0.5000,  0.0000,  0.5000,  1.0000]))
+        >>> torch.cat([image, image_coordinates(image)], dim=1).shape
+        torch.Size([1, 3, 3, 5])
     """
     n_images, _, n_frames, n_bins = x.shape
     frame, bin_ = torch.arange(n_frames, device=x.device), torch.arange(n_bins, device=x.device)

@@ -17,6 +17,11 @@ def instance_norm(x: Tensor, valid: Tensor | None = None, eps: float = 1e-5) -> 
 
     Returns:
         (B, C, T, F), in the precision of ``x``; zero where a frame is not valid.
+
+    Example:
+        >>> x, valid = torch.tensor([[[[1.0], [3.0], [9.0]]]]), torch.tensor([[True, True, False]])
+        >>> instance_norm(x, valid).flatten()
+        tensor([-1.0000,  1.0000,  0.0000])
     """
     if x.device.type == "cpu":
         return _image_by_image(x, valid, eps)

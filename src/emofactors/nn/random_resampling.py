@@ -13,6 +13,11 @@ class Segments:
     Attributes:
         n_frames: frames of each segment, (B, K), int64; together they reach beyond the utterance.
         scale: frames that each frame of the segment becomes, (B, K), above 0.
+
+    Example:
+        >>> segments = Segments(n_frames=torch.tensor([[19, 30]]), scale=torch.tensor([[1.5, 0.5]]))
+        >>> segments.n_frames.sum(dim=1)  # enough for utterances of 49 frames
+        tensor([49])
     """
 
     n_frames: Tensor
@@ -36,6 +41,11 @@ def draw_segments(
 
     Returns:
         As many segments for each utterance as are enough if all are short, K.
+
+    Example:
+        >>> segments = draw_segments(4, 128, segment_frames=(19, 31), scale=(0.5, 1.5))
+        >>> segments.n_frames.shape, bool((segments.n_frames.sum(dim=1) >= 128).all())
+        (torch.Size([4, 7]), True)
     """
     shape = (n_utterances, n_frames // segment_frames[0] + 1)
     lengths = torch.randint(segment_frames[0], segment_frames[1] + 1, shape)
@@ -63,6 +73,12 @@ def resampling_weights(segments: Segments, n_frames: int) -> Tensor:
     Returns:
         Weights in [0, 1], (B, out T, in T): two of a row at most are not 0, and together they are 1, or 0 in the
         rows of the last zeros.
+
+    Example:
+        >>> speech = torch.arange(6.0).reshape(1, 6, 1)  # (B, T, F)
+        >>> segments = Segments(n_frames=torch.tensor([[3, 3]]), scale=torch.tensor([[1.5, 0.5]]))
+        >>> (resampling_weights(segments, n_frames=6) @ speech).flatten()  # one half slower, the other faster
+        tensor([0.0000, 0.6667, 1.3333, 3.0000, 0.0000, 0.0000])
     """
     frame = torch.arange(n_frames, device=segments.scale.device)
     first = segments.n_frames.cumsum(dim=1) - segments.n_frames  # (B, K)

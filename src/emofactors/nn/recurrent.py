@@ -16,6 +16,11 @@ class LastStateBigru(nn.Module):
     Args:
         n_in: features of a frame.
         n_units: units of each direction; the vector has twice as many.
+
+    Example:
+        >>> bigru, x = LastStateBigru(480, 128), torch.randn(2, 30, 480)
+        >>> bigru(x, torch.tensor([30, 12])).shape
+        torch.Size([2, 256])
     """
 
     def __init__(self, n_in: int, n_units: int) -> None:

@@ -16,6 +16,11 @@ class Codes:
         content: (B, T', 2 * content units).
         rhythm: (B, T', 2 * rhythm units).
         pitch: (B, T', 2 * pitch units).
+
+    Example:
+        >>> codes = Codes(content=torch.zeros(1, 8, 16), rhythm=torch.zeros(1, 8, 2), pitch=torch.zeros(1, 8, 64))
+        >>> torch.cat([codes.rhythm, codes.pitch], dim=2).shape  # what a decoder of pitch is given
+        torch.Size([1, 8, 66])
     """
 
     content: Tensor
@@ -33,10 +38,22 @@ class NormedConvolution(nn.Module):
         n_out: features that go out, a multiple of ``channels_per_group``.
         kernel_size: frames the convolution reads, odd.
         channels_per_group: features that are normed together.
+
+    Raises:
+        ValueError: if ``kernel_size`` is even, or the groups do not divide ``n_out``.
+
+    Example:
+        >>> layer = NormedConvolution(80, 512, kernel_size=5, channels_per_group=16)
+        >>> layer(torch.randn(2, 80, 64)).shape
+        torch.Size([2, 512, 64])
     """
 
     def __init__(self, n_in: int, n_out: int, *, kernel_size: int, channels_per_group: int) -> None:
         super().__init__()
+        if kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size is {kernel_size}, expected odd")
+        if n_out % channels_per_group:
+            raise ValueError(f"n_out is {n_out}, expected a multiple of channels_per_group ({channels_per_group})")
         self.convolution = nn.Conv1d(n_in, n_out, kernel_size, padding=kernel_size // 2)
         nn.init.xavier_uniform_(self.convolution.weight, gain=nn.init.calculate_gain("relu"))
         self.norm = nn.GroupNorm(n_out // channels_per_group, n_out)
@@ -59,6 +76,11 @@ class CodeLstm(nn.Module):
         n_units: units of each direction, U.
         n_layers: layers of the LSTM.
         downsample: frames of a code.
+
+    Example:
+        >>> lstm = CodeLstm(512, 8, n_layers=2, downsample=8)
+        >>> lstm(torch.randn(2, 512, 64)).shape
+        torch.Size([2, 8, 16])
     """
 
     def __init__(self, n_in: int, n_units: int, *, n_layers: int, downsample: int) -> None:
@@ -67,7 +89,13 @@ class CodeLstm(nn.Module):
         self.lstm = nn.LSTM(n_in, n_units, n_layers, batch_first=True, bidirectional=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Of ``x`` (B, n_in, T): codes (B, T / downsample, 2 U), float32."""
+        """Of ``x`` (B, n_in, T): codes (B, T / downsample, 2 U), float32.
+
+        Raises:
+            ValueError: if T is no multiple of ``downsample``.
+        """
+        if x.shape[2] % self.downsample:
+            raise ValueError(f"x has {x.shape[2]} frames, expected a multiple of downsample ({self.downsample})")
         with torch.autocast(x.device.type, enabled=False):  # a recurrence sums up rounding errors
             x, _ = self.lstm(x.float().transpose(1, 2))  # (B, T, 2 U)
         forward, backward = x.chunk(2, dim=2)
@@ -93,6 +121,27 @@ class SpeechEncoder(nn.Module):
         kernel_size: frames every convolution reads, odd.
         channels_per_group: channels of a group of the norm.
         downsample: frames of a code.
+
+    Example:
+        >>> encoder = SpeechEncoder(
+        ...     n_mels=80,
+        ...     n_pitch_bins=257,
+        ...     content_channels=32,
+        ...     content_units=8,
+        ...     content_lstm_layers=2,
+        ...     pitch_channels=32,
+        ...     pitch_units=32,
+        ...     n_layers=3,
+        ...     rhythm_channels=16,
+        ...     rhythm_units=1,
+        ...     kernel_size=5,
+        ...     channels_per_group=16,
+        ...     downsample=8,
+        ... )
+        >>> mel, pitch = torch.rand(2, 64, 80), torch.zeros(2, 64, 257)
+        >>> codes = encoder(content=mel, pitch=pitch, rhythm=mel)
+        >>> codes.content.shape, codes.rhythm.shape, codes.pitch.shape
+        (torch.Size([2, 8, 16]), torch.Size([2, 8, 2]), torch.Size([2, 8, 64]))
     """
 
     def __init__(
@@ -170,6 +219,11 @@ class CodeDecoder(nn.Module):
         n_layers: layers of the LSTM.
         n_out: size of a frame that goes out.
         downsample: frames of a code.
+
+    Example:
+        >>> decoder = CodeDecoder(16 + 2 + 64 + 32, 64, n_layers=1, n_out=80, downsample=8)
+        >>> decoder(torch.randn(2, 8, 114)).shape
+        torch.Size([2, 64, 80])
     """
 
     def __init__(self, n_in: int, n_units: int, *, n_layers: int, n_out: int, downsample: int) -> None:
@@ -192,6 +246,11 @@ class SpeakerTable(nn.Module):
     Args:
         n_speakers: training speakers, S.
         dim: size of an embedding, E; the length of each is its root, as if its entries had deviation 1.
+
+    Example:
+        >>> table = SpeakerTable(n_speakers=20, dim=32)
+        >>> table(torch.tensor([0, 19, -1])).shape  # the last is anybody else
+        torch.Size([3, 32])
     """
 
     def __init__(self, n_speakers: int, dim: int) -> None:

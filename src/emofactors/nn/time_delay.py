@@ -21,10 +21,22 @@ class TimeDelayLayer(nn.Module):
         n_out: features that go out.
         kernel_size: frames the convolution reads, odd.
         dilation: frames from each of them to the next.
+
+    Raises:
+        ValueError: if ``kernel_size`` is even: there would be a frame less.
+
+    Example:
+        >>> layer = TimeDelayLayer(40, 128, kernel_size=5, dilation=2)
+        >>> n_frames = torch.tensor([50, 30])
+        >>> valid = torch.arange(50) < n_frames[:, None]  # (B, T)
+        >>> layer(torch.randn(2, 40, 50), valid).shape
+        torch.Size([2, 128, 50])
     """
 
     def __init__(self, n_in: int, n_out: int, *, kernel_size: int, dilation: int) -> None:
         super().__init__()
+        if kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size is {kernel_size}, expected odd")
         reach = dilation * (kernel_size // 2)
         # The norm has a shift of its own.
         self.convolution = nn.Conv1d(n_in, n_out, kernel_size, dilation=dilation, padding=reach, bias=False)
@@ -54,6 +66,13 @@ class TimeDelayStack(nn.Module):
         channels: features that go out of each layer, C.
         kernel_size: of each layer, odd.
         dilations: dilation of each layer.
+
+    Example:
+        >>> stack = TimeDelayStack(40, 128, kernel_size=5, dilations=[1, 2, 3])
+        >>> n_frames = torch.tensor([50, 30])
+        >>> valid = torch.arange(50) < n_frames[:, None]  # (B, T)
+        >>> stack(torch.randn(2, 50, 40), valid).shape
+        torch.Size([2, 50, 128])
     """
 
     def __init__(self, n_in: int, channels: int, *, kernel_size: int, dilations: Sequence[int]) -> None:

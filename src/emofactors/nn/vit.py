@@ -15,6 +15,11 @@ class PatchEmbedding(nn.Module):
         height: bins of a patch.
         width: frames of a patch.
         dim: size of a token, D.
+
+    Example:
+        >>> vertical = PatchEmbedding(1, height=128, width=1, dim=256)  # all bins of one frame
+        >>> vertical(torch.rand(2, 1, 100, 128)).shape  # (B, C, T, F): frames before bins
+        torch.Size([2, 100, 256])
     """
 
     def __init__(self, channels: int, *, height: int, width: int, dim: int) -> None:
@@ -24,7 +29,16 @@ class PatchEmbedding(nn.Module):
         self.embed = nn.Sequential(nn.LayerNorm(n_pixels), nn.Linear(n_pixels, dim), nn.LayerNorm(dim))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Of images (B, C, T, F): tokens (B, N, D), those that start at one frame beside each other."""
+        """Of images (B, C, T, F): tokens (B, N, D), those that start at one frame beside each other.
+
+        Raises:
+            ValueError: if patches do not divide the images.
+        """
+        if x.shape[2] % self.width or x.shape[3] % self.height:
+            raise ValueError(
+                f"images have {x.shape[2]} frames of {x.shape[3]} bins, expected multiples of "
+                f"{self.width} and {self.height}: those of a patch"
+            )
         x = x.unflatten(3, (-1, self.height)).unflatten(2, (-1, self.width))  # (B, C, T/w, w, F/h, h)
         return self.embed(x.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2))
 
@@ -38,6 +52,11 @@ class SelfAttention(nn.Module):
         dim: size of a token, D.
         heads: number of heads, H.
         dim_head: size of a query, key or value of one head.
+
+    Example:
+        >>> attention, tokens = SelfAttention(256, heads=5, dim_head=64), torch.randn(2, 129, 256)
+        >>> attention(tokens).shape, attention(tokens, n_out=1).shape
+        (torch.Size([2, 129, 256]), torch.Size([2, 1, 256]))
     """
 
     def __init__(self, dim: int, *, heads: int, dim_head: int) -> None:
@@ -47,18 +66,18 @@ class SelfAttention(nn.Module):
         self.key_value = nn.Linear(dim, 2 * heads * dim_head, bias=False)
         self.out = nn.Linear(heads * dim_head, dim)
 
-    def forward(self, x: Tensor, n_out: int, mask: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, n_out: int | None = None, mask: Tensor | None = None) -> Tensor:
         """What the first tokens gather.
 
         Args:
             x: tokens, (B, N, D).
-            n_out: tokens that gather, from the first on.
+            n_out: tokens that gather, from the first on; None: all, N.
             mask: the tokens that are gathered from, (B, 1, 1, N), bool; None: all.
 
         Returns:
             (B, n_out, D).
         """
-        query, key, value = self._queries(x, n_out), *self._keys_and_values(x)
+        query, key, value = self._queries(x, len(x[0]) if n_out is None else n_out), *self._keys_and_values(x)
         # On processors torch's fused kernel is the faster one in float32, and by far the slower in bfloat16.
         if query.dtype == torch.bfloat16 and query.device.type == "cpu":
             gathered = _attention_weights(query, key, mask) @ value  # (B, H, n_out, dim_head)
@@ -98,6 +117,11 @@ class TransformerLayer(nn.Module):
         heads: number of heads.
         dim_head: size of a query, key or value of one head.
         mlp_dim: units of the feed-forward network.
+
+    Example:
+        >>> layer = TransformerLayer(256, heads=5, dim_head=64, mlp_dim=256)
+        >>> layer(torch.randn(2, 129, 256)).shape
+        torch.Size([2, 129, 256])
     """
 
     def __init__(self, dim: int, *, heads: int, dim_head: int, mlp_dim: int) -> None:
@@ -108,8 +132,8 @@ class TransformerLayer(nn.Module):
             nn.LayerNorm(dim), nn.Linear(dim, mlp_dim), nn.GELU(), nn.Linear(mlp_dim, dim)
         )
 
-    def forward(self, x: Tensor, n_out: int, mask: Tensor | None = None) -> Tensor:
-        """Of tokens (B, N, D): the first ``n_out`` after the layer, (B, n_out, D); ``mask`` as in attention."""
+    def forward(self, x: Tensor, n_out: int | None = None, mask: Tensor | None = None) -> Tensor:
+        """Of tokens (B, N, D): the first ``n_out`` after the layer, (B, n_out, D); both as in attention."""
         x = x[:, :n_out] + self.attention(self.norm(x), n_out, mask)
         return x + self.feed_forward(x)
 
@@ -127,6 +151,15 @@ class ClassTokenTransformer(nn.Module):
         heads: number of heads.
         dim_head: size of a query, key or value of one head.
         mlp_dim: units of the feed-forward networks.
+
+    Example:
+        >>> transformer = ClassTokenTransformer(depth=3, dim=256, heads=5, dim_head=64, mlp_dim=256)
+        >>> tokens = torch.randn(2, 100, 256)
+        >>> transformer(tokens).shape, transformer.class_attention(tokens).shape
+        (torch.Size([2, 256]), torch.Size([2, 100]))
+        >>> shuffled = tokens[:, torch.randperm(100)]
+        >>> transformer(shuffled).allclose(transformer(tokens), atol=1e-5)
+        True
     """
 
     def __init__(self, *, depth: int, dim: int, heads: int, dim_head: int, mlp_dim: int) -> None:

@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch.nn import functional as F
 
@@ -48,3 +49,8 @@ def test_frames_that_are_alike_weigh_alike():
     x = drawn(1, 1, 4).expand(1, 6, 4)
     torch.testing.assert_close(pooling.weights(x), torch.full((1, 6), 1 / 6))
     torch.testing.assert_close(pooling(x), x[:, 0])
+
+
+def test_an_even_kernel_is_an_error():
+    with pytest.raises(ValueError, match=r"kernel_size is \(4, 3\), expected odd both"):
+        SameConvolutions(1, [2], kernel_size=(4, 3), pool_size=(1, 1), slope=0.01)

@@ -70,3 +70,29 @@ def test_gradient_draws_an_embedding_to_its_center(batch):
     loss(embedding, emotion, weight).backward()
     expected = 2 * weight[:, None] * (embedding.detach() - loss.centers[emotion]) / weight.sum()
     torch.testing.assert_close(embedding.grad, expected)
+
+
+def test_without_weights_all_utterances_weigh_alike(batch):
+    embedding, emotion, _ = batch
+    loss = with_centers()
+    torch.testing.assert_close(loss(embedding, emotion), loss(embedding, emotion, torch.full((12,), 3.0)))
+
+
+@pytest.mark.parametrize(
+    ("embedding", "emotion", "weight", "said"),
+    [
+        ((12, 1), (12,), None, r"embedding is \(12, 1\) and emotion \(12,\), expected \(B, 5\) and \(B,\)"),
+        ((12, 5), (12, 1), None, r"emotion \(12, 1\)"),
+        ((1, 5), (12,), None, r"embedding is \(1, 5\)"),
+        ((12, 5), (12,), (4,), r"weight is \(4,\), expected \(12,\): one of each utterance, not of each class"),
+    ],
+)
+def test_shapes_that_broadcasting_would_let_through_are_errors(embedding, emotion, weight, said):
+    weight = None if weight is None else torch.ones(weight)
+    with pytest.raises(ValueError, match=said):
+        with_centers()(torch.zeros(embedding), torch.zeros(emotion, dtype=torch.int64), weight)
+
+
+def test_update_refuses_what_the_loss_refuses():
+    with pytest.raises(ValueError, match=r"embedding is \(12, 1\)"):
+        with_centers().update(torch.zeros(12, 1), torch.zeros(12, dtype=torch.int64), alpha=0.5)

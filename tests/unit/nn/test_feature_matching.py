@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from emofactors.nn.feature_matching import feature_matching
@@ -13,3 +14,17 @@ def test_it_is_the_formula_written_plainly():
 def test_a_student_in_lower_precision_is_compared_in_float32():
     loss = feature_matching(torch.ones(2, 3, dtype=torch.bfloat16), torch.full((2, 3), 1.001))
     torch.testing.assert_close(loss, torch.tensor(0.001), rtol=1e-3, atol=0)
+
+
+def test_the_teacher_learns_nothing_by_it():
+    student, teacher = torch.ones(2, 3, requires_grad=True), torch.zeros(2, 3, requires_grad=True)
+    feature_matching(student, teacher).backward()
+    assert teacher.grad is None
+    assert torch.equal(student.grad, torch.full((2, 3), 1 / 6))
+
+
+def test_embeddings_of_two_shapes_are_an_error():
+    with pytest.raises(
+        ValueError, match=r"embedding is \(4, 3\), the teacher's \(1, 3\); expected the same shape"
+    ):
+        feature_matching(torch.zeros(4, 3), torch.zeros(1, 3))

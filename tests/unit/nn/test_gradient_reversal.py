@@ -44,3 +44,7 @@ def test_ramp_is_the_published_formula():
     assert ramp.tolist() == pytest.approx(expected, rel=1e-12)
     assert ramp[0] == 0
     assert ramp[-1] == pytest.approx(0.9999092)
+
+
+def test_ramp_takes_a_number_as_well():
+    assert torch.equal(reversal_ramp(0.5), reversal_ramp(torch.tensor(0.5)))

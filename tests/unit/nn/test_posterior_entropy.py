@@ -28,3 +28,9 @@ def test_gradient_is_finite_where_the_posterior_is_certain():
     logits = torch.tensor([[1e4, -1e4, 0.0]], requires_grad=True)
     posterior_entropy(logits).backward()
     assert torch.equal(logits.grad, torch.zeros(1, 3))
+
+
+@pytest.mark.parametrize("shape", [(4, 1), (4,)])
+def test_less_than_two_classes_have_no_entropy(shape):
+    with pytest.raises(ValueError, match=r"expected \(B, S\), S at least 2"):
+        posterior_entropy(torch.zeros(shape))

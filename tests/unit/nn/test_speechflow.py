@@ -111,3 +111,15 @@ def test_in_bfloat16_codes_and_frames_are_float32():
         frames = decoder(codes.content)
     assert codes.content.dtype == codes.rhythm.dtype == codes.pitch.dtype == frames.dtype == torch.float32
     torch.testing.assert_close(codes.content, make_encoder()(*heard()).content, rtol=0.05, atol=0.02)
+
+
+def test_frames_that_are_no_whole_number_of_codes_are_an_error():
+    with pytest.raises(ValueError, match=r"x has 20 frames, expected a multiple of downsample \(8\)"):
+        CodeLstm(3, 2, n_layers=1, downsample=8)(torch.zeros(1, 3, 20))
+
+
+def test_a_convolution_refuses_even_kernels_and_groups_that_leave_channels_over():
+    with pytest.raises(ValueError, match="kernel_size is 4, expected odd"):
+        NormedConvolution(3, 16, kernel_size=4, channels_per_group=16)
+    with pytest.raises(ValueError, match=r"n_out is 17, expected a multiple of channels_per_group \(16\)"):
+        NormedConvolution(3, 17, kernel_size=5, channels_per_group=16)

@@ -118,3 +118,8 @@ def test_a_frame_hears_12_frames_to_either_side(stack):
     stack(x, torch.ones(1, 40, dtype=torch.bool))[0, 20].sum().backward()
     heard = x.grad.abs().sum(dim=(0, 2)).nonzero().flatten()
     assert (heard.min(), heard.max()) == (8, 32)
+
+
+def test_an_even_kernel_is_an_error():
+    with pytest.raises(ValueError, match="kernel_size is 4, expected odd"):
+        TimeDelayLayer(3, 4, kernel_size=4, dilation=1)

@@ -112,3 +112,14 @@ def test_a_token_is_its_patch_normed_projected_and_normed(height, width):
             patch = image[:, :, frame : frame + width, bin_ : bin_ + height].flatten(1)
             torch.testing.assert_close(tokens[:, token], embed.embed(patch))
             token += 1
+
+
+def test_unless_told_otherwise_all_tokens_gather(tokens):
+    torch.manual_seed(0)
+    layer = TransformerLayer(8, mlp_dim=11, **SIZES)
+    assert torch.equal(layer(tokens), layer(tokens, tokens.shape[1]))
+
+
+def test_patches_that_do_not_divide_the_image_are_an_error():
+    with pytest.raises(ValueError, match="images have 10 frames of 12 bins, expected multiples of 1 and 8"):
+        PatchEmbedding(1, height=8, width=1, dim=4)(torch.zeros(1, 1, 10, 12))
