@@ -213,6 +213,8 @@ class TaskConfig(Section):
             stated, so that the whole study is known before a file is read, and checked when the folds
             are made.
         dev_speakers: speakers of the dev role, of ``leave_one_speaker_out`` and ``speaker_groups``.
+        dev_fraction: instead, where speakers are too few to spare one: the fraction of each training speaker's
+            utterances of each class that are dev. What is selected on dev is then selected on known voices.
         strata: columns ``stratified_random`` and ``stratified_folds`` balance over their subsets.
         column: column of the manifest whose values ``holdout`` divides by.
         dev: values of that column that are dev.
@@ -237,6 +239,7 @@ class TaskConfig(Section):
     protocol: Protocol
     folds: Annotated[int, Field(ge=2, le=1000)] | None = None
     dev_speakers: Annotated[int, Field(ge=1)] | None = None
+    dev_fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
     strata: tuple[Literal[GROUPING_COLUMNS], ...] = ()
     column: Literal[GROUPING_COLUMNS] | None = None
     dev: tuple[str, ...] = ()
@@ -265,7 +268,6 @@ class TaskConfig(Section):
                 raise ValueError(f"'merge' sends {emotion!r} to {merged!r}: expected a non-class -> a class")
         needs = {
             "folds": {*SpeakerIndependentProtocol.__args__, "stratified_folds"},
-            "dev_speakers": {"speaker_groups", "leave_one_speaker_out"},
             "strata": {"stratified_random", "stratified_folds"},
             "column": {"holdout"},
             "dev": {"holdout"},
@@ -277,6 +279,15 @@ class TaskConfig(Section):
                 raise ValueError(
                     f"'{key}' {'does not go' if given else 'is needed'} with protocol '{self.protocol}'"
                 )
+        keys = [key for key in ("dev_speakers", "dev_fraction") if getattr(self, key) is not None]
+        if self.protocol in ("speaker_groups", "leave_one_speaker_out"):
+            if len(keys) != 1:
+                raise ValueError(
+                    f"'dev_speakers' or 'dev_fraction' is needed with protocol '{self.protocol}': expected one of "
+                    f"them, not {'both' if keys else 'none'}"
+                )
+        elif keys:
+            raise ValueError(f"'{keys[0]}' does not go with protocol '{self.protocol}'")
         if set(self.dev) & set(self.test):
             raise ValueError(f"'dev' and 'test' share {sorted(set(self.dev) & set(self.test))}")
         return self
@@ -318,9 +329,12 @@ class TaskConfig(Section):
     @property
     def protocol_words(self) -> str:
         """The protocol as a table states it."""
+        dev = f"{self.dev_speakers} dev speaker(s)"
+        if self.dev_fraction is not None:
+            dev = f"dev {100 * self.dev_fraction:g} % of the training speakers' utterances"
         words = {
-            "leave_one_speaker_out": f"leave one of {self.folds} speakers out, {self.dev_speakers} dev speaker(s)",
-            "speaker_groups": f"{self.folds} speaker groups, {self.dev_speakers} dev speaker(s)",
+            "leave_one_speaker_out": f"leave one of {self.folds} speakers out, {dev}",
+            "speaker_groups": f"{self.folds} speaker groups, {dev}",
             "leave_one_session_out": f"leave one of {self.folds} sessions out",
             "stratified_random": "5 stratified random folds, dev and test halves",
             "stratified_folds": f"{self.folds} stratified random folds (dev: half a fold)",

@@ -216,6 +216,15 @@ def test_run_settings_and_arguments_share_no_key_and_lose_none():
     ("keys", "said"),
     [
         ({"protocol": "speaker_groups", "dev_speakers": 1}, "'folds' is needed with protocol 'speaker_groups'"),
+        ({"protocol": "speaker_groups", "folds": 3}, "'dev_speakers' or 'dev_fraction' is needed with protocol"),
+        (
+            {"protocol": "speaker_groups", "folds": 3, "dev_speakers": 1, "dev_fraction": 0.2},
+            "expected one of them, not both",
+        ),
+        (
+            {"protocol": "leave_one_session_out", "folds": 3, "dev_fraction": 0.2},
+            "'dev_fraction' does not go with protocol 'leave_one_session_out'",
+        ),
         ({"protocol": "all_train", "folds": 3}, "'folds' does not go with protocol 'all_train'"),
         ({"protocol": "holdout", "column": "session", "dev": ["1"], "test": ["1"]}, "share ['1']"),
         ({"protocol": "all_train", "augmentation": "a"}, "go together"),

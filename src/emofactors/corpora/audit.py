@@ -3,9 +3,10 @@
 The folds are held against the manifest: an utterance, its copies or its audio
 in two roles are a leak under any protocol, a speaker in two roles is one where
 the task claims unseen speakers. A task that is there to show what copies are
-worth may share them, and them alone. Held-out utterances of training speakers (role ``seen``)
-share those speakers with training, and nothing else. Shared texts leak nothing a protocol
-promised; they are counted, since a system may have learnt how a sentence sounds.
+worth may share them, and them alone. Held-out utterances of training speakers (role ``seen``,
+and dev of a task with ``dev_fraction``) share those speakers with training, and nothing else.
+Shared texts leak nothing a protocol promised; they are counted, since a system may have learnt
+how a sentence sounds.
 """
 
 import json
@@ -189,8 +190,8 @@ def audit_task(
             *_listed([] if task.shows_leak else _copies_in_two_roles(by_fold), "copies in two roles"),
             *_listed(_copies_out_of_place(by_fold, task), "copies out of place"),
             *_listed(_audio_in_two_roles(by_fold, pairs), "audio in two roles"),
-            *_listed(_speakers_in_two_roles(by_fold) if task.speaker_independent else [], "speakers in two roles"),
-            *_listed(_seen_by_nobody(by_fold), "speakers seen by nobody"),
+            *_listed(_speakers_in_two_roles(by_fold, task), "speakers in two roles"),
+            *_listed(_known_to_nobody(by_fold, task), "speakers not in training"),
             *_listed(_too_few_speakers(by_fold, least_training_speakers), "too few speakers"),
             *_listed(_missing_classes(by_fold, task, ("train",)), "missing classes"),
             *_listed(_other_labels(folds, rows), "other labels than the manifest's"),
@@ -420,9 +421,17 @@ def _audio_in_two_roles(by_fold: list[tuple[int, pd.DataFrame]], pairs: list[pd.
     ]
 
 
-def _speakers_in_two_roles(by_fold: list[tuple[int, pd.DataFrame]]) -> list[str]:
-    """Speakers in two roles of a fold, with an utterance of each; those of training are also seen."""
-    set_apart = [roles for roles in combinations(ROLES, 2) if roles != ("train", "seen")]
+def _roles_of_training_speakers(task: TaskConfig) -> tuple[str, ...]:
+    """The roles beside training that hear its speakers, and nobody else."""
+    return ("seen",) if task.dev_fraction is None else ("dev", "seen")
+
+
+def _speakers_in_two_roles(by_fold: list[tuple[int, pd.DataFrame]], task: TaskConfig) -> list[str]:
+    """Speakers in two roles of a fold that share none, with an utterance of each."""
+    if not task.speaker_independent:
+        return []
+    of_training = {"train", *_roles_of_training_speakers(task)}
+    set_apart = [roles for roles in combinations(ROLES, 2) if not set(roles) <= of_training]
     lines = []
     for number, fold in by_fold:
         example = {
@@ -437,16 +446,18 @@ def _speakers_in_two_roles(by_fold: list[tuple[int, pd.DataFrame]]) -> list[str]
     return lines
 
 
-def _seen_by_nobody(by_fold: list[tuple[int, pd.DataFrame]]) -> list[str]:
-    """Speakers of the role seen that are not in training, with an utterance."""
+def _known_to_nobody(by_fold: list[tuple[int, pd.DataFrame]], task: TaskConfig) -> list[str]:
+    """Speakers of the roles of training speakers that are not in training, with an utterance."""
     lines = []
     for number, fold in by_fold:
-        example = fold[fold["role"] == "seen"].groupby("speaker")["utterance"].min()
-        for speaker in sorted(set(example.index) - set(fold.loc[fold["role"] == "train", "speaker"])):
-            lines.append(
-                f"fold {number}: speaker {speaker} is in seen ({example[speaker]}) and not in train; "
-                "expected a training speaker"
-            )
+        trained = set(fold.loc[fold["role"] == "train", "speaker"])
+        for role in _roles_of_training_speakers(task):
+            example = fold[fold["role"] == role].groupby("speaker")["utterance"].min()
+            for speaker in sorted(set(example.index) - trained):
+                lines.append(
+                    f"fold {number}: speaker {speaker} is in {role} ({example[speaker]}) and not in train; "
+                    "expected a training speaker"
+                )
     return lines
 
 

@@ -3,8 +3,9 @@
 Every protocol comes down to one thing: each utterance belongs to a unit (a
 speaker, a session, a random subset), and a fold names the units that are dev
 and those that are test; all others train. Some utterances of the training speakers
-may be held out as well, as a role of their own. Copies of utterances join the training
-rows of the finished folds, or are divided like utterances of their own.
+may be held out as well: as dev where speakers are too few, or as a role of their own.
+Copies of utterances join the training rows of the finished folds, or are divided like
+utterances of their own.
 """
 
 from collections.abc import Collection, Mapping
@@ -27,14 +28,19 @@ FOLD_COLUMNS = ("utterance", "original", "speaker", "emotion", "fold", "role")
 #: ``seen`` are held-out utterances of the training speakers; only a task that asks for them has any.
 ROLES = ("train", "dev", "test", "seen")
 
-#: train, dev and test each need a speaker or session that no other of them has.
+#: train, dev and test each need a speaker or session that no other of them has; without speakers of dev's own,
+#: train and test.
 _LEAST_UNITS = 3
+_LEAST_UNITS_WITHOUT_DEV = 2
 
 #: (dev, test) of each fold, of the ten subsets of ``stratified_random``. Source: Dai et al. 2019, their code.
 _SUBSETS_OF_FOLDS = ((8, 9), (6, 7), (4, 5), (2, 3), (0, 1))
 
 #: Random subsets that a protocol with strata makes for each fold.
 _SUBSETS_PER_FOLD = 2
+
+#: What sets the draws of a role apart, beside seed and fold.
+_DRAWS = {"seen": (), "dev": (1,)}
 
 #: Random deals of speakers to groups, of which ``speaker_groups`` keeps the most even one.
 _N_DEALS = 100
@@ -104,7 +110,8 @@ def make_folds(
         InputError: if a class has no utterance, or none in the training role of a fold; if ``folds``
             is not the number of speakers or sessions; if there are too few speakers, sessions or
             utterances for the protocol; if a session is missing or shares a speaker; if a value held
-            out does not occur; if ``seen`` leaves a training speaker without an utterance of that role.
+            out does not occur; if ``dev_fraction`` or ``seen`` leaves a training speaker without an utterance
+            of that role.
             One line a fault.
     """
     if (task.augmentation is None) != (augmentation is None):
@@ -126,9 +133,12 @@ def make_folds(
         parts.append(heard[["utterance", "original", "speaker", "emotion"]].assign(fold=number, role=role))
     folds = pd.concat(parts, ignore_index=True)[list(FOLD_COLUMNS)]
     _check_training(folds, task)
+    if task.dev_fraction is not None:
+        folds["role"] = folds["role"].mask(_drawn(folds, "dev", task.dev_fraction, task.seed), "dev")
+        _check_drawn(folds, "dev", f"dev_fraction is {task.dev_fraction:g}")
     if task.seen is not None:
-        folds["role"] = folds["role"].mask(_seen(folds, task), "seen")
-        _check_seen(folds, task)
+        folds["role"] = folds["role"].mask(_drawn(folds, "seen", task.seen, task.seed), "seen")
+        _check_drawn(folds, "seen", f"seen is {task.seen:g}")
     if task.augmented == "training":
         held_out = folds[folds["role"] != "train"]
         folds = pd.concat([held_out, _with_copies(folds[folds["role"] == "train"], augmentation)])
@@ -190,10 +200,10 @@ def _partition(heard: pd.DataFrame, task: TaskConfig) -> _Partition:
     """The partition by the task's protocol."""
     match task.protocol:
         case "leave_one_speaker_out":
-            return _Partition(heard["speaker"], _each_speaker(_speakers(heard), task.dev_speakers))
+            return _Partition(heard["speaker"], _each_speaker(_speakers(heard), task.dev_speakers or 0))
         case "speaker_groups":
             groups = _balanced_groups(_speakers(heard), task.folds, task.seed)
-            return _Partition(heard["speaker"], _each_group(groups, task.dev_speakers))
+            return _Partition(heard["speaker"], _each_group(groups, task.dev_speakers or 0))
         case "leave_one_session_out":
             sessions = sorted(heard["session"].unique())
             following = sessions[1:] + sessions[:1]
@@ -302,13 +312,13 @@ def _stratified_subsets(heard: pd.DataFrame, task: TaskConfig) -> pd.Series:
 # --- held-out utterances of training speakers ----------------------------------------------------------------
 
 
-def _seen(folds: pd.DataFrame, task: TaskConfig) -> pd.Series:
-    """Which training rows are held out: drawn from those of each speaker and class."""
+def _drawn(folds: pd.DataFrame, role: str, fraction: float, seed: int) -> pd.Series:
+    """Which training rows a role is given: drawn from those of each speaker and class."""
     chosen = pd.Series(False, index=folds.index)
     for number, fold in folds[folds["role"] == "train"].groupby("fold"):
-        rng = np.random.default_rng([task.seed, number])
+        rng = np.random.default_rng([seed, number, *_DRAWS[role]])
         strata = fold.groupby(["speaker", "emotion"]).groups
-        n_held_out = _numbers_held_out({name: len(rows) for name, rows in strata.items()}, task.seen, rng)
+        n_held_out = _numbers_held_out({name: len(rows) for name, rows in strata.items()}, fraction, rng)
         for name, rows in strata.items():
             chosen[rng.permutation(rows)[: n_held_out[name]]] = True
     return chosen
@@ -346,15 +356,15 @@ def _numbers_held_out(
     return numbers
 
 
-def _check_seen(folds: pd.DataFrame, task: TaskConfig) -> None:
-    """A training speaker without a held-out utterance is none that was seen: one line for each fold."""
+def _check_drawn(folds: pd.DataFrame, role: str, stated: str) -> None:
+    """A training speaker without a held-out utterance is none that the role hears: one line for each fold."""
     faults = []
     for number, fold in folds.groupby("fold"):
         n_trained = fold.loc[fold["role"] == "train", "speaker"].value_counts().sort_index()
-        lacking = n_trained[~n_trained.index.isin(fold.loc[fold["role"] == "seen", "speaker"])]
+        lacking = n_trained[~n_trained.index.isin(fold.loc[fold["role"] == role, "speaker"])]
         if len(lacking):
             faults.append(
-                f"task: seen is {task.seen:g}: fold {number}: holds out no utterance of {len(lacking)} of the "
+                f"task: {stated}: fold {number}: holds out no utterance of {len(lacking)} of the "
                 f"{len(n_trained)} training speakers, {lacking.index[0]!r} with {lacking.iloc[0]} is one; "
                 "expected one of each speaker: a larger fraction"
             )
@@ -397,22 +407,25 @@ def _faults(heard: pd.DataFrame, task: TaskConfig) -> list[str]:
 def _faults_of_speakers(n_speakers: int, task: TaskConfig) -> list[str]:
     """Whether there are as many speakers as folds, and some left to train."""
     number = "the number of speakers with utterances of the task's classes"
-    if n_speakers < _LEAST_UNITS:
-        return [f"corpus: has {n_speakers} speaker(s), expected at least 3: train, dev and test share none"]
+    least, roles = _LEAST_UNITS, "train, dev and test"
+    if task.dev_fraction is not None:
+        least, roles = _LEAST_UNITS_WITHOUT_DEV, "train and test"
+    if n_speakers < least:
+        return [f"corpus: has {n_speakers} speaker(s), expected at least {least}: {roles} share none"]
     if task.protocol == "leave_one_speaker_out" and task.folds != n_speakers:
         return [f"task: folds is {task.folds}, expected {n_speakers}: {number}"]
     if task.folds > n_speakers:
         return [f"task: folds is {task.folds}, expected at most {n_speakers}: {number}"]
-    n_test = ceil(n_speakers / task.folds)
+    n_test, n_dev = ceil(n_speakers / task.folds), task.dev_speakers or 0
     most_dev = n_speakers - n_test - 1
-    if most_dev < 1:
+    if n_dev and most_dev < 1:
         return [
             f"task: folds is {task.folds}, expected {n_speakers}: with {n_test} of {n_speakers} speakers in test, "
             "dev and train have no speaker each"
         ]
-    if task.dev_speakers > most_dev:
+    if n_dev > most_dev:
         return [
-            f"task: dev_speakers is {task.dev_speakers}, expected at most {most_dev}: "
+            f"task: dev_speakers is {n_dev}, expected at most {most_dev}: "
             f"{n_test} of {n_speakers} speakers test, and none would be left to train"
         ]
     return []

@@ -391,6 +391,27 @@ def test_a_shared_speaker_fails_a_task_that_claims_unseen_speakers(role, other):
     assert audit.folds[0].shared[f"{role}/{other}"].speakers == (home,)
 
 
+@pytest.mark.parametrize("n_speakers", [2, 3])
+def test_dev_of_training_speakers_passes_and_their_test_does_not(n_speakers):
+    utterances = manifest()[lambda rows: rows["speaker"] < f"s{n_speakers}"]
+    task = task_of(protocol="leave_one_speaker_out", folds=n_speakers, dev_fraction=0.25)
+    folds = make_folds(utterances, task)
+    audit = audit_task(folds, utterances, task, WHOLE)
+    assert (audit.failures, audit.heard_speaker_fraction) == ((), 0.0)
+    assert audit.folds[0].roles["dev"].speakers == audit.folds[0].roles["train"].speakers
+
+    first = folds[(folds["fold"] == 0) & (folds["role"] == "train")].index[0]
+    leak = folds.assign(role=folds["role"].mask(folds.index == first, "test"))
+    failures = audit_task(leak, utterances, task, WHOLE).failures
+    assert len(failures) == 2
+    assert all("expected one role, as the task claims unseen speakers" in line for line in failures)
+
+    nobody = folds[(folds["fold"] != 0) | (folds["role"] != "train") | (folds["speaker"] != "s1")]
+    failures = audit_task(nobody, utterances, task, WHOLE).failures
+    assert failures[0].startswith("fold 0: speaker s1 is in dev (s1_")
+    assert failures[0].endswith("and not in train; expected a training speaker")
+
+
 def test_speakers_are_those_of_the_manifest():
     utterances = manifest()
     utterances.loc["s3_anger_0", "speaker"] = "s0"

@@ -581,6 +581,54 @@ def test_a_fold_gives_the_rows_of_the_role_seen_and_none_without_it(tmp_path):
     assert read_fold(tmp_path / "without", 0).of_role("seen").empty
 
 
+# --- dev of training speakers
+
+
+@pytest.mark.parametrize("genders", ["fm", "fmf"])
+def test_few_speakers_have_dev_utterances_instead_of_dev_speakers(genders):
+    task = task_of(protocol="leave_one_speaker_out", folds=len(genders), dev_fraction=0.25)
+    folds = make_folds(manifest(genders), task)
+    names = {f"s{number}" for number in range(len(genders))}
+    for number, roles in speakers_of_roles(folds).items():
+        assert roles["test"] == {f"s{number}"}
+        assert roles["train"] == roles["dev"] == names - roles["test"]
+        counts = folds[folds["fold"] == number].groupby(["speaker", "emotion", "role"]).size()
+        assert set(counts.xs("dev", level="role")) == {3}  # a quarter of twelve
+        assert set(counts.xs("train", level="role")) == {9}
+
+
+def test_dev_utterances_are_not_drawn_like_seen_ones():
+    plain = {"protocol": "leave_one_speaker_out", "folds": 3, "dev_fraction": 0.25}
+    without, with_seen = (make_folds(manifest("fmf"), task_of(**plain, **more)) for more in ({}, {"seen": 0.25}))
+    pd.testing.assert_frame_equal(without, with_seen.assign(role=with_seen["role"].replace("seen", "train")))
+    by_seed = [make_folds(manifest("fmf"), task_of(**plain, seed=seed)) for seed in (0, 0, 1)]
+    pd.testing.assert_frame_equal(by_seed[0], by_seed[1])
+    assert not by_seed[0].equals(by_seed[2])
+    groups = {"protocol": "speaker_groups", "folds": 3}
+    alone = make_folds(manifest(), task_of(**groups, dev_fraction=0.25))
+    seen = make_folds(manifest(), task_of(**groups, dev_speakers=1, seen=0.25))
+    chosen = [
+        set(folds.loc[(folds["role"] == role) & (folds["fold"] == 0), "utterance"])
+        for folds, role in ((alone, "dev"), (seen, "seen"))
+    ]
+    assert not chosen[1] <= chosen[0]
+
+
+def test_a_fraction_that_leaves_a_speaker_without_dev_is_said():
+    task = task_of(protocol="leave_one_speaker_out", folds=3, dev_fraction=0.1)
+    with pytest.raises(InputError) as error:
+        make_folds(manifest("fmf", n_each=1), task)
+    assert str(error.value).splitlines()[0] == (
+        "task: dev_fraction is 0.1: fold 0: holds out no utterance of 2 of the 2 training speakers, 's1' with 2 is "
+        "one; expected one of each speaker: a larger fraction"
+    )
+
+
+def test_one_speaker_is_too_few_without_dev_speakers_too():
+    with pytest.raises(InputError, match=r"has 1 speaker\(s\), expected at least 2: train and test share none"):
+        make_folds(manifest("f"), task_of(protocol="leave_one_speaker_out", folds=2, dev_fraction=0.25))
+
+
 # --- copies
 
 
