@@ -1,6 +1,7 @@
 # make demo    the default study, from synthesised speech to the page (sets up .venv by itself)
 # make test    lint and tests
 # make lint    style, layers and workflow checks alone
+# make docs    the site of docs/, into site/ (make pictures: its pictures)
 # make bench   speed against plain code, as ratios
 # make faults  the default study killed at thirty random moments, and compared with one left alone
 # make clean   remove results (make distclean: .venv as well)
@@ -9,7 +10,7 @@ PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 INSTALLED := .venv/.installed
 
-.PHONY: demo test lint bench faults clean distclean
+.PHONY: demo test lint docs pictures bench faults clean distclean
 
 demo: $(INSTALLED)
 	.venv/bin/snakemake --cores $(CORES)
@@ -18,7 +19,7 @@ demo: $(INSTALLED)
 
 # Tests that run jobs use all cores themselves; the others share them.
 test: lint
-	.venv/bin/pytest -n 2 tests/unit tests/fuzz tests/workflow
+	.venv/bin/pytest -n 2 tests/unit tests/fuzz tests/workflow tests/docs
 	.venv/bin/pytest tests/cluster tests/end_to_end tests/faults
 
 lint: $(INSTALLED)
@@ -27,6 +28,14 @@ lint: $(INSTALLED)
 	.venv/bin/snakefmt --check Snakefile workflow
 	.venv/bin/lint-imports
 	.venv/bin/pytest -q tests/workflow/test_lint.py
+
+docs: $(INSTALLED)
+	.venv/bin/python docs/scripts/configuration.py
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet --strict
+	@echo "The site: $(CURDIR)/site/index.html"
+
+pictures: $(INSTALLED)
+	.venv/bin/python docs/scripts/pictures.py
 
 bench: $(INSTALLED)
 	.venv/bin/python bench/features.py
@@ -37,7 +46,7 @@ faults: $(INSTALLED)
 	.venv/bin/pytest -q tests/faults/test_kills.py --killed-study default --kills 30
 
 clean:
-	rm -rf results .snakemake
+	rm -rf results .snakemake site
 
 distclean: clean
 	rm -rf .venv

@@ -74,7 +74,14 @@ class Section(BaseModel):
 
 
 class ExpectedSize(Section):
-    """The published size of a whole corpus, against which its reader's manifest is checked."""
+    """The published size of a whole corpus, against which its reader's manifest is checked.
+
+    Attributes:
+        utterances: how many there are.
+        speakers: how many speakers; null: it is not checked.
+        emotions: emotion -> its utterances; those that are left out are not checked.
+        per_speaker: speaker -> his or her utterances, likewise.
+    """
 
     utterances: Annotated[int, Field(ge=1)]
     speakers: Annotated[int, Field(ge=1)] | None = None
@@ -83,7 +90,12 @@ class ExpectedSize(Section):
 
 
 class NormalDistribution(Section):
-    """A normal distribution of one factor of speech."""
+    """A normal distribution of one factor of speech.
+
+    Attributes:
+        mean: its mean, in the unit of the factor.
+        deviation: its standard deviation, likewise.
+    """
 
     mean: Annotated[float, Field(ge=-1000, le=1000)]
     deviation: Annotated[float, Field(gt=0, le=1000)]
@@ -103,7 +115,14 @@ class SynthesisSettings(Section):
     """
 
     class Voice(Section):
-        """One speaker: a variant of the synthesiser with a base pitch and pace of its own."""
+        """One speaker: a variant of the synthesiser with a base pitch and pace of its own.
+
+        Attributes:
+            variant: name of a voice of eSpeak NG, ``en-us+f2``.
+            gender: as the manifest states it.
+            pitch: base pitch, in points of eSpeak's scale of 0 to 99.
+            rate_wpm: base rate of speaking.
+        """
 
         variant: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)*\+[a-z]+[0-9]*$")]
         gender: Literal["female", "male"]
@@ -390,6 +409,20 @@ class FeatureSettings(Section):
     """One kind of spectrogram: (F, T) log powers in dB, or an image made of them.
 
     Attributes:
+        kind: ``log_mel`` sums powers by Mel filters (Slaney's); ``log_stft`` keeps every bin of the transform.
+        sample_rate_hz: rate to which audio is resampled first.
+        window: of each frame.
+        win_ms: length of the window, rounded to samples.
+        hop_ms: from frame to frame, rounded to samples.
+        n_fft: points of the transform, at least the window; even.
+        n_mels: Mel filters, the bins of a frame; of ``log_mel``.
+        f_min_hz: where the lowest Mel filter begins.
+        f_max_hz: where the highest ends; null: half the rate.
+        pad_mode: what is put around the utterance for the first and last window, half a window each: its
+            reflection, or silence.
+        power_offset: added to each power before the logarithm.
+        power_floor: lowest power; what lies below is raised to it.
+        top_db: range of an utterance below its maximum; what lies lower is raised. null: no limit.
         exponent: of the magnitudes that filters sum and whose logarithm is taken: 2 are powers. ``power_offset``
             and ``power_floor`` are of the same; dB are dB either way.
         high_pass_hz: corner of a Butterworth filter that runs over the waveform forth and back, so that it
@@ -466,6 +499,7 @@ class FunctionalSettings(FeatureSettings):
     The keys of the spectrogram are those of a log-Mel spectrogram.
 
     Attributes:
+        kind: ``functionals``.
         f0_method: ``praat``: autocorrelation as in Praat; ``pyin``: librosa's, which needs no GPL package.
         f0_min_hz: lowest F0 that is looked for.
         f0_max_hz: highest.
@@ -508,6 +542,7 @@ class OpensmileSettings(Section):
     """Functionals as openSMILE computes them, one frame of F of them; its licence keeps the package optional.
 
     Attributes:
+        kind: ``opensmile``.
         feature_set: name of the set in the package ``opensmile``.
         sample_rate_hz: rate of what openSMILE hears.
     """
@@ -526,6 +561,7 @@ class PitchSettings(Section):
     """F0 of an utterance over time: frames of one bin, in Hz, 0 where unvoiced.
 
     Attributes:
+        kind: ``f0``.
         sample_rate_hz: rate of what is tracked.
         hop_ms: hop, rounded to samples: with that of a spectrogram, frames stand where its frames stand.
         method: ``praat``: autocorrelation as in Praat; ``pyin``: librosa's, which needs no GPL package.
@@ -661,7 +697,7 @@ class ComputeSettings(Section):
 
     Attributes:
         device: ``auto`` takes cuda, then mps, then cpu.
-        precision: ``bfloat16`` runs convolutions and matrix products in bfloat16 (autocast).
+        precision: ``float32`` throughout, or ``bfloat16``, which runs convolutions and matrix products in bfloat16 (autocast).
         threads: of torch in one training. Weights change in the last bit with the number of
             threads, so it is set here and never follows ``--cores``.
         slots_per_gpu: trainings that share a GPU of a workstation at a time.
@@ -784,7 +820,12 @@ class PublishedScores(Section):
 
 
 class Difference(Section):
-    """A comparison a table makes: each metric of ``variant`` minus that of ``minus``, paired over speakers."""
+    """A comparison a table makes: each metric of ``variant`` minus that of ``minus``, paired over speakers.
+
+    Attributes:
+        variant: a row of the table.
+        minus: another row.
+    """
 
     variant: RowKey
     minus: RowKey
@@ -1005,7 +1046,12 @@ class FigureConfig(Section):
 
 
 class IntervalSettings(Section):
-    """Confidence intervals: resampling of speakers."""
+    """Confidence intervals: resampling of speakers.
+
+    Attributes:
+        resamples: draws of speakers; also random swaps of a randomisation test.
+        seed: of the draws.
+    """
 
     resamples: Annotated[int, Field(ge=100, le=1_000_000)] = 10_000
     seed: Seed = 0

@@ -60,9 +60,23 @@ _FUNCTIONALS = ("functionals", "opensmile")
 class StudyRequest(Section):
     """What a study's file and the command line may say.
 
-    ``tables`` and ``figures`` are names, or names with the tasks each is made for; without any they are made
-    for every task of the study. ``tested_on`` names, for a task, another whose corpus is heard as well, as a
-    whole, by the judges of rebuilt speech; ``sounds``, for a task, the decomposers that are listened to.
+    Attributes:
+        study: its name.
+        title: one line, at the top of the page.
+        corpora_root: folder below which the corpora lie, relative to the working directory.
+        tasks: names of tasks.
+        seeds: seeds of trainings; each variant is trained once for each, in every fold.
+        tables: names of tables, or name -> the tasks it is made for; without any, every task of the study.
+        figures: likewise.
+        tested_on: task -> another whose corpus is heard as well, as a whole, by the judges of rebuilt speech.
+        sounds: task -> the decomposers that are listened to.
+        systems: system -> settings the study changes, in all variants; those below ``variants`` in one alone.
+            The page and every table say so.
+        corpora: corpus -> keys the study changes.
+        compute: where and how trainings run.
+        intervals: of all scores.
+        probes: of frozen embeddings.
+        information: of the codes of decomposers.
     """
 
     study: Name

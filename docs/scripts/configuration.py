@@ -1,0 +1,373 @@
+"""Writes docs/configuration.md: every key a user may set, from the sections of config.py and study.py.
+
+Types and defaults are those of the models, meanings the ``Attributes`` of their docstrings (the ``Args`` of a system's
+class), values of systems their files below config/. A key without a meaning ends it with an error.
+
+    .venv/bin/python docs/scripts/configuration.py
+"""
+
+import ast
+import inspect
+import re
+import types
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import yaml
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from emofactors import config
+from emofactors.config import RunSettings, Section, SvmSettings, SynthesisSettings, SystemConfig, TaskConfig
+from emofactors.plain import read_yaml
+from emofactors.study import StudyRequest
+
+REPOSITORY = Path(__file__).parents[2]
+PAGE = REPOSITORY / "docs" / "configuration.md"
+
+HEAD = """\
+# Configuration
+
+<!-- Written by docs/scripts/configuration.py from the models, their docstrings and config/: do not edit. -->
+
+Every key of every file below `config/`. All are checked before any job starts: a key that nobody knows, a value of another
+type or out of its range, or a name without a file stops the run, in one line a fault that names file and key and what was
+expected. Why config is as it is: [the house](architecture.md#6-config-what-a-paper-says-and-what-had-to-be-chosen).
+
+A study is one file. This one is whole, and could stand as `config/studies/look.yaml`:
+
+```yaml
+study: look
+title: Center loss on EmoDB, three seeds
+tasks: [emodb7_groups3]
+seeds: [0, 1, 2]
+tables: [center_loss]
+systems:
+  cnn_bigru: {max_steps: 240, select_after_step: 60, evaluate_every_steps: null}
+```
+
+`--configfile` names it to Snakemake. `--config 'seeds=[0]'` replaces a key of it on the command line, and
+`--config 'compute={threads: 2}'` keys of a section.
+
+A *name* has letters, digits, `_` and `.`, at most 64 of them, since it becomes part of a path; a *system/variant* is two
+names. `a → b` is keys and values: `{a: b}`. A key without a default (–) has to be given; `null` is none.
+"""
+
+#: Heading, where such files are, and their sections.
+CHAPTERS = (
+    (
+        "A study",
+        "`config/config.yaml` and `config/studies/<study>.yaml`.",
+        (
+            StudyRequest,
+            config.ComputeSettings,
+            config.IntervalSettings,
+            config.ProbeSettings,
+            config.InformationSettings,
+        ),
+    ),
+    (
+        "A corpus",
+        "`config/corpora/<corpus>.yaml`. What each reader makes of its corpus: [corpora](corpora.md).",
+        (
+            config.CorpusConfig,
+            config.ExpectedSize,
+            SynthesisSettings,
+            SynthesisSettings.Voice,
+            SynthesisSettings.Emotion,
+            config.NormalDistribution,
+        ),
+    ),
+    (
+        "A task",
+        "`config/tasks/<task>.yaml`. How each protocol divides: [protocols](protocols.md).",
+        (TaskConfig,),
+    ),
+    (
+        "An augmentation",
+        "`config/augmentations/<augmentation>.yaml`, each key below `published` or `assumed` as "
+        "`[value, where it is stated or why it was chosen]`.",
+        (config.AugmentationSettings,),
+    ),
+    (
+        "Features",
+        "`config/features/<features>.yaml`, likewise; `kind` says which of these sections it is: [features](features.md).",
+        (
+            config.FeatureSettings,
+            config.FunctionalSettings,
+            config.OpensmileSettings,
+            config.PitchSettings,
+        ),
+    ),
+    (
+        "A system",
+        "`config/systems/<system>.yaml`. Its settings stand below `published` and `assumed`, flat: those of every "
+        "training, and those of the system's own.",
+        (SystemConfig, config.Needs, RunSettings, SvmSettings),
+    ),
+    (
+        "A table",
+        "`config/tables/<table>.yaml`. What the numbers mean: [statistics](statistics.md).",
+        (
+            config.TableConfig,
+            config.Difference,
+            config.PublishedScores,
+            config.PublishedAblation,
+            config.PublishedInformation,
+        ),
+    ),
+    ("A figure", "`config/figures/<figure>.yaml`.", (config.FigureConfig,)),
+)
+
+#: Keys of a section that no file has: a study fills them in.
+NOT_IN_A_FILE = {
+    "SystemConfig": {"settings", "overrides", "variant_overrides"},
+    "TableConfig": {"left_out"},
+}
+#: Keys of a system's file instead of those.
+INSTEAD = {
+    "SystemConfig": [
+        ["`published`", "key → [value, text]", "`{}`", "", "what a paper, talk or public code states, and where."],
+        ["`assumed`", "key → [value, text]", "`{}`", "", "what had to be chosen, and why."],
+    ]
+}
+
+#: Units by the last word of a key, and of keys whose names do not say theirs.
+UNITS_BY_ENDING = {
+    "hz": "Hz",
+    "ms": "ms",
+    "db": "dB",
+    "dbfs": "dB",
+    "wpm": "words a minute",
+    "mb": "MB",
+    "s": "s",
+    "step": "updates",
+    "steps": "updates",
+    "epochs": "epochs",
+    "frames": "frames",
+    "speakers": "speakers",
+}
+UNITS = {
+    "n_fft": "samples",
+    "shift": "of the duration",
+    "percentiles": "%",
+    "seen": "of a speaker's utterances",
+    "batch_size": "utterances",
+    "pool_batches": "batches",
+    "patience": "evaluations",
+    "segment_codes": "codes",
+    "downsample": "frames",
+    "utterances": "utterances",
+}
+
+#: Texts of a form of their own, and what the page calls them.
+FORMS = ((config.Name, "name"), (config.Word, "word"), (config.RowKey, "row"), (config.RunKey, "system/variant"))
+BOUNDS = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}", "lt": "< {}", "multiple_of": "multiple of {}"}
+PLAIN = {bool: "true or false", int: "whole number", float: "number", str: "text", Any: "any"}
+
+
+def main() -> None:
+    """Write the page."""
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"{PAGE.relative_to(REPOSITORY)}: written")
+
+
+def page() -> str:
+    """The page, as Markdown."""
+    parts = [HEAD]
+    for heading, where, sections in CHAPTERS:
+        parts.append(f"## {heading}\n\n{where}\n")
+        parts += [_section(section) for section in sections]
+        if heading == "A system":
+            parts += [_system(file) for file in _files("systems")]
+    return "\n".join([*parts, _studies(), _tasks()])
+
+
+def _files(kind: str) -> list[Path]:
+    return sorted((REPOSITORY / "config" / kind).glob("*.yaml"))
+
+
+def _title(section: type[Section]) -> str:
+    """A section's name in words: FeatureSettings are feature settings."""
+    words = re.findall("[A-Z][a-z]+", section.__qualname__)
+    return " ".join(words).capitalize()
+
+
+def _anchor(section: type[Section]) -> str:
+    return f"#{_title(section).replace(' ', '-').lower()}"
+
+
+def _section(section: type[Section]) -> str:
+    """Heading, what the docstring says of the whole, and a row a key."""
+    whole, _ = _documented(inspect.getdoc(section), "Attributes")
+    left_out = NOT_IN_A_FILE.get(section.__name__, set())
+    rows = [
+        [
+            f"`{key}`",
+            _type(field.annotation, field.metadata),
+            _default(field),
+            "" if field.annotation in (bool, bool | None) else _unit(key),
+            _meaning(section, key),
+        ]
+        for key, field in section.model_fields.items()
+        if key not in left_out
+    ]
+    table = _table(["key", "type", "default", "unit", "meaning"], rows + INSTEAD.get(section.__name__, []))
+    return f"### {_title(section)}\n\n{whole}\n\n{table}"
+
+
+def _meaning(section: type[Section], key: str) -> str:
+    """What the docstring of the class that brought a key says of it, or of a class between."""
+    for cls in section.__mro__:
+        _, meanings = _documented(cls.__doc__ or "", "Attributes")
+        if key in meanings:
+            return meanings[key]
+    raise SystemExit(f"{section.__name__}: {key}: is not in 'Attributes' of the docstring; expected its meaning")
+
+
+def _documented(docstring: str, heading: str) -> tuple[str, dict[str, str]]:
+    """Words on the whole of a Google docstring, and name -> meaning of one of its lists."""
+    lines = inspect.cleandoc(docstring).splitlines()
+    starts = [
+        i for i, line in enumerate(lines) if re.fullmatch(r"(Attributes|Args|Raises|Returns|Example):", line)
+    ]
+    whole = " ".join(lines[: starts[0] if starts else None]).split("  ")
+    meanings: dict[str, str] = {}
+    if f"{heading}:" in lines:
+        name = ""
+        for line in lines[lines.index(f"{heading}:") + 1 :]:
+            entry = re.fullmatch(r"    (\w+): (.+)", line)
+            if entry:
+                name = entry[1]
+                meanings[name] = entry[2]
+            elif line.startswith("        ") and name:
+                meanings[name] += f" {line.strip()}"
+            elif line:
+                break
+    return _code(" ".join(" ".join(whole).split())), {key: _code(text) for key, text in meanings.items()}
+
+
+def _code(text: str) -> str:
+    """Docstrings have two backticks where Markdown has one, and Python's word where YAML has its own."""
+    return re.sub(r"\bNone\b", "null", text.replace("``", "`")).replace(" -> ", " → ")
+
+
+def _type(annotation: Any, metadata: Iterable[Any] = ()) -> str:
+    """A type as a reader of YAML calls it."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    metadata = list(metadata)
+    if origin is Annotated:
+        return _type(arguments[0], [*_flat(annotation), *metadata])
+    elif origin is Literal:
+        words = ", ".join(f"`{value}`" for value in arguments)
+    elif origin in (Union, types.UnionType):
+        words = " or ".join(_type(argument) for argument in arguments if argument is not types.NoneType)
+        words += " or null" if types.NoneType in arguments else ""
+    elif origin is dict:
+        words = f"{_type(arguments[0])} → {_type(arguments[1])}"
+    elif origin is tuple and arguments[-1] is Ellipsis:
+        words = f"list of {_type(arguments[0])}"
+    elif origin is tuple:
+        words = f"[{', '.join(_type(argument) for argument in arguments)}]"
+    elif inspect.isclass(annotation) and issubclass(annotation, Section):
+        words = f"[{_title(annotation)}]({_anchor(annotation)})"
+    else:
+        words = PLAIN[annotation]
+    if _pattern(metadata):
+        return next((form for alias, form in FORMS if _pattern(_flat(alias)) == _pattern(metadata)), "text")
+    bounds = [
+        text.format(f"{getattr(m, key):,}")
+        for m in metadata
+        for key, text in BOUNDS.items()
+        if getattr(m, key, None) is not None
+    ]
+    if any(getattr(m, "min_length", None) for m in metadata):
+        bounds.append("at least one")
+    return ", ".join([words, *bounds])
+
+
+def _flat(annotated: Any) -> list[Any]:
+    """What pydantic is told of an annotated type."""
+    _, *extra = get_args(annotated)
+    return [m for item in extra for m in (item.metadata if isinstance(item, FieldInfo) else [item])]
+
+
+def _pattern(metadata: Iterable[Any]) -> str | None:
+    return next((pattern for m in metadata if (pattern := getattr(m, "pattern", None))), None)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "–"
+    value = field.get_default(call_default_factory=True)
+    if value is PydanticUndefined:
+        return "–"
+    return "as below" if isinstance(value, Section) else f"`{_yaml(value)}`"
+
+
+def _yaml(value: Any) -> str:
+    """A value as YAML on one line."""
+    plain = list(value) if isinstance(value, tuple) else value
+    return yaml.safe_dump(plain, default_flow_style=True, width=10_000).removesuffix("...\n").strip()
+
+
+def _unit(key: str) -> str:
+    return UNITS.get(key) or UNITS_BY_ENDING.get(key.split("_")[-1], "")
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    escaped = [[cell.replace("|", r"\|") for cell in row] for row in rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *escaped]) + "\n"
+
+
+def _system(file: Path) -> str:
+    """A system's settings as its file documents them."""
+    content = read_yaml(file)
+    meanings = _meanings_of_system(file.stem)
+    rows = []
+    for kind in ("published", "assumed"):
+        for key, (value, why) in content.get(kind, {}).items():
+            rows.append([f"`{key}`", f"`{_yaml(value)}`", _unit(key), meanings[key], f"{kind}: {why}"])
+    variants = ", ".join(f"`{variant}`" for variant in content["variants"])
+    table = _table(["key", "value", "unit", "meaning", "why"], rows)
+    return f"### {file.stem}\n\n{content['source']}. Variants: {variants}.\n\n{table}"
+
+
+def _meanings_of_system(name: str) -> dict[str, str]:
+    """Setting -> what it is: of every training, or an argument of the system's constructor."""
+    section = SvmSettings if name == "functionals_svm" else RunSettings
+    meanings = {key: _meaning(section, key) for key in section.model_fields}
+    module = REPOSITORY / "src" / "emofactors" / "systems" / f"{name}.py"
+    if module.is_file():  # read, not imported: torch takes seconds
+        for node in ast.parse(module.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                meanings |= _documented(ast.get_docstring(node) or "", "Args")[1]
+    return meanings
+
+
+def _studies() -> str:
+    """The studies there are."""
+    rows = [
+        [
+            f"`{file.relative_to(REPOSITORY).as_posix()}`",
+            content["title"],
+            ", ".join(f"`{t}`" for t in content["tasks"]),
+        ]
+        for file in [REPOSITORY / "config" / "config.yaml", *_files("studies")]
+        if (content := read_yaml(file))
+    ]
+    return f"## The studies there are\n\n{_table(['file', 'title', 'tasks'], rows)}"
+
+
+def _tasks() -> str:
+    """The tasks there are."""
+    rows = []
+    for file in _files("tasks"):
+        task = TaskConfig(**read_yaml(file))
+        rows.append([f"`{file.stem}`", f"`{task.corpus}`", str(len(task.classes)), task.protocol_words])
+    return f"## The tasks there are\n\n{_table(['task', 'corpus', 'classes', 'protocol'], rows)}"
+
+
+if __name__ == "__main__":
+    main()
