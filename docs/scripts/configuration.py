@@ -1,7 +1,7 @@
 """Writes docs/configuration.md: every key a user may set, from the sections of config.py and study.py.
 
-Types and defaults are those of the models, meanings the ``Attributes`` of their docstrings (the ``Args`` of a system's
-class), values of systems their files below config/. A key without a meaning ends it with an error.
+Types and defaults are those of the models, meanings the ``Attributes`` of their docstrings (the ``Args`` of a
+system's class), values of systems their files below config/. A key without a meaning ends it with an error.
 
     .venv/bin/python docs/scripts/configuration.py
 """
@@ -31,9 +31,10 @@ HEAD = """\
 
 <!-- Written by docs/scripts/configuration.py from the models, their docstrings and config/: do not edit. -->
 
-Every key of every file below `config/`. All are checked before any job starts: a key that nobody knows, a value of another
-type or out of its range, or a name without a file stops the run, in one line a fault that names file and key and what was
-expected. Why config is as it is: [the house](architecture.md#6-config-what-a-paper-says-and-what-had-to-be-chosen).
+Every key of every file below `config/`. All are checked before any job starts: a key that nobody knows, a value
+of another type or out of its range, or a name without a file stops the run, in one line a fault that names file
+and key and what was expected. Why config is made like this is told in
+[the house](architecture.md#6-config-what-a-paper-says-and-what-had-to-be-chosen).
 
 A study is one file. This one is whole, and could stand as `config/studies/look.yaml`:
 
@@ -50,8 +51,9 @@ systems:
 `--configfile` names it to Snakemake. `--config 'seeds=[0]'` replaces a key of it on the command line, and
 `--config 'compute={threads: 2}'` keys of a section.
 
-A *name* has letters, digits, `_` and `.`, at most 64 of them, since it becomes part of a path; a *system/variant* is two
-names. `a → b` is keys and values: `{a: b}`. A key without a default (–) has to be given; `null` is none.
+A *name* has letters, digits, `_` and `.`, at most 64 of them, since it becomes part of a path; a *system/variant*
+is two names, a *row* of a table a variant or both. `a → b` is keys and values: `{a: b}`. A key without a default
+(–) has to be given; `null` is none.
 """
 
 #: Heading, where such files are, and their sections.
@@ -92,7 +94,8 @@ CHAPTERS = (
     ),
     (
         "Features",
-        "`config/features/<features>.yaml`, likewise; `kind` says which of these sections it is: [features](features.md).",
+        "`config/features/<features>.yaml`, likewise; `kind` says which of these sections it is: "
+        "[features](features.md).",
         (
             config.FeatureSettings,
             config.FunctionalSettings,
@@ -229,10 +232,8 @@ def _meaning(section: type[Section], key: str) -> str:
 def _documented(docstring: str, heading: str) -> tuple[str, dict[str, str]]:
     """Words on the whole of a Google docstring, and name -> meaning of one of its lists."""
     lines = inspect.cleandoc(docstring).splitlines()
-    starts = [
-        i for i, line in enumerate(lines) if re.fullmatch(r"(Attributes|Args|Raises|Returns|Example):", line)
-    ]
-    whole = " ".join(lines[: starts[0] if starts else None]).split("  ")
+    starts = [i for i, line in enumerate(lines) if line in ("Attributes:", "Args:")]
+    whole = " ".join(lines[: starts[0] if starts else None]).split()
     meanings: dict[str, str] = {}
     if f"{heading}:" in lines:
         name = ""
@@ -245,7 +246,7 @@ def _documented(docstring: str, heading: str) -> tuple[str, dict[str, str]]:
                 meanings[name] += f" {line.strip()}"
             elif line:
                 break
-    return _code(" ".join(" ".join(whole).split())), {key: _code(text) for key, text in meanings.items()}
+    return _code(" ".join(whole)), {key: _code(text) for key, text in meanings.items()}
 
 
 def _code(text: str) -> str:
@@ -259,7 +260,7 @@ def _type(annotation: Any, metadata: Iterable[Any] = ()) -> str:
     metadata = list(metadata)
     if origin is Annotated:
         return _type(arguments[0], [*_flat(annotation), *metadata])
-    elif origin is Literal:
+    if origin is Literal:
         words = ", ".join(f"`{value}`" for value in arguments)
     elif origin in (Union, types.UnionType):
         words = " or ".join(_type(argument) for argument in arguments if argument is not types.NoneType)
@@ -313,7 +314,7 @@ def _yaml(value: Any) -> str:
 
 
 def _unit(key: str) -> str:
-    return UNITS.get(key) or UNITS_BY_ENDING.get(key.split("_")[-1], "")
+    return UNITS.get(key) or UNITS_BY_ENDING.get(key.rsplit("_", maxsplit=1)[-1], "")
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:

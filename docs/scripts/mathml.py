@@ -1,6 +1,7 @@
-"""Hook of mkdocs: what stands between dollars becomes MathML when the site is built, so that no reader needs a script.
+"""Hook of mkdocs: what stands between dollars becomes MathML when the site is built.
 
-`pymdownx.arithmatex` finds it, also beside code; GitHub renders the same source by itself.
+No reader needs a script or a network for it. `pymdownx.arithmatex` finds it, also beside code; GitHub renders the
+same source by itself.
 """
 
 import re

@@ -1,7 +1,8 @@
 """Draws docs/pictures/: the rules of the workflow, and a result of docs/results.
 
-The rules and who needs whom are Snakemake's own (``--rulegraph``) of the default study and of one whose corpora are
-divided into shards and tested on each other; who follows from others is left out. The result is read from its table.
+The rules and who needs whom are Snakemake's own (``--rulegraph``) of the default study and of one whose corpora
+are divided into shards and tested on each other; what follows from others is left out. The result is that of its
+table.
 
     .venv/bin/python docs/scripts/pictures.py [FOLDER]
 """
@@ -71,7 +72,7 @@ def needs() -> set[tuple[str, str]]:
         sharded = ["--configfile", "config/studies/nemo_factors_quick.yaml", "--config", f"corpora_root={root}"]
         for arguments in ([], sharded):
             edges |= _rulegraph(arguments)
-    edges = {(a, b) for a, b in edges if a != b and b != "all"}
+    edges = {(a, b) for a, b in edges if b not in (a, "all")}
     return {edge for edge in edges if not _leads(edges - {edge}, *edge)}
 
 

@@ -697,7 +697,8 @@ class ComputeSettings(Section):
 
     Attributes:
         device: ``auto`` takes cuda, then mps, then cpu.
-        precision: ``float32`` throughout, or ``bfloat16``, which runs convolutions and matrix products in bfloat16 (autocast).
+        precision: ``float32`` throughout, or ``bfloat16``, in which convolutions and matrix products run
+            (autocast).
         threads: of torch in one training. Weights change in the last bit with the number of
             threads, so it is set here and never follows ``--cores``.
         slots_per_gpu: trainings that share a GPU of a workstation at a time.

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from emofactors.config import Section
+
 REPOSITORY = Path(__file__).parents[2]
 SCRIPTS = REPOSITORY / "docs" / "scripts"
 PICTURES = REPOSITORY / "docs" / "pictures"
@@ -32,8 +34,6 @@ def test_the_reference_of_the_config_is_what_the_models_say():
 
 
 def test_a_key_without_a_meaning_is_refused():
-    from emofactors.config import Section
-
     class Silent(Section):
         """Nothing is said of its key."""
 
