@@ -102,7 +102,9 @@ def test_every_file_is_made_and_nothing_else(finished):
     of_a_run = ("model.safetensors", "history.csv", "predictions.csv", "embeddings.npz", "run.json")
     training = {f"training/{run}/{name}" for run in RUNS for name in of_a_run}
     training |= {
-        f"training/{run}/{name}" for run in FITTED for name in ("predictions.csv", "embeddings.npz", "run.json")
+        f"training/{run}/{name}"
+        for run in FITTED
+        for name in ("model.safetensors", "predictions.csv", "embeddings.npz", "run.json")
     }
     training |= {
         f"training/{run}/{name}"

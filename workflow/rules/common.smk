@@ -367,6 +367,39 @@ def system_arguments(wildcards):
     return STUDY.systems[wildcards.system].arguments(wildcards.variant)
 
 
+def hearing_of_run(wildcards):
+    """Which run it is, and what becomes of a recording before it is heard; rebuilt speech is no recording."""
+    system = STUDY.systems[wildcards.system]
+    rebuilt = system.needs.get(wildcards.variant, Needs()).decomposer is not None
+    return {
+        "task": wildcards.task,
+        "corpus": STUDY.tasks[wildcards.task].corpus,
+        "system": wildcards.system,
+        "variant": wildcards.variant,
+        "fold": int(wildcards.fold),
+        "seed": int(wildcards.seed),
+        "method": system.method,
+        "classes": classes_of_task(wildcards),
+        "features": (
+            None
+            if rebuilt
+            else STUDY.features[system.features(wildcards.variant)].model_dump(
+                mode="json"
+            )
+        ),
+    }
+
+
+def manifest_of_images(wildcards):
+    """The manifest, which knows the longest utterance: where what a run hears is padded to it."""
+    settings = hearing_of_run(wildcards)["features"] or {}
+    return (
+        {"manifest": manifest_of_task(wildcards)}
+        if settings.get("pad_to_longest")
+        else {}
+    )
+
+
 def classes_of_task(wildcards):
     return list(STUDY.tasks[wildcards.task].classes)
 

@@ -1,6 +1,7 @@
 rule train:
     input:
         unpack(needed_runs),
+        unpack(manifest_of_images),
         features=features_of_variant,
         folds="results/corpora/folds/{task}.csv",
         audit="results/corpora/audits/{task}.json",
@@ -27,6 +28,7 @@ rule train:
         arguments=system_arguments,
         classes=classes_of_task,
         heard=heard_in_training,
+        hearing=hearing_of_run,
         compute=STUDY.compute.of_results,
         code=training_code,
     script:
@@ -140,6 +142,7 @@ rule fit_svm:
         folds="results/corpora/folds/{task}.csv",
         audit="results/corpora/audits/{task}.json",
     output:
+        model="results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/model.safetensors",
         predictions="results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/predictions.csv",
         embeddings="results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/embeddings.npz",
         run="results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/run.json",
@@ -152,6 +155,7 @@ rule fit_svm:
     params:
         svm=svm_settings,
         classes=classes_of_task,
+        hearing=hearing_of_run,
         code=code_of("fit_svm"),
     script:
         "../scripts/fit_svm.py"

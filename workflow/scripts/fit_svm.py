@@ -7,6 +7,7 @@ from emofactors.corpora.splits import read_fold
 from emofactors.features.archive import FeatureArchive
 from emofactors.files import write_text_atomically
 from emofactors.runlog import log_to
+from emofactors.training.hearing import Hearing
 from emofactors.training.svm import describe_svm, fit_svm
 
 log_to(snakemake.log[0])
@@ -17,5 +18,6 @@ archive = FeatureArchive(*map(Path, snakemake.input.features))
 
 fitted = fit_svm(fold, archive, params.classes, settings)
 
+fitted.save(Path(snakemake.output.model))
 fitted.predictions.save(Path(snakemake.output.predictions), Path(snakemake.output.embeddings))
-write_text_atomically(Path(snakemake.output.run), describe_svm(fitted, settings, code=params.code))
+write_text_atomically(Path(snakemake.output.run), describe_svm(fitted, settings, hearing=Hearing.of_run(params.hearing), code=params.code))

@@ -9,6 +9,7 @@ from emofactors.files import write_text_atomically
 from emofactors.runlog import log_to
 from emofactors.systems import build_system
 from emofactors.training.device import keep_freed_memory, lease_device
+from emofactors.training.hearing import Hearing
 from emofactors.training.predict import predict
 from emofactors.training.run import describe_run, describe_training_data, fit_resumably, load_roles, start_from
 from emofactors.training.seeding import seed_everything
@@ -35,7 +36,7 @@ trained, checkpoint = fit_resumably(
 predictions = predict(
     trained.system, roles, params.classes, batch_size=run.batch_size, precision=compute.precision
 )
-trained.save(Path(snakemake.output.model), Path(snakemake.output.history))
+trained.save(Path(snakemake.output.model), Path(snakemake.output.history), roles["train"].standardisation)
 predictions.save(Path(snakemake.output.predictions), Path(snakemake.output.embeddings))
 write_text_atomically(
     Path(snakemake.output.run),
@@ -47,6 +48,7 @@ write_text_atomically(
         compute=compute,
         code=params.code,
         inference_utterances_per_s=predictions.utterances_per_s,
+        hearing=Hearing.of_run(params.hearing, snakemake.input.get("manifest")),
     ),
 )
 checkpoint.remove()

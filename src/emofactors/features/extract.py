@@ -49,7 +49,7 @@ class _Utterance:
 
 
 @dataclass(frozen=True)
-class _Take:
+class Take:
     """What is transformed: an utterance or one of its copies, samples (n_samples,) at the features' rate."""
 
     name: str
@@ -99,7 +99,7 @@ def extract(
     if transform is None:
         if longest_s is None:
             longest_s = max((utterance.duration_s for utterance in utterances), default=0.0)
-        transform = partial(_images, settings=settings, longest=n_frames_of(longest_s, settings))
+        transform = spectrograms_by(settings, longest_s)
     what = "utterances" if augmentation is None else f"utterances' copies ({', '.join(augmentation.copies)})"
     threads_of_torch = torch.get_num_threads()
     done, began = 0, time.monotonic()
@@ -111,7 +111,7 @@ def extract(
             ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool,
         ):
             groups = list(_groups(utterances))
-            made = _in_order(
+            made = in_order(
                 pool, lambda group: _features(group, settings, augmentation, transform), groups, ahead=2 * threads
             )
             for group, features in zip(groups, made, strict=True):
@@ -144,7 +144,7 @@ def _groups(utterances: Iterable[_Utterance]) -> Iterator[list[_Utterance]]:
         yield group
 
 
-def _in_order(
+def in_order(
     pool: ThreadPoolExecutor, work: Callable[[Given], Made], given: Iterable[Given], *, ahead: int
 ) -> Iterator[Made]:
     """Results in the order of what was given, with at most ``ahead`` of them waiting in memory."""
@@ -155,6 +155,49 @@ def _in_order(
         waiting.append(pool.submit(work, item))
     while waiting:
         yield waiting.popleft().result()
+
+
+def spectrograms_by(settings: FeatureSettings, longest_s: float) -> Transform:
+    """What makes spectrograms, or images of them, of waveforms.
+
+    Args:
+        settings: what they are.
+        longest_s: duration of the corpus' longest utterance in seconds, to which images are padded.
+    """
+    return partial(_images, settings=settings, longest=n_frames_of(longest_s, settings))
+
+
+def features_of_takes(takes: Sequence[Take], settings: Features, transform: Transform) -> dict[str, np.ndarray]:
+    """Features of some utterances or copies.
+
+    Args:
+        takes: them, each with a name of its own.
+        settings: what the features are.
+        transform: what makes them of waveforms.
+
+    Returns:
+        Name -> (T, F) float32.
+
+    Raises:
+        InputError: if one is shorter than a window's half, or has features that are not finite.
+    """
+    # openSMILE and trackers of F0 hear whatever there is; a spectrogram reflects the utterance at its ends.
+    shortest = shortest_waveform(settings) if isinstance(settings, FeatureSettings) else 1
+    for take in takes:
+        if len(take.samples) < shortest:
+            raise InputError(
+                f"{take.path}: utterance {take.name!r} has {len(take.samples)} samples at "
+                f"{settings.sample_rate_hz} Hz, expected at least {shortest}"
+            )
+    made = transform([take.samples for take in takes])
+    features = {}
+    for take, frames in zip(takes, made, strict=True):
+        features[take.name] = frames
+        if not np.isfinite(frames).all():
+            raise InputError(
+                f"{take.path}: features of utterance {take.name!r} are not finite; expected finite audio"
+            )
+    return features
 
 
 def _images(waveforms: Sequence[np.ndarray], settings: FeatureSettings, longest: int) -> list[np.ndarray]:
@@ -170,38 +213,20 @@ def _features(
 ) -> dict[str, np.ndarray]:
     """Features of some utterances or of their copies: name -> (T, F)."""
     takes = [take for utterance in group for take in _takes(utterance, settings, augmentation)]
-    made = transform([take.samples for take in takes])
-    features = {}
-    for take, frames in zip(takes, made, strict=True):
-        features[take.name] = frames
-        if not np.isfinite(frames).all():
-            raise InputError(
-                f"{take.path}: features of utterance {take.name!r} are not finite; expected finite audio"
-            )
-    return features
+    return features_of_takes(takes, settings, transform)
 
 
-def _takes(utterance: _Utterance, settings: Features, augmentation: AugmentationSettings | None) -> list[_Take]:
+def _takes(utterance: _Utterance, settings: Features, augmentation: AugmentationSettings | None) -> list[Take]:
     """An utterance itself, or its copies; its audio is read once for all of them."""
     waveform = read_waveform(utterance.path, utterance.start_s, utterance.end_s)
     samples = resampled(waveform, settings.sample_rate_hz).samples
     if augmentation is None:
-        takes = [_Take(utterance.name, utterance.path, samples)]
-    else:
-        takes = [
-            _Take(
-                copy_name(utterance.name, kind),
-                utterance.path,
-                augmented(samples, utterance.name, kind, augmentation),
-            )
-            for kind in augmentation.copies
-        ]
-    # openSMILE and trackers of F0 hear whatever there is; a spectrogram reflects the utterance at its ends.
-    shortest = shortest_waveform(settings) if isinstance(settings, FeatureSettings) else 1
-    for take in takes:
-        if len(take.samples) < shortest:
-            raise InputError(
-                f"{take.path}: utterance {take.name!r} has {len(take.samples)} samples at "
-                f"{settings.sample_rate_hz} Hz, expected at least {shortest}"
-            )
-    return takes
+        return [Take(utterance.name, utterance.path, samples)]
+    return [
+        Take(
+            copy_name(utterance.name, kind),
+            utterance.path,
+            augmented(samples, utterance.name, kind, augmentation),
+        )
+        for kind in augmentation.copies
+    ]

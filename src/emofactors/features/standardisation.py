@@ -1,11 +1,15 @@
 """Standardisation: every frequency bin to mean 0 and deviation 1, by the statistics of the training rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
 from emofactors.features.archive import FeatureArchive
+
+#: Names beside a model's weights.
+_MEAN, _DEVIATION = "standardisation.mean", "standardisation.deviation"
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,25 @@ class Standardisation:
     def apply(self, features: np.ndarray) -> np.ndarray:
         """Features (T, F) in units of the deviation around the mean, float32 (T, F)."""
         return (features - self.mean) / self.deviation
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Both by their names beside a model's weights."""
+        return {_MEAN: self.mean, _DEVIATION: self.deviation}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self | None:
+        """What :meth:`to_arrays` said, among other arrays; None where it is not there.
+
+        Raises:
+            ValueError: if one is there without the other, or they are no rows of as many float32.
+        """
+        if _MEAN not in arrays and _DEVIATION not in arrays:
+            return None
+        found = [np.asarray(arrays[name]) for name in (_MEAN, _DEVIATION) if name in arrays]
+        kinds = {(array.dtype, array.shape) for array in found}
+        if len(found) != 2 or len(kinds) != 1 or found[0].dtype != np.float32 or found[0].ndim != 1:
+            raise ValueError(f"{_MEAN} and {_DEVIATION} are no two rows of as many float32")
+        return cls(*found)
 
 
 def fit_standardisation(archive: FeatureArchive, utterances: Sequence[str]) -> Standardisation:

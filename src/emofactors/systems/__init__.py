@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from emofactors.errors import InputError
 from emofactors.systems.base import System, TrainingData
 
 
@@ -18,7 +19,7 @@ def build_system(name: str, arguments: Mapping[str, Any], data: TrainingData) ->
         The system, on the CPU.
 
     Raises:
-        InputError: if an argument's value is impossible.
+        InputError: if there is no such system, or an argument's value is impossible.
     """
     match name:
         case "cnn_bigru":
@@ -31,4 +32,6 @@ def build_system(name: str, arguments: Mapping[str, Any], data: TrainingData) ->
             from emofactors.systems.speechflow import SpeechFlow as Chosen
         case "vit_transfer":
             from emofactors.systems.vit_transfer import VitTransfer as Chosen
+        case _:
+            raise InputError(f"system {name!r}: is not known, expected one of emofactors.systems")
     return Chosen(data, **arguments)

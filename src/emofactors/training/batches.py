@@ -29,6 +29,7 @@ class RoleData:
         teacher_embedding: what the variant's teacher made of each, (N, D), float32; None without one.
         speaker: index of each one's speaker among the training speakers, (N,), int64; -1 for a speaker that is
             not in training, None where it is not known.
+        standardisation: by which frames are standardised; None where they are not.
     """
 
     utterances: tuple[str, ...]
@@ -39,6 +40,7 @@ class RoleData:
     device: torch.device
     teacher_embedding: Tensor | None = None
     speaker: np.ndarray | None = None
+    standardisation: Standardisation | None = None
 
     def __len__(self) -> int:
         return len(self.utterances)
@@ -170,6 +172,7 @@ def load_role(
         device=device,
         teacher_embedding=targets,
         speaker=np.array([speaker_index.get(s, -1) for s in rows["speaker"]], dtype=np.int64),
+        standardisation=standardisation,
     )
 
 

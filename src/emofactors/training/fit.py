@@ -17,6 +17,7 @@ from torch import Tensor
 
 from emofactors.config import RunSettings
 from emofactors.evaluation.metrics import class_recalls, confusion_matrix
+from emofactors.features.standardisation import Standardisation
 from emofactors.files import write_bytes_atomically
 from emofactors.sheets import write_csv
 from emofactors.systems.base import System
@@ -86,9 +87,14 @@ class Trained:
     utterances_per_s: float
     resumed_at_step: int
 
-    def save(self, model: Path, history: Path) -> None:
-        """Write the weights as safetensors and the history as CSV, a row an evaluation."""
+    def save(self, model: Path, history: Path, standardisation: Standardisation | None = None) -> None:
+        """Write the weights as safetensors and the history as CSV, a row an evaluation.
+
+        Beside the weights stands by which statistics features are standardised for them, where they are.
+        """
         state = {name: tensor.cpu().contiguous() for name, tensor in self.system.state_dict().items()}
+        if standardisation is not None:
+            state |= {name: torch.from_numpy(array) for name, array in standardisation.to_arrays().items()}
         write_bytes_atomically(model, save(state))
         write_csv(history, pd.DataFrame(self.history), float_format="%.6f")
 

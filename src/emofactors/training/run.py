@@ -4,6 +4,7 @@ import copy
 import json
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,14 @@ from emofactors.config import ComputeSettings, RunSettings
 from emofactors.corpora.splits import ROLES, Fold
 from emofactors.errors import InputError
 from emofactors.features.archive import FeatureArchive
-from emofactors.features.standardisation import fit_standardisation
+from emofactors.features.standardisation import Standardisation, fit_standardisation
 from emofactors.files import damaged, missing
 from emofactors.systems.base import Batch, System, TrainingData
 from emofactors.training.batches import RoleData, load_role
 from emofactors.training.checkpoint import Checkpoint
 from emofactors.training.device import device_words
 from emofactors.training.fit import Trained, fit, run_key
+from emofactors.training.hearing import Hearing
 
 #: Packages whose version can change a number.
 _PACKAGES = ("emofactors", "torch", "torchaudio", "numpy", "scipy", "soundfile")
@@ -176,30 +178,37 @@ def fit_resumably(
     return trained, checkpoint
 
 
-def start_from(system: System, initial: str | Path | None) -> None:
+def start_from(system: System, initial: str | Path | None) -> Standardisation | None:
     """Give a system the weights another run ended with; without one its own stay.
 
     Args:
         system: the system, with fresh weights.
         initial: weights as ``Trained.save`` writes them, or None.
 
+    Returns:
+        By which statistics that run standardised its features; None where it did not, or there is none.
+
     Raises:
         InputError: if the file is missing or damaged, or they are those of another network.
     """
     if initial is None:
-        return
+        return None
     try:
         weights = load_file(initial)
+        standardisation = Standardisation.from_arrays(weights)
     except FileNotFoundError as error:
         raise missing(initial, "the weights of a run") from error
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, ValueError) as error:
         raise damaged(initial, f"is no file of weights ({error})", "the weights of a run") from error
+    if standardisation is not None:
+        weights = {name: tensor for name, tensor in weights.items() if name not in standardisation.to_arrays()}
     try:
         system.load_state_dict(weights)
     except RuntimeError as error:
         raise InputError(
             f"{initial}: does not fit the system ({' '.join(str(error).split())}); expected the same network"
         ) from error
+    return standardisation
 
 
 def describe_training_data(train: RoleData, classes: Sequence[str], run: RunSettings) -> TrainingData:
@@ -224,12 +233,13 @@ def describe_run(
     compute: ComputeSettings,
     code: str,
     inference_utterances_per_s: float | None = None,
+    hearing: Hearing | None = None,
     reconstruction: Mapping[str, Mapping[str, float]] | None = None,
 ) -> str:
     """What a run says of itself, as JSON text: settings, size, cost, and what it was made with.
 
     FLOPs are those of one input of the training rows' median length, see :func:`forward_flops`. How well
-    speech was rebuilt, a decomposer says alone; how fast it predicts, all others.
+    speech was rebuilt, a decomposer says alone; how fast it predicts and how it hears a recording, all others.
     """
     typical = int(np.argsort(train.n_frames, kind="stable")[len(train) // 2])
     batch = train.batch(np.array([typical]), trained.system.least_frames)
@@ -254,6 +264,9 @@ def describe_run(
         "versions": {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
         "code": code,
     }
+    if hearing is not None:
+        about["hearing"] = hearing.model_dump(mode="json")
+        about["training_data"] = asdict(describe_training_data(train, hearing.classes, run))
     if reconstruction is not None:
         about["reconstruction"] = reconstruction
     return json.dumps(about, indent=2) + "\n"

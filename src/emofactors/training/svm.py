@@ -6,8 +6,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from itertools import combinations
+from pathlib import Path
+from typing import Self
 
 import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+from scipy.spatial.distance import cdist
 from sklearn.svm import SVC
 
 from emofactors.config import SvmSettings
@@ -15,6 +21,8 @@ from emofactors.corpora.splits import ROLES, Fold
 from emofactors.errors import InputError
 from emofactors.features.archive import FeatureArchive
 from emofactors.features.standardisation import Standardisation, fit_standardisation
+from emofactors.files import damaged, missing, write_bytes_atomically
+from emofactors.training.hearing import Hearing
 from emofactors.training.predictions import TRAINING_ROLE, Heard, Predictions, as_predictions
 
 #: Packages whose version can change a number; the optional ones among them where they are installed.
@@ -38,6 +46,95 @@ class FittedSvm:
     predictions: Predictions
     training_utterances: int
     wall_s: float
+
+    def save(self, model: Path) -> None:
+        """Write what the machine decides by, float64, and the statistics of functionals as safetensors."""
+        machine = {
+            "support_vectors": self.machine.support_vectors_,
+            "n_support": self.machine.n_support_.astype(np.int64),
+            "dual_coefficients": self.machine.dual_coef_,
+            "intercepts": self.machine.intercept_,
+        }
+        arrays = machine | self.standardisation.to_arrays()
+        write_bytes_atomically(model, save({name: np.ascontiguousarray(a) for name, a in arrays.items()}))
+
+
+@dataclass(frozen=True)
+class SavedSvm:
+    """A support vector machine as :meth:`FittedSvm.save` keeps it; S support vectors, F functionals, C classes.
+
+    Attributes:
+        kernel: ``linear``, or ``rbf`` with gamma 1 / F.
+        support_vectors: standardised training rows, those of a class after those of the class before, (S, F).
+        n_support: number of each class', (C,).
+        dual_coefficients: of each support vector against each other class, (C - 1, S).
+        intercepts: of each pair of classes, (C (C - 1) / 2,).
+        standardisation: mean and deviation of each functional in training.
+    """
+
+    kernel: str
+    support_vectors: np.ndarray
+    n_support: np.ndarray
+    dual_coefficients: np.ndarray
+    intercepts: np.ndarray
+    standardisation: Standardisation
+
+    @classmethod
+    def read(cls, model: Path, kernel: str) -> Self:
+        """Read a machine.
+
+        Raises:
+            InputError: if the file is missing or damaged, or its arrays do not fit each other.
+        """
+        expected = "the support vector machine of a run"
+        try:
+            arrays = load_file(model)
+            standardisation = Standardisation.from_arrays(arrays)
+            names = ("support_vectors", "n_support", "dual_coefficients", "intercepts")
+            read = cls(kernel, *(arrays[name] for name in names), standardisation=standardisation)
+            n_classes, (n_vectors, n_functionals) = len(read.n_support), read.support_vectors.shape
+            fits = (
+                read.dual_coefficients.shape == (n_classes - 1, n_vectors)
+                and read.intercepts.shape == (n_classes * (n_classes - 1) // 2,)
+                and (read.n_support >= 0).all()
+                and read.n_support.sum() == n_vectors
+                and standardisation.mean.shape == (n_functionals,)
+            )
+        except FileNotFoundError as error:
+            raise missing(model, expected) from error
+        except (SafetensorError, OSError, ValueError, TypeError, AttributeError, KeyError) as error:
+            raise damaged(model, f"is no support vector machine ({error})", expected) from error
+        if not fits:
+            raise damaged(model, "has arrays that do not fit each other", expected)
+        return read
+
+    def scores(self, functionals: np.ndarray) -> np.ndarray:
+        """Score of each class as :func:`fit_svm` has it, (N, C), of functionals as they are, (N, F) float32."""
+        heard = self.standardisation.apply(functionals).astype(np.float64)
+        if self.kernel == "linear":
+            kernel = heard @ self.support_vectors.T  # (N, S)
+        else:
+            kernel = np.exp(-cdist(heard, self.support_vectors, "sqeuclidean") / heard.shape[1])
+        n_classes = len(self.n_support)
+        of_class = np.split(np.arange(len(self.support_vectors)), np.cumsum(self.n_support)[:-1])
+        margins = np.empty((len(heard), len(self.intercepts)))  # of each pair of classes
+        for pair, (i, j) in enumerate(combinations(range(n_classes), 2)):
+            one, other = of_class[i], of_class[j]
+            margins[:, pair] = (
+                kernel[:, one] @ self.dual_coefficients[j - 1, one]
+                + kernel[:, other] @ self.dual_coefficients[i, other]
+                + self.intercepts[pair]
+            )
+        if n_classes == 2:  # scikit-learn turns the signs of what it keeps of two classes
+            return np.concatenate([-margins, margins], axis=1)
+        won, sums = np.zeros((2, len(heard), n_classes))
+        for pair, (i, j) in enumerate(combinations(range(n_classes), 2)):
+            first_wins = margins[:, pair] >= 0
+            won[:, i] += first_wins
+            won[:, j] += ~first_wins
+            sums[:, i] += margins[:, pair]
+            sums[:, j] -= margins[:, pair]
+        return won + sums / (3 * (np.abs(sums) + 1))  # less than half a pair
 
 
 def fit_svm(fold: Fold, archive: FeatureArchive, classes: Sequence[str], settings: SvmSettings) -> FittedSvm:
@@ -97,7 +194,7 @@ def fit_svm(fold: Fold, archive: FeatureArchive, classes: Sequence[str], setting
     )
 
 
-def describe_svm(fitted: FittedSvm, settings: SvmSettings, *, code: str) -> str:
+def describe_svm(fitted: FittedSvm, settings: SvmSettings, *, code: str, hearing: Hearing | None = None) -> str:
     """What a run says of itself, as JSON text; null for what only networks have.
 
     A support vector machine keeps training rows, and no parameters of a number chosen beforehand: the number
@@ -123,6 +220,8 @@ def describe_svm(fitted: FittedSvm, settings: SvmSettings, *, code: str) -> str:
         "versions": {"python": platform.python_version()} | _versions(),
         "code": code,
     }
+    if hearing is not None:
+        about["hearing"] = hearing.model_dump(mode="json")
     return json.dumps(about, indent=2) + "\n"
 
 
