@@ -20,4 +20,7 @@ fitted = fit_svm(fold, archive, params.classes, settings)
 
 fitted.save(Path(snakemake.output.model))
 fitted.predictions.save(Path(snakemake.output.predictions), Path(snakemake.output.embeddings))
-write_text_atomically(Path(snakemake.output.run), describe_svm(fitted, settings, hearing=Hearing.of_run(params.hearing), code=params.code))
+write_text_atomically(
+    Path(snakemake.output.run),
+    describe_svm(fitted, settings, hearing=Hearing.of_run(params.hearing), code=params.code),
+)
