@@ -31,6 +31,7 @@ lint: $(INSTALLED)
 
 docs: $(INSTALLED)
 	.venv/bin/python docs/scripts/configuration.py
+	.venv/bin/python docs/scripts/systems.py
 	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet --strict
 	@echo "The site: $(CURDIR)/site/index.html"
 
