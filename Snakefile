@@ -33,3 +33,9 @@ rule all:
             figure=STUDY.figures,
             kind=["png", "svg"],
         ),
+
+
+# The first step where a study's corpora are not there yet: docs/corpora.md.
+rule download_corpora:
+    input:
+        missing_open_corpora,

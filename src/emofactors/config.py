@@ -160,6 +160,59 @@ class SynthesisSettings(Section):
         return self
 
 
+#: Where something is fetched from; plain http only where a publisher offers nothing else.
+Address = Annotated[str, Field(pattern=r"^https?://[^\s\x00-\x1f\x7f]+$", max_length=500)]
+#: Digits of each kind of checksum publishers give.
+CHECKSUM_DIGITS = {"md5": 32, "sha1": 40, "sha256": 64}
+
+
+class ArchiveSettings(Section):
+    """A zip that publishers offer, and what of it is the corpus.
+
+    Attributes:
+        url: its address.
+        checksum: ``md5:…``, ``sha1:…`` or ``sha256:…`` as published; none where none is published, or where the
+            archive is made anew for each who asks.
+        size: of the archive in bytes, as published.
+        inside: folder of the archive that stands for the corpus' folder.
+        only: patterns of files below ``inside`` that are taken, ``wav/*.wav``; none: all.
+        lfs: where files are fetched of which the archive holds pointers of Git LFS alone: beginnings of addresses,
+            tried in this order, to which the file's path below ``inside`` is added. A pointer says the size and
+            SHA-256 of its file.
+    """
+
+    url: Address
+    checksum: Annotated[str, Field(pattern=r"^(md5|sha1|sha256):[0-9a-f]+$")] | None = None
+    size: Annotated[int, Field(ge=1)] | None = None
+    inside: str = ""
+    only: tuple[str, ...] = ()
+    lfs: tuple[Address, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_a_whole_checksum(self) -> Self:
+        if self.checksum is not None:
+            kind, _, digits = self.checksum.partition(":")
+            if len(digits) != CHECKSUM_DIGITS[kind]:
+                raise ValueError(
+                    f"'checksum' is {self.checksum!r}: has {len(digits)} digits, expected {CHECKSUM_DIGITS[kind]}"
+                )
+        return self
+
+
+class DownloadSettings(Section):
+    """Where an open corpus is fetched from, and what whoever fetches it agrees to.
+
+    Attributes:
+        terms: what the licence asks for, in a sentence or two; shown before anything is fetched.
+        licence_url: where its text is.
+        archives: what is fetched, and unpacked into the corpus' folder.
+    """
+
+    terms: Annotated[str, Field(min_length=1)]
+    licence_url: Address
+    archives: Annotated[tuple[ArchiveSettings, ...], Field(min_length=1)]
+
+
 Reader = Literal["synthetic", "emodb", "nemo", "ravdess", "savee", "crema_d", "iemocap", "mosei", "vctk", "table"]
 
 
@@ -184,6 +237,7 @@ class CorpusConfig(Section):
         synthesis: settings of a corpus read by ``synthetic``.
         shards: parts whose features are extracted as jobs of their own; an utterance's part follows from its
             name. No result depends on their number.
+        download: where it is fetched from, of an open corpus. No result depends on it.
     """
 
     reader: Reader
@@ -200,6 +254,7 @@ class CorpusConfig(Section):
     columns: dict[str, str] = {}
     synthesis: SynthesisSettings | None = None
     shards: Annotated[int, Field(ge=1)] = 1
+    download: DownloadSettings | None = None
 
     @model_validator(mode="after")
     def _fits_its_reader(self) -> Self:
@@ -211,6 +266,8 @@ class CorpusConfig(Section):
             raise ValueError("'synthesis' goes with reader 'synthetic', and only with it")
         if (self.reader == "synthetic") == bool(self.folder):
             raise ValueError("'folder' (below corpora_root) is needed, except for reader 'synthetic'")
+        if self.download is not None and self.reader == "synthetic":
+            raise ValueError("'download' does not go with reader 'synthetic', which speaks the corpus itself")
         for key, above in (("folder", "corpora_root"), ("file", "'folder'")):
             path = Path(getattr(self, key))
             if path.is_absolute() or ".." in path.parts:

@@ -282,22 +282,30 @@ def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
     )
 
 
-def check_corpora(study: Study) -> None:
+def is_missing(study: Study, name: str) -> bool:
+    """Whether a corpus has no folder below ``corpora_root``, which is relative to the working directory."""
+    corpus = study.corpora[name]
+    return corpus.synthesis is None and not (Path(study.corpora_root) / corpus.folder).is_dir()
+
+
+def check_corpora(study: Study, fetch: str = "snakemake --cores 2 download_corpora") -> None:
     """Check that the corpora lie where the study says.
 
     Args:
         study: the study; ``corpora_root`` is relative to the working directory.
+        fetch: the command that fetches what is open of them.
 
     Raises:
         InputError: for a corpus without a folder, one line each; a synthetic one needs none.
     """
     faults = []
-    for corpus in study.corpora.values():
-        folder = Path(study.corpora_root) / corpus.folder
-        if corpus.synthesis is None and not folder.is_dir():
+    for name, corpus in study.corpora.items():
+        if is_missing(study, name):
+            folder = Path(study.corpora_root) / corpus.folder
+            otherwise = f"; {corpus.title} is open, to fetch it: {fetch}" if corpus.download else ""
             faults.append(
                 f"corpora_root: {study.corpora_root}: has no folder {corpus.folder!r}; expected {folder} with "
-                f"{corpus.title} (see docs/corpora.md), or --config corpora_root=..."
+                f"{corpus.title} (see docs/corpora.md), or --config corpora_root=...{otherwise}"
             )
     if faults:
         raise InputError("\n".join(faults))

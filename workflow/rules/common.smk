@@ -2,8 +2,10 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
+import sys
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -14,7 +16,7 @@ from emofactors.errors import InputError
 from emofactors.files import set_future_times_to_now
 from emofactors.locks import hold_folder
 from emofactors.provenance import fingerprint
-from emofactors.study import ORIGINAL, check_corpora, load_study
+from emofactors.study import ORIGINAL, check_corpora, is_missing, load_study
 
 BASE = Path(workflow.basedir)
 
@@ -26,9 +28,50 @@ def in_words(error):
     )
 
 
+def fetches_corpora():
+    """Whether this run, or this job of one, fetches corpora and nothing else: it begins without them.
+
+    Asked of the command line, for Snakemake knows its targets only when all rules are known.
+    """
+    given = sys.argv[1:]
+    is_job = any(word.startswith("download_corpus:") for word in given)
+    return is_job or ("download_corpora" in given and "all" not in given)
+
+
+def command_that_fetches():
+    """The command line that fetches the open corpora of this study."""
+    words = ["snakemake", "--cores", "2", "download_corpora"]
+    if files := workflow.overwrite_configfiles:
+        words += ["--configfile", *map(str, files)]
+    if workflow.config_settings.config:
+        words += [
+            "--config",
+            *(f"{k}={v}" for k, v in workflow.config_settings.config.items()),
+        ]
+    return shlex.join(words)
+
+
+def forget_downloads():
+    """A corpus that was fetched and is gone again is fetched again."""
+    for mark in missing_open_corpora():
+        Path(mark).unlink(missing_ok=True)
+
+
+def missing_open_corpora(wildcards=None):
+    """A mark of each open corpus of the study that has no folder."""
+    return [
+        f"results/corpora/downloads/{name}.txt"
+        for name, corpus in STUDY.corpora.items()
+        if corpus.download is not None and is_missing(STUDY, name)
+    ]
+
+
 try:
     STUDY = load_study(config, BASE / "config")
-    check_corpora(STUDY)
+    if fetches_corpora():
+        forget_downloads()
+    else:
+        check_corpora(STUDY, command_that_fetches())
 except InputError as error:
     raise in_words(error) from None
 
@@ -133,8 +176,14 @@ def inspection_code(wildcards):
 
 
 def corpus_settings(wildcards):
-    """What a corpus is; into how many shards it is divided makes no other manifest."""
-    return STUDY.corpora[wildcards.corpus].model_dump(mode="json", exclude={"shards"})
+    """What a corpus is; into how many shards it is divided, and where it is fetched from, makes no other manifest."""
+    return STUDY.corpora[wildcards.corpus].model_dump(
+        mode="json", exclude={"shards", "download"}
+    )
+
+
+def download_settings(wildcards):
+    return STUDY.corpora[wildcards.corpus].model_dump(mode="json")
 
 
 def n_shards(wildcards):
@@ -718,7 +767,8 @@ def shuffles_of_study(wildcards):
 
 
 def whole_study(wildcards):
-    return STUDY.model_dump(mode="json")
+    """All of the study but where corpora are fetched from, which no page says."""
+    return STUDY.model_dump(mode="json", exclude={"corpora": {"__all__": {"download"}}})
 
 
 def rules_in_order(wildcards):

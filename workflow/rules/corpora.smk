@@ -1,3 +1,24 @@
+# Computing nodes have no network.
+localrules:
+    download_corpus,
+
+
+# The output is a mark for Snakemake alone: whether a corpus is there, its folder says.
+rule download_corpus:
+    output:
+        fetched="results/corpora/downloads/{corpus}.txt",
+    log:
+        "results/logs/corpora/{corpus}/download_corpus.log",
+    benchmark:
+        "results/benchmarks/corpora/{corpus}/download_corpus.jsonl"
+    params:
+        corpora_root=STUDY.corpora_root,
+        corpus=download_settings,
+        code=code_of("download_corpus"),
+    script:
+        "../scripts/download_corpus.py"
+
+
 rule synthesize_corpus:
     output:
         audio=directory("results/corpora/audio/{corpus}"),
