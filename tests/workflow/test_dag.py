@@ -182,8 +182,8 @@ def test_a_support_vector_machine_is_fitted_once_a_fold_whatever_the_seeds(proje
     assert (jobs["fit_svm"], jobs["train"], jobs["extract_features"], jobs["score_variant"]) == (3, 6, 2, 2)
     run = "results/training/synthetic4_groups3/functionals_svm/functionals/fold1/seed3"
     assert project.jobs("--configfile", str(file), "--", f"{run}/predictions.csv")["fit_svm"] == 1
-    weights = project.snakemake("-n", "--configfile", str(file), "--", f"{run}/model.safetensors")
-    assert complaint(weights.stdout, "No rule to produce").startswith(f"No rule to produce {run}/model")
+    history = project.snakemake("-n", "--configfile", str(file), "--", f"{run}/history.csv")
+    assert complaint(history.stdout, "No rule to produce").startswith(f"No rule to produce {run}/history")
 
 
 def test_a_missing_corpus_ends_in_one_line(project):

@@ -53,8 +53,8 @@ def command(
     from emofactors.training.recordings import as_json, as_table, audio_files, hear_recordings
     from emofactors.training.trained import find_runs, load_run
 
-    if output is not None and not output.parent.is_dir():
-        raise InputError(f"{output}: cannot be written, expected a folder that exists")
+    if output is not None and (output.is_dir() or not output.parent.is_dir()):
+        raise InputError(f"{output}: cannot be written, expected a file in a folder that exists")
     threads = threads or torch.get_num_threads()
     torch.set_num_threads(threads)
     folders = dict.fromkeys(folder for above in (run_dir, *(also or ())) for folder in find_runs(above))

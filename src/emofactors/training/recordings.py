@@ -128,7 +128,7 @@ def as_table(recordings: Sequence[Recording], runs: Sequence[TrainedRun]) -> pd.
         heard = recording.posterior is not None
         posterior = recording.posterior if heard else np.full(len(classes), np.nan)
         about = {
-            "file": str(recording.path),
+            "file": _shown(recording.path),
             "duration_s": recording.duration_s,
             "prediction": classes[posterior.argmax()] if heard else "",
         }
@@ -164,6 +164,11 @@ def as_json(recordings: Sequence[Recording], runs: Sequence[TrainedRun]) -> dict
     return {"classes": list(classes), "models": models, "recordings": rows}
 
 
+def _shown(path: Path) -> str:
+    """A file's name, printable: what a terminal would obey, and what no UTF-8 can say, is written as its code."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(path))
+
+
 def _kind_of(run: TrainedRun) -> _Kind:
     return run.hearing.features, run.hearing.longest_s
 
@@ -185,6 +190,8 @@ def _decoded(path: Path, *, transforms: Mapping[_Kind, Transform], max_s: float)
         }
     except AudioError as error:
         return _Decoded(path, duration_s, {}, error.reason)
+    except UnicodeEncodeError:
+        return _Decoded(path, duration_s, {}, "has a name that is no UTF-8")
     except InputError as error:
         return _Decoded(path, duration_s, {}, str(error).removeprefix(f"{path}: "))
     return _Decoded(path, duration_s, features, None)

@@ -1,10 +1,13 @@
 import itertools
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
 from emofactors.config import FeatureSettings
+from emofactors.corpora import audio
 from emofactors.errors import InputError
 from emofactors.features import transform_by
 from emofactors.training import recordings
@@ -181,6 +184,22 @@ def test_any_rate_and_any_channels_become_what_a_run_hears(say, tmp_path):
     assert [recording.fault for recording in heard(files, run)] == [None] * 5
     assert {n_bins for _, n_bins in frames} == {20}
     assert all(100 <= n_frames <= 106 for n_frames, _ in frames), "mp3 has some silence at its ends"
+
+
+def test_a_recording_longer_than_is_decoded_at_once_says_so(say, tmp_path, monkeypatch):
+    monkeypatch.setattr(audio, "MAX_DURATION_S", 1.0)
+    found = heard([say("a.wav", 1.5), say("b.wav", 1.0)], trained(tmp_path))
+    assert found[0].fault.startswith("has 1.5 s in 1 channel(s) at 16,000 Hz to decode at once, where 1 s and")
+    assert found[1].fault is None
+
+
+def test_names_no_terminal_can_show_are_written_as_their_codes(say, tmp_path):
+    files = [say("a\x1b[31m.wav"), tmp_path / "no_\udcff_utf8.wav"]
+    found, run = heard(files, trained(tmp_path)), trained(tmp_path)
+    names = [Path(name).name for name in as_table(found, [run])["file"]]
+    assert names == ["a\\x1b[31m.wav", "no_\\udcff_utf8.wav"]
+    assert [recording.fault for recording in found] == [None, "has a name that is no UTF-8"]
+    json.dumps(as_json(found, [run]), ensure_ascii=False).encode("utf-8")
 
 
 def test_of_a_folder_all_audio_below_it_is_heard_in_order(say, tmp_path):

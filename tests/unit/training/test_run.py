@@ -5,12 +5,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
 
 from emofactors.config import ComputeSettings
 from emofactors.corpora.splits import Fold
 from emofactors.errors import InputError
+from emofactors.features.standardisation import Standardisation
 from emofactors.systems.base import Batch, Output
 from emofactors.training.checkpoint import Checkpoint
 from emofactors.training.fit import fit
@@ -66,10 +68,13 @@ def write_embeddings(path, names):
 def test_features_are_standardised_only_if_the_run_says_so(fold, archive, run):
     cpu = torch.device("cpu")
     roles = load_roles(fold, archive, CLASSES, run, cpu)
+    statistics = roles["train"].standardisation
+    np.testing.assert_array_equal(statistics.apply(archive["a"]), roles["train"].frames[0])
     np.testing.assert_allclose(torch.cat(roles["train"].frames).mean(dim=0), 0, atol=1e-6)
     as_they_are = load_roles(fold, archive, CLASSES, run.model_copy(update={"standardise": False}), cpu)
     assert torch.equal(as_they_are["train"].frames[0], torch.from_numpy(archive["a"]))
     assert len(as_they_are["dev"]) == 0
+    assert as_they_are["train"].standardisation is None
 
 
 def test_each_utterance_meets_its_own_teacher_embedding(tmp_path, fold, archive, run):
@@ -113,6 +118,29 @@ def test_a_run_starts_from_the_weights_another_ended_with(tmp_path, train, dev, 
     start_from(system, tmp_path / "model.safetensors")
     for name, tensor in trained.system.state_dict().items():
         assert torch.equal(tensor, system.state_dict()[name]), name
+
+
+def test_statistics_of_standardisation_lie_beside_the_weights(tmp_path, train, dev, run, fresh_system):
+    checkpoint = Checkpoint(tmp_path / "unused.pt")
+    trained = fit(fresh_system(), train, dev, run, seed=0, precision="float32", checkpoint=checkpoint)
+    statistics = Standardisation(np.arange(16, dtype=np.float32) / 3, np.arange(1, 17, dtype=np.float32) / 7)
+    trained.save(tmp_path / "with.safetensors", tmp_path / "history.csv", statistics)
+    trained.save(tmp_path / "without.safetensors", tmp_path / "history.csv")
+    system = fresh_system(1)
+    read = start_from(system, tmp_path / "with.safetensors")
+    np.testing.assert_array_equal(read.mean, statistics.mean)
+    np.testing.assert_array_equal(read.deviation, statistics.deviation)
+    for name, tensor in trained.system.state_dict().items():
+        assert torch.equal(tensor, system.state_dict()[name]), name
+    assert start_from(system, tmp_path / "without.safetensors") is None
+
+
+def test_half_of_the_statistics_is_refused(tmp_path, fresh_system):
+    system = fresh_system()
+    weights = {name: tensor.contiguous() for name, tensor in system.state_dict().items()}
+    save_file(weights | {"standardisation.mean": torch.zeros(16)}, tmp_path / "model.safetensors")
+    with pytest.raises(InputError, match="deviation are no two rows of as many float32"):
+        start_from(system, tmp_path / "model.safetensors")
 
 
 def test_weights_of_another_network_are_refused(tmp_path, train, dev, run, fresh_system):
