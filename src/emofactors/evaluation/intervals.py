@@ -134,7 +134,8 @@ def paired_difference(
     come from the other one. It is the share of such swaps, speaker by
     speaker, with a difference at least as large, of either sign. Up to 12
     speakers all 2^S swaps are made; above, ``resamples`` random ones, and the
-    observed assignment counts as one of them. No p-value is below 2 / 2^S.
+    observed assignment counts as one of them. With all of them no p-value is
+    below 2 / 2^S.
 
     Source: randomisation test, Fisher 1935, of systems, Yeh 2000; the one that is added, Davison &
     Hinkley 1997; bootstrap as for :func:`speaker_interval`.
@@ -253,7 +254,7 @@ def recall_difference(
     speakers for both. The p-value is that of a randomisation test: were the
     variants alike, the difference of any speaker could as well have the other
     sign. Up to 12 speakers all 2^S signs are tried; above, ``resamples``
-    random ones, the observed among them. No p-value is below 2 / 2^S.
+    random ones, the observed among them. With all of them no p-value is below 2 / 2^S.
 
     Source: randomisation test, Fisher 1935.
 

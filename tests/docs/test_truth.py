@@ -1,0 +1,177 @@
+"""What the docs say of protocols, corpora and features is what config and code do."""
+
+import re
+from itertools import product
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from emofactors.config import Protocol, TaskConfig
+from emofactors.corpora.manifest import MANIFEST_COLUMNS
+from emofactors.corpora.splits import make_folds
+from emofactors.evaluation.intervals import holm
+from emofactors.evaluation.jackknife import jackknife_interval
+from emofactors.evaluation.metrics import macro_f1, unweighted_accuracy, weighted_accuracy
+from emofactors.evaluation.mutual_information import plug_in_information
+from emofactors.plain import read_yaml
+
+REPOSITORY = Path(__file__).parents[2]
+DOCS = REPOSITORY / "docs"
+CONFIG = REPOSITORY / "config"
+PROTOCOLS = (DOCS / "protocols.md").read_text(encoding="utf-8")
+NAMES = [name for of in get_args(Protocol) for name in (get_args(of) or [of])]
+
+
+# --- protocols ------------------------------------------------------------------------------------------------
+
+
+def section(name):
+    """Text of a protocol's section."""
+    (found,) = re.findall(rf"^### {name}\n(.*?)(?=^##)", PROTOCOLS, flags=re.DOTALL | re.MULTILINE)
+    return found
+
+
+def example(name):
+    """The task of its example."""
+    (block,) = re.findall(r"^```yaml\n(.*?)^```$", section(name), flags=re.DOTALL | re.MULTILINE)
+    return TaskConfig.model_validate(yaml.safe_load(block))
+
+
+def manifest_for(task):
+    """Ten speakers in five sessions (or as many as the folds ask for), two utterances of everything a task may divide by."""
+    n_speakers = task.folds if task.protocol == "leave_one_speaker_out" else 20
+    rows = []
+    for speaker, emotion, style, take in product(
+        range(n_speakers), task.classes, ("script", "improvised"), range(3)
+    ):
+        partition = "test" if speaker < 4 else "valid" if speaker < 8 else "train"
+        rows.append(
+            dict.fromkeys(MANIFEST_COLUMNS, "")
+            | {
+                "utterance": f"{speaker:02}_{emotion}_{style}_{take}",
+                "speaker": f"{speaker:02}",
+                "emotion": emotion,
+            }
+            | {"style": style, "gender": ("female", "male")[speaker % 2], "partition": partition}
+            | {"session": f"{speaker * 5 // n_speakers}"}
+        )
+    return pd.DataFrame(rows)
+
+
+def test_every_protocol_has_its_row_and_its_section():
+    assert len(NAMES) == 7
+    for name in NAMES:
+        assert f"\n| `{name}` | " in PROTOCOLS
+        for says in (r"\*\*Asks\*\*", r"[Hh]olds apart\*\*", r"[Ll]eaks?\*\*"):
+            assert re.search(says, section(name)), f"{name}: {says}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_example_of_a_protocol_divides_as_its_section_claims(name):
+    task = example(name)
+    assert task.protocol == name
+    assert (CONFIG / "corpora" / f"{task.corpus}.yaml").is_file()
+    folds = make_folds(manifest_for(task), task)
+    assert folds["fold"].nunique() == task.n_folds
+    shared = []
+    for _, fold in folds.groupby("fold"):
+        speakers = fold.groupby("role")["speaker"].agg(set)
+        shared.append(bool(speakers["train"] & speakers.get("test", set())))
+    if name == "all_train":
+        assert set(folds["role"]) == {"train"}
+    else:
+        assert set(shared) == {not task.speaker_independent}
+    (claims,) = re.findall(rf"^\| `{name}` \|.*\| ([^|]+) \|$", PROTOCOLS, flags=re.MULTILINE)
+    assert ("unseen speakers" in claims) == (
+        TaskConfig(**task.model_dump() | {"claims_unseen_speakers": None}).speaker_independent
+    )
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("holdout", "all_train")])
+def test_every_utterance_is_tested_as_often_as_the_table_says(name):
+    task = example(name)
+    manifest = manifest_for(task)
+    folds = make_folds(manifest, task)
+    times = folds[folds["role"] == "test"]["utterance"].value_counts().reindex(manifest["utterance"], fill_value=0)
+    (said,) = re.findall(rf"^\| `{name}` \|[^|]*\|[^|]*\| ([^|]+) \|", PROTOCOLS, flags=re.MULTILINE)
+    if said == "every utterance once":
+        assert set(times) == {1}
+    else:
+        assert said == "half of the utterances, once"
+        assert set(times) == {0, 1}
+        assert times.mean() == pytest.approx(0.5, abs=0.02)
+
+
+# --- corpora --------------------------------------------------------------------------------------------------
+
+
+CORPORA = {
+    cells[1].strip("` "): cells
+    for line in (DOCS / "corpora.md").read_text(encoding="utf-8").splitlines()
+    if line.startswith("| ") and len(cells := [cell.strip() for cell in line.strip("|").split("|")]) == 7
+}
+
+
+@pytest.mark.parametrize("corpus", sorted(file.stem for file in (CONFIG / "corpora").glob("*.yaml")))
+def test_the_table_of_corpora_has_the_published_size_that_is_checked(corpus):
+    config = read_yaml(CONFIG / "corpora" / f"{corpus}.yaml")
+    if config["reader"] in ("synthetic", "table"):
+        return  # spoken here, or the reader's own
+    _, folder, _, speakers, utterances, emotions, licence = CORPORA[config["folder"]]
+    assert folder == f"`{config['folder']}`"
+    if config["licence"].startswith(("CC", "ODbL")):
+        assert licence.replace(",", "").split()[:2] == config["licence"].split()[:2]
+    expected = config.get("expected")
+    if expected is None:
+        assert "about" in utterances
+        return
+    numbers = [int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*", utterances)]
+    assert expected["utterances"] in numbers
+    assert int(re.match(r"\d+", speakers)[0]) == expected["speakers"]
+    if "emotions" in expected:
+        named = set(expected["emotions"]) - {"other", "no_agreement"}
+        assert int(re.match(r"\d+", emotions)[0]) == len(named)
+
+
+# --- statistics -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def counts():
+    return np.random.default_rng(0).integers(1, 20, size=(4, 4))
+
+
+def test_the_equations_of_scores_are_those_of_the_code(counts):
+    n_k, n = counts.sum(axis=1), counts.sum()
+    assert unweighted_accuracy(counts) == pytest.approx(sum(counts[k, k] / n_k[k] for k in range(4)) / 4)
+    assert weighted_accuracy(counts) == pytest.approx(sum(counts[k, k] for k in range(4)) / n)
+    f1 = sum(2 * counts[k, k] / (n_k[k] + sum(counts[m, k] for m in range(4))) for k in range(4)) / 4
+    assert macro_f1(counts) == pytest.approx(f1)
+
+
+def test_the_equation_of_holm_is_that_of_the_code():
+    p = np.array([0.04, 0.01, 0.4, 0.03, 0.6])
+    ordered = sorted(p)
+    expected = [min(1, max((len(p) - j) * ordered[j] for j in range(i + 1))) for i in range(len(p))]
+    assert sorted(holm(p)) == pytest.approx(expected)
+
+
+def test_the_equation_of_mutual_information_is_that_of_the_code(counts):
+    one, other = np.nonzero(counts)
+    one, other = np.repeat(one, counts.ravel()), np.repeat(other, counts.ravel())
+    n, n_k, n_l = counts.sum(), counts.sum(axis=1), counts.sum(axis=0)
+    expected = sum(
+        counts[k, m] / n * np.log(n * counts[k, m] / (n_k[k] * n_l[m])) for k, m in product(range(4), repeat=2)
+    )
+    assert plug_in_information(one, other) == pytest.approx(expected)
+
+
+def test_the_equation_of_the_jackknife_is_that_of_the_code():
+    without = np.array([2.5, 2.0, 1.0, 3.5])
+    variance = 3 / 4 * sum((value - without.mean()) ** 2 for value in without)
+    t_of_three = 3.182446305284263  # 97.5 % of Student's t with 3 degrees of freedom, of any table
+    assert jackknife_interval(2.0, without).high == pytest.approx(2.0 + t_of_three * variance**0.5)
