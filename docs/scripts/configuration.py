@@ -1,12 +1,13 @@
 """Writes docs/configuration.md: every key a user may set, from the sections of config.py and study.py.
 
 Types and defaults are those of the models, meanings the ``Attributes`` of their docstrings (the ``Args`` of a
-system's class), values of systems their files below config/. A key without a meaning ends it with an error.
+system's class). A key without a meaning ends it with an error.
 
     .venv/bin/python docs/scripts/configuration.py
 """
 
 import ast
+import builtins
 import inspect
 import re
 import types
@@ -184,7 +185,7 @@ def page() -> str:
         parts += [_section(section) for section in sections]
         if heading == "A system":
             parts += [_system(file) for file in _files("systems")]
-    return "\n".join([*parts, _studies(), _tasks()])
+    return "\n".join([*parts, _tasks()])
 
 
 def _files(kind: str) -> list[Path]:
@@ -323,42 +324,42 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def _system(file: Path) -> str:
-    """A system's settings as its file documents them."""
-    content = read_yaml(file)
-    meanings = _meanings_of_system(file.stem)
-    rows = []
-    for kind in ("published", "assumed"):
-        for key, (value, why) in content.get(kind, {}).items():
-            rows.append([f"`{key}`", f"`{_yaml(value)}`", _unit(key), meanings[key], f"{kind}: {why}"])
-    variants = ", ".join(f"`{variant}`" for variant in content["variants"])
-    table = _table(["key", "value", "unit", "meaning", "why"], rows)
-    return f"### {file.stem}\n\n{content['source']}. Variants: {variants}.\n\n{table}"
+    """What the settings of a system's own are; its page has their values."""
+    settings = _arguments(file.stem)
+    rows = [[f"`{key}`", kind, _unit(key), meaning] for key, (kind, meaning) in settings.items()]
+    page = f"[its page](systems/{file.stem}.md)"
+    if not rows:
+        return f"### {file.stem}\n\nNo settings of its own; values of all: {page}.\n"
+    words = f"Settings of its own; values of all, and where each is from: {page}."
+    return f"### {file.stem}\n\n{words}\n\n{_table(['key', 'type', 'unit', 'meaning'], rows)}"
 
 
-def _meanings_of_system(name: str) -> dict[str, str]:
-    """Setting -> what it is: of every training, or an argument of the system's constructor."""
-    section = SvmSettings if name == "functionals_svm" else RunSettings
-    meanings = {key: _meaning(section, key) for key in section.model_fields}
+def _arguments(name: str) -> dict[str, tuple[str, str]]:
+    """Keyword argument of a system's constructor -> its type and meaning; none of a support vector machine."""
     module = REPOSITORY / "src" / "emofactors" / "systems" / f"{name}.py"
-    if module.is_file():  # read, not imported: torch takes seconds
-        for node in ast.parse(module.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ClassDef):
-                meanings |= _documented(ast.get_docstring(node) or "", "Args")[1]
-    return meanings
+    if not module.is_file():
+        return {}
+    content = read_yaml(REPOSITORY / "config" / "systems" / f"{name}.yaml")
+    documented = [key for kind in ("published", "assumed") for key in content.get(kind, {})]
+    arguments = {}
+    for cls in ast.parse(module.read_text(encoding="utf-8")).body:  # read, not imported: torch takes seconds
+        if not isinstance(cls, ast.ClassDef):
+            continue
+        _, meanings = _documented(ast.get_docstring(cls) or "", "Args")
+        for function in cls.body:
+            if isinstance(function, ast.FunctionDef) and function.name == "__init__":
+                for argument in function.args.kwonlyargs:
+                    if argument.arg in documented:
+                        kind = ast.unparse(argument.annotation)
+                        arguments[argument.arg] = _argument_type(kind), meanings[argument.arg]
+    return {key: arguments[key] for key in documented if key in arguments}
 
 
-def _studies() -> str:
-    """The studies there are."""
-    rows = [
-        [
-            f"`{file.relative_to(REPOSITORY).as_posix()}`",
-            content["title"],
-            ", ".join(f"`{t}`" for t in content["tasks"]),
-        ]
-        for file in [REPOSITORY / "config" / "config.yaml", *_files("studies")]
-        if (content := read_yaml(file))
-    ]
-    return f"## The studies there are\n\n{_table(['file', 'title', 'tasks'], rows)}"
+def _argument_type(annotation: str) -> str:
+    """The annotation of an argument, as a reader of YAML calls it."""
+    words = annotation.replace(" | None", " or null")
+    words = re.sub(r"Sequence\[(\w+)\]", r"list of \1", words)
+    return re.sub(r"\b(bool|int|float|str)\b", lambda name: PLAIN[getattr(builtins, name[1])], words)
 
 
 def _tasks() -> str:

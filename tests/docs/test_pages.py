@@ -13,12 +13,14 @@ from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 import typer.main
 import yaml
 from markdown.extensions.toc import slugify
 
 from emofactors.config import CorpusConfig, FigureConfig, TableConfig, TaskConfig
+from emofactors.features.archive import ArchiveWriter
 from emofactors.plain import read_yaml
 from emofactors.study import StudyRequest, load_study
 
@@ -185,6 +187,13 @@ def test_every_module_that_is_named_can_be_imported(page):
                 assert hasattr(import_module(module), name), f"`{code}`: no such module"
 
 
+def test_every_study_is_on_the_page_of_studies():
+    named = set(inline_code(REPOSITORY / "docs" / "studies.md"))
+    studies = {file.stem for file in (CONFIG / "studies").glob("*.yaml")}
+    assert len(studies) >= 20
+    assert studies <= named
+
+
 # --- what is to be typed --------------------------------------------------------------------------------------
 
 
@@ -342,3 +351,34 @@ def test_yaml_is_config_that_would_be_accepted(page):
     for code in inline_code(page):
         if re.fullmatch(r"\{.*\b(reader|protocol): .*\}", code):
             check_yaml(yaml.safe_load(code))
+
+
+# --- what is to be run in Python -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def finished_results(tmp_path, monkeypatch):
+    """A folder in which the files lie that the pages open: features of an utterance of EmoDB."""
+    folder = tmp_path / "results" / "features" / "emodb" / "original" / "log_mel_128"
+    folder.parent.mkdir(parents=True)
+    with ArchiveWriter(folder, 128) as archive:
+        archive.add("03a01Fa", np.zeros((190, 128), dtype=np.float32))
+    monkeypatch.chdir(tmp_path)
+
+
+SCRIPTED = [page for page in PAGES if any(b.language == "python" and ">>> " not in b.text for b in blocks(page))]
+
+
+def test_there_is_python_to_run():
+    assert SCRIPTED
+
+
+@pytest.mark.parametrize("page", SCRIPTED, ids=lambda page: page.stem)
+@pytest.mark.usefixtures("finished_results")
+def test_python_of_a_page_runs_in_one_namespace(page):
+    """Sessions (``>>>``) are run by test_examples.py."""
+    namespace = {}
+    for block in blocks(page):
+        if block.language == "python" and ">>> " not in block.text:
+            code = compile("\n" * block.line + block.text, str(page), "exec")
+            exec(code, namespace)
