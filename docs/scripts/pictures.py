@@ -130,12 +130,14 @@ def draw_rules() -> Figure:
             )
             axes.add_patch(box)
             axes.text(*places[rule], rule, ha="center", va="center", color=INK, size=10, zorder=4)
+    alone = sorted(set(chapters) - {rule for edge in edges for rule in edge})
     for a, b in sorted(edges):
         axes.add_patch(_arrow(places[a], places[b], CHAPTERS[chapters[a]]))
     axes.text(
         -0.5,
         -0.075,
-        "An arrow leads from a rule to one that needs what it makes; what follows from other arrows is left out.",
+        "An arrow leads from a rule to one that needs what it makes; what follows from other arrows is left out. "
+        f"In a run of its own: {', '.join(alone)}.",
         color=INK,
         size=9,
     )

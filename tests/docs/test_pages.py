@@ -324,6 +324,8 @@ def check_yaml(content):
         assert set(content.get("set-resources", {})) <= set(known["set-resources"])
     elif "reader" in keys:
         CorpusConfig.model_validate(content)
+    elif keys <= set(CorpusConfig.model_fields) - set(StudyRequest.model_fields):
+        CorpusConfig.model_validate(read_yaml(CONFIG / "corpora" / "emodb.yaml") | content)
     elif "protocol" in keys:
         TaskConfig.model_validate(content)
     elif "rows" in keys:
