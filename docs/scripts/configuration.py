@@ -76,6 +76,8 @@ CHAPTERS = (
         (
             config.CorpusConfig,
             config.ExpectedSize,
+            config.DownloadSettings,
+            config.ArchiveSettings,
             SynthesisSettings,
             SynthesisSettings.Voice,
             SynthesisSettings.Emotion,

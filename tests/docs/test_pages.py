@@ -44,6 +44,8 @@ ORDINARY = {
     *("git", "tmux", "conda", "pip", "python3", "kill"),
     *("sbatch", "scancel", "squeue", "sinfo", "sacctmgr", "scontrol", "nvidia-smi", "module"),
 }
+#: Variables of a shell that programs of others read.
+OF_A_SHELL = {"https_proxy", "http_proxy", "no_proxy"}
 #: Where packages are looked for; a page tells how to install and links to none.
 REGISTRIES = ("pypi.org", "pypi.python.org", "pythonhosted.org", "anaconda.org", "npmjs.com", "hub.docker.com")
 
@@ -174,7 +176,8 @@ def test_every_name_of_several_words_is_one_of_the_code(page):
         return  # about other tools, and their names
     for code in inline_code(page):
         if re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)+(\(\))?", code):
-            assert code.removesuffix("()") in words_of_the_code(), f"`{code}`: nothing has this name"
+            known = words_of_the_code() | OF_A_SHELL
+            assert code.removesuffix("()") in known, f"`{code}`: nothing has this name"
 
 
 @pages
