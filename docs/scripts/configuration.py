@@ -147,6 +147,7 @@ UNITS_BY_ENDING = {
     "dbfs": "dB",
     "wpm": "words a minute",
     "mb": "MB",
+    "bytes": "bytes",
     "s": "s",
     "step": "updates",
     "steps": "updates",

@@ -173,7 +173,7 @@ class ArchiveSettings(Section):
         url: its address.
         checksum: ``md5:…``, ``sha1:…`` or ``sha256:…`` as published; none where none is published, or where the
             archive is made anew for each who asks.
-        size: of the archive in bytes, as published.
+        size_bytes: of the archive, as published.
         inside: folder of the archive that stands for the corpus' folder.
         only: patterns of files below ``inside`` that are taken, ``wav/*.wav``; none: all.
         lfs: where files are fetched of which the archive holds pointers of Git LFS alone: beginnings of addresses,
@@ -183,7 +183,7 @@ class ArchiveSettings(Section):
 
     url: Address
     checksum: Annotated[str, Field(pattern=r"^(md5|sha1|sha256):[0-9a-f]+$")] | None = None
-    size: Annotated[int, Field(ge=1)] | None = None
+    size_bytes: Annotated[int, Field(ge=1)] | None = None
     inside: str = ""
     only: tuple[str, ...] = ()
     lfs: tuple[Address, ...] = ()

@@ -109,7 +109,7 @@ def _fetch_all(
                 session,
                 expected=f"the archive of {by_hand}",
                 checksum=archive.checksum,
-                size=archive.size,
+                size=archive.size_bytes,
                 patience=patience,
             )
             paths = _unpack(file, unpacked, archive)

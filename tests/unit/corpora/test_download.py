@@ -482,7 +482,12 @@ def files_of(folder):
 def test_a_corpus_is_fetched_and_stands_in_its_place_whole(server, tmp_path, archive):
     url = server.offer("/a.zip", archive, faults=[("cut", 1000)])
     corpus = of_emodb(
-        {"url": url, "checksum": digest("md5", archive), "size": len(archive), "only": ["wav/*.wav", "*.txt"]}
+        {
+            "url": url,
+            "checksum": digest("md5", archive),
+            "size_bytes": len(archive),
+            "only": ["wav/*.wav", "*.txt"],
+        }
     )
     assert download_corpus("emodb", corpus, tmp_path / "data", HASTE) == tmp_path / "data" / "emodb"
     expected = {f"wav/{name}": sound(i) for i, name in enumerate(NAMES)} | {"erkennung.txt": b"x"}
@@ -709,7 +714,7 @@ def test_a_recording_that_is_another_is_refused(tmp_path, pointed):
         ({"url": "file:///etc/passwd"}, "url"),
         ({"checksum": "md5:00"}, "has 2 digits, expected 32"),
         ({"checksum": "crc32:00000000"}, "checksum"),
-        ({"size": 0}, "size"),
+        ({"size_bytes": 0}, "size_bytes"),
         ({"sha": "x"}, "sha"),
     ],
 )
