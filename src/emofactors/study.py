@@ -152,6 +152,12 @@ class Study(Section):
         return self.seeds[:1] if self.systems[system].method == "svm" else self.seeds
 
     @property
+    def f0_method(self) -> str:
+        """What tracks F0 in pictures: the tracker of the study's features, or pYIN, which needs no GPL package."""
+        of_features = [getattr(f, "method", None) or getattr(f, "f0_method", None) for f in self.features.values()]
+        return next((method for method in of_features if method), "pyin")
+
+    @property
     def heard_otherwise(self) -> tuple[str, ...]:
         """The variants whose rebuilt speech other runs hear in tests, each once."""
         tables = [table for table in self.tables.values() if table.kind == "factors"]

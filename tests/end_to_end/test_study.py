@@ -100,6 +100,11 @@ def test_every_file_is_made_and_nothing_else(finished):
     report |= {f"report/tables/{table}.{kind}" for table in TABLES for kind in ("csv", "md", "tex", "html")}
     report |= {f"report/figures/{figure}.{kind}" for figure in FIGURES for kind in ("png", "svg")}
     of_a_run = ("model.safetensors", "history.csv", "predictions.csv", "embeddings.npz", "run.json")
+    report |= {
+        f"report/corpora/{corpus}/{name}"
+        for corpus in ("tones", "tones_again")
+        for name in ("glance.json", "durations.svg", "spectrogram_anger.png", "spectrogram_sadness.png")
+    }
     training = {f"training/{run}/{name}" for run in RUNS for name in of_a_run}
     training |= {
         f"training/{run}/{name}"

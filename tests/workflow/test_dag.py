@@ -151,6 +151,7 @@ def test_a_study_makes_what_it_asks_for_and_nothing_else(project, file):
         "probe_variant": len(probed),
         "make_table": len(study.tables),
         "make_figure": len(study.figures),
+        "draw_corpus": len(study.corpora),
         "make_page": 1,
     }
     found = project.jobs("--configfile", str(file))

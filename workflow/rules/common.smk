@@ -108,6 +108,10 @@ TESTS = [f"on_{task}" for task in STUDY.tasks]
 TESTS += [f"{test}/as_{name}" for test in TESTS for name in STUDY.heard_otherwise]
 
 
+# Module of what tracks F0 in pictures of a corpus.
+F0_TRACKER = f"pitch_{STUDY.f0_method}"
+
+
 wildcard_constraints:
     on_task=one_of(STUDY.tasks),
     test=one_of(TESTS),
@@ -166,6 +170,10 @@ def test_code(wildcards):
 
 def sound_code(wildcards):
     return code_of("play_factors", f"emofactors.systems.{wildcards.system}")
+
+
+def drawing_code(wildcards):
+    return code_of("draw_corpus", f"emofactors.features.{F0_TRACKER}")
 
 
 def inspection_code(wildcards):
@@ -776,8 +784,9 @@ def rules_in_order(wildcards):
     return [rule.name for rule in workflow.rules]
 
 
-def template_hash(wildcards):
-    """The page's template is no Python module: its content stands for it."""
-    return sha256(
-        (BASE / "src/emofactors/report/template.html").read_bytes()
-    ).hexdigest()[:16]
+def templates_hash(wildcards):
+    """The page's templates are no Python modules: their content stands for them."""
+    digest = sha256()
+    for file in sorted((BASE / "src/emofactors/report/page").iterdir()):
+        digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()[:16]

@@ -87,6 +87,30 @@ rule play_factors:
         "../scripts/play_factors.py"
 
 
+rule draw_corpus:
+    input:
+        manifest="results/corpora/manifests/{corpus}.csv",
+        audio=ancient(synthesised_audio),
+    output:
+        glance=report(
+            directory("results/report/corpora/{corpus}"),
+            patterns=["{picture}.png", "{picture}.svg"],
+            category="Corpora",
+            labels={"corpus": "{corpus}", "picture": "{picture}"},
+            caption="../report/draw_corpus.rst",
+        ),
+    log:
+        "results/logs/report/corpora/{corpus}/draw_corpus.log",
+    benchmark:
+        "results/benchmarks/report/corpora/{corpus}/draw_corpus.jsonl"
+    params:
+        root=corpus_root,
+        f0_method=STUDY.f0_method,
+        code=drawing_code,
+    script:
+        "../scripts/draw_corpus.py"
+
+
 rule make_page:
     input:
         fragments=expand("results/report/tables/{table}.html", table=STUDY.tables),
@@ -94,6 +118,7 @@ rule make_page:
         figures=expand("results/report/figures/{figure}.svg", figure=STUDY.figures),
         audits=expand("results/corpora/audits/{task}.json", task=STUDY.tasks),
         notes=notes_of_study,
+        glances=expand("results/report/corpora/{corpus}", corpus=STUDY.corpora),
         runs=runs_of_study,
         shuffles=shuffles_of_study,
         sounds=sounds_of_study,
@@ -112,7 +137,7 @@ rule make_page:
     params:
         study=whole_study,
         rules=rules_in_order,
-        template=template_hash,
+        templates=templates_hash,
         code=code_of("make_page"),
     script:
         "../scripts/make_page.py"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from emofactors.files import read_json_files, write_text_atomically
 from emofactors.report.costs import costs, costs_csv, read_jobs, rule_costs, rule_costs_csv
+from emofactors.report.glance import read_glances
 from emofactors.report.html import make_page, read_run, read_scores, read_texts
 from emofactors.report.sounds import read_sounds
 from emofactors.runlog import log_to
@@ -24,6 +25,7 @@ page = make_page(
     audits=read_json_files(snakemake.input.audits, "the audit of a task"),
     notes=read_json_files(snakemake.input.notes, "the notes of a corpus"),
     runs=runs,
+    glances=read_glances(snakemake.input.glances),
     inspections=[read_run(path) for path in snakemake.input.shuffles],
     sounds=read_sounds(snakemake.input.sounds),
     rule_costs=spent,

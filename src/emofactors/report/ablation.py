@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emofactors.config import IntervalSettings, TableConfig, TaskConfig
+from emofactors.config import FACTORS, IntervalSettings, TableConfig, TaskConfig
 from emofactors.errors import InputError
 from emofactors.evaluation.intervals import MAX_EXACT_SPEAKERS, smallest_p_value
 from emofactors.evaluation.scores import read_confusion
@@ -222,6 +222,28 @@ def ablation_findings(table: TableConfig, tidy: pd.DataFrame) -> list[str]:
     return sentences
 
 
+def ablation_headlines(table: TableConfig, tidy: pd.DataFrame) -> list[str]:
+    """What a table of kind ``factors`` shows in short: which single factor keeps most of the emotion.
+
+    Args:
+        table: its conditions and decomposers.
+        tidy: the numbers of one task, in percent.
+
+    Returns:
+        One sentence, on the corpus of the training alone; none where factors are not kept one by one.
+    """
+    numbers = tidy[tidy["metric"] == OWN].set_index("variant")
+    if numbers.empty or not set(FACTORS) <= set(table.conditions):
+        return []
+    found = []
+    for decomposer, label in table.decomposers.items():
+        single = {factor: numbers.loc[row_of(table, decomposer, factor)] for factor in FACTORS}
+        highest = max(single, key=lambda factor: single[factor]["value"])
+        found.append(f"{highest} {_with_interval(single[highest])} (“{label}”)")
+    chance = numbers.loc[f"{table.judge}raw", "chance"]
+    return [f"UA of the best single factor: {'; '.join(found)}. Chance is {chance:.1f} %."]
+
+
 def _of_decomposer(table: TableConfig, decomposer: str, label: str, numbers: pd.DataFrame) -> Iterator[str]:
     """What speech rebuilt by one decomposer keeps of the emotion: all factors, none, and each alone."""
     of = {
@@ -233,14 +255,20 @@ def _of_decomposer(table: TableConfig, decomposer: str, label: str, numbers: pd.
         yield f"“{label}”: rebuilt from all factors, UA is {_with_interval(of['all'])}."
     if "none" in of:
         yield f"“{label}”: rebuilt from none, UA is {of['none']['value']:.2f} %, as it must be."
-    single = {c: of[c] for c in ("content", "rhythm", "pitch") if c in of}
-    if len(single) == 3:
-        if len({row["value"] for row in single.values()}) == 1:
-            yield f"“{label}”: UA of single factors is the same, {_with_interval(single['content'])}."
-            return
-        ranked = sorted(single.items(), key=lambda item: -item[1]["value"])
-        listed = ", ".join(f"{condition} {_with_interval(row)}" for condition, row in ranked)
-        yield f"“{label}”: of single factors {ranked[0][0]} has the highest UA: {listed}."
+    yield from _of_single_factors(label, of)
+
+
+def _of_single_factors(label: str, of: Mapping[str, pd.Series]) -> Iterator[str]:
+    """Which of the three factors keeps most of the emotion, where each was kept alone."""
+    single = {c: of[c] for c in FACTORS if c in of}
+    if len(single) < len(FACTORS):
+        return
+    if len({row["value"] for row in single.values()}) == 1:
+        yield f"“{label}”: UA of single factors is the same, {_with_interval(single['content'])}."
+        return
+    ranked = sorted(single.items(), key=lambda item: -item[1]["value"])
+    listed = ", ".join(f"{condition} {_with_interval(row)}" for condition, row in ranked)
+    yield f"“{label}”: of single factors {ranked[0][0]} has the highest UA: {listed}."
 
 
 def _with_interval(row: pd.Series) -> str:

@@ -3,11 +3,12 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
@@ -136,18 +137,20 @@ def _draw_points(
 
 def _draw_legend(figure: Figure | SubFigure, emotions: Sequence[str]) -> None:
     """The emotions of all panels, once, below them."""
-    handles = _handles({name: EMOTION_STYLE[name] for name in emotions})
-    figure.legend(
-        handles=handles, loc="outside lower center", ncols=min(len(handles), 7), handletextpad=0.1, columnspacing=1
-    )
+    styles = {name: EMOTION_STYLE[name] for name in emotions}
+    _legend(figure, styles, loc="outside lower center", ncols=min(len(styles), 7))
 
 
-def _handles(styles: Mapping[str, tuple[str, str]]) -> list[Line2D]:
-    """What a legend shows of groups of points."""
-    return [
-        Line2D([], [], linestyle="", color=colour, marker=marker, ms=8, label=as_text(name))
-        for name, (colour, marker) in styles.items()
+def _legend(figure: Figure, styles: Mapping[str, tuple[str, str]], **options: Any) -> Legend:
+    """A legend of groups of points; matplotlib leaves out labels that begin with ``_``, so names are set last."""
+    handles = [
+        Line2D([], [], linestyle="", color=colour, marker=marker, ms=8, label=f"group {place}")
+        for place, (colour, marker) in enumerate(styles.values())
     ]
+    legend = figure.legend(handles=handles, handletextpad=0.1, columnspacing=1, **options)
+    for text, name in zip(legend.get_texts(), styles, strict=True):
+        text.set_text(as_text(name))
+    return legend
 
 
 # --- emotion beside speaker ------------------------------------------------------------------------------------
@@ -412,8 +415,9 @@ def _draw_block_legends(figure: Figure, top: float, block: _Block) -> None:
     right = _LEFT + 2 * _SIDE + _GAP + _WIDE_GAP
     for x, noun, styles in ((_LEFT, "emotion", block.emotions), (right, "speaker", block.named_speakers)):
         title = noun if styles else f"{len(block.speakers)} speakers, each with a colour and marker of its own"
-        legend = figure.legend(
-            handles=_handles(styles),
+        legend = _legend(
+            figure,
+            styles,
             title=title,
             alignment="left",
             loc="upper left",
@@ -421,8 +425,6 @@ def _draw_block_legends(figure: Figure, top: float, block: _Block) -> None:
             borderaxespad=0,
             borderpad=0,
             ncols=_columns(styles),
-            handletextpad=0.1,
-            columnspacing=1,
         )
         legend.get_title().set_fontweight("bold" if styles else "normal")
 

@@ -34,16 +34,7 @@ def information_findings(table: TableConfig, tidy: pd.DataFrame) -> list[str]:
     numbers = of_rows(tidy)
     sentences = []
     for variant in table.rows:
-        shares = {key: numbers.loc[(variant, f"{key}_above_null")] for key in PAIR_KEYS}
-        most = max(shares, key=lambda key: shares[key]["value"])
-        holding = [pair_words(key) for key, of in shares.items() if _holds_zero(of)]
-        nothing = f"; the interval holds 0 for {_listed(holding)}" if holding else "; no interval holds 0"
-        no_interval = shares[most].isna()["ci_low"]
-        sentences.append(
-            f"{_row_words(table, variant)}: of the six pairs, clusters of {pair_words(most)} share most, "
-            f"{_nats(shares[most])} nats above null; content and rhythm share {_nats(shares['content_rhythm'])}"
-            f"{'' if no_interval else nothing}."
-        )
+        sentences.append(_most_shared(table, numbers, variant))
         if (variant, "mel_error") in numbers.index:
             error, of_mean = (
                 numbers.loc[(variant, of), "value"] for of in ("mel_error", "mean_spectrogram_error")
@@ -76,21 +67,7 @@ def ground_truth_findings(table: TableConfig, tidy: pd.DataFrame) -> list[str]:
     sentences = []
     for variant in table.rows:
         numbers = of_rows(tidy).loc[variant]
-        best, words = [], []
-        for code, factor in OWN_FACTOR.items():
-            metric = f"{factor}_{probe_measure(factor)}"
-            of = {c: numbers.loc[f"{c}_{metric}"] for c in LEARNT if f"{c}_{metric}" in numbers.index}
-            if not of:
-                continue
-            highest = max(of, key=lambda c: of[c]["value"])
-            best.append(highest == code)
-            own = f"{factor} from {code}: {measure_words(factor)} {_share(of[code])}"
-            words.append(own if highest == code else f"{own}, but {_share(of[highest])} from {highest}")
-        if words:
-            sentences.append(
-                f"{_row_words(table, variant)}: {sum(best)} of {len(best)} true factors are told best by the "
-                f"code that is there for them: {'; '.join(words)}."
-            )
+        sentences += _told(table, numbers, variant)
         voices = {c: f"{c}_voice_skill" for c in LEARNT if f"{c}_voice_skill" in numbers.index}
         if voices:
             listed = ", ".join(f"{code} {_share(numbers.loc[metric])}" for code, metric in voices.items())
@@ -107,6 +84,79 @@ def ground_truth_findings(table: TableConfig, tidy: pd.DataFrame) -> list[str]:
         if of:
             sentences.append(_verdict(row_label(table, pair.variant, pair.minus), of, decimals=2))
     return sentences
+
+
+def information_headlines(table: TableConfig, tidy: pd.DataFrame) -> list[str]:
+    """What a table of kind ``information`` shows in short: what content and rhythm share."""
+    numbers = of_rows(tidy)
+    shared = [
+        f"{_nats(numbers.loc[(variant, 'content_rhythm_above_null')])} nats ({_row_words(table, variant)})"
+        for variant in _ends(table)
+    ]
+    return [f"above null, content and rhythm share {_listed(shared)}."]
+
+
+def ground_truth_headlines(table: TableConfig, tidy: pd.DataFrame) -> list[str]:
+    """What a table of kind ``ground_truth`` shows in short: whether codes are what they are there for."""
+    told = []
+    for variant in _ends(table):
+        best = _best_codes(of_rows(tidy).loc[variant])
+        own = [factor for factor, (code, highest) in best.items() if code == highest]
+        told.append(f"{len(own)} of {len(best)} ({_row_words(table, variant)})")
+    return [f"true factors that are told best by the code that is there for them: {_listed(told)}."]
+
+
+def _ends(table: TableConfig) -> list[str]:
+    """The first and the last row of a table; one where there is no other."""
+    first, *others = table.rows
+    return [first, *others[-1:]]
+
+
+def _best_codes(numbers: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """True factor -> the code that is there for it, and the code that tells it best, of a row by metric."""
+    best = {}
+    for code, factor in OWN_FACTOR.items():
+        of = _codes_on(factor, numbers)
+        if of:
+            best[factor] = (code, max(of, key=lambda c: of[c]["value"]))
+    return best
+
+
+def _codes_on(factor: str, numbers: pd.DataFrame) -> dict[str, pd.Series]:
+    """Code -> how well it tells a true factor."""
+    metrics = {code: f"{code}_{factor}_{probe_measure(factor)}" for code in LEARNT}
+    return {code: numbers.loc[metric] for code, metric in metrics.items() if metric in numbers.index}
+
+
+def _most_shared(table: TableConfig, numbers: pd.DataFrame, variant: str) -> str:
+    """Which pair of a row shares most information, and which may share none."""
+    shares = {key: numbers.loc[(variant, f"{key}_above_null")] for key in PAIR_KEYS}
+    most = max(shares, key=lambda key: shares[key]["value"])
+    holding = [pair_words(key) for key, of in shares.items() if _holds_zero(of)]
+    nothing = f"; the interval holds 0 for {_listed(holding)}" if holding else "; no interval holds 0"
+    no_interval = shares[most].isna()["ci_low"]
+    return (
+        f"{_row_words(table, variant)}: of the six pairs, clusters of {pair_words(most)} share most, "
+        f"{_nats(shares[most])} nats above null; content and rhythm share {_nats(shares['content_rhythm'])}"
+        f"{'' if no_interval else nothing}."
+    )
+
+
+def _told(table: TableConfig, numbers: pd.DataFrame, variant: str) -> list[str]:
+    """Whether each true factor is told best by the code that is there for it, of a row's numbers by metric."""
+    best = _best_codes(numbers)
+    words = []
+    for factor, (code, highest) in best.items():
+        of = _codes_on(factor, numbers)
+        own = f"{factor} from {code}: {measure_words(factor)} {_share(of[code])}"
+        words.append(own if highest == code else f"{own}, but {_share(of[highest])} from {highest}")
+    if not words:
+        return []
+    n_own = sum(code == highest for code, highest in best.values())
+    return [
+        f"{_row_words(table, variant)}: {n_own} of {len(best)} true factors are told best by the "
+        f"code that is there for them: {'; '.join(words)}."
+    ]
 
 
 def _row_words(table: TableConfig, variant: str) -> str:

@@ -46,6 +46,7 @@ _LABEL_LENGTH = 28
 _PAGE_LENGTH = 105
 _LABEL_LENGTH_WIDE = 14
 _INTERVAL = re.compile(r"(?<=\d) (?=\[)")
+_BRACKETS = re.compile(r"\[[^\]]*\]")
 
 _LATEX = str.maketrans(
     {
@@ -568,11 +569,16 @@ def _html(table: TableConfig, blocks: list[_Block]) -> str:
 
 def _html_table(frame: pd.DataFrame) -> str:
     """A frame as a table; the first cell of a row is its header."""
-    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in frame.columns)
+    head = "".join(f'<th scope="col">{_html_cell(column)}</th>' for column in frame.columns)
     rows = [
-        f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in cells)}</tr>'
+        f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{_html_cell(cell)}</td>" for cell in cells)}</tr>'
         for first, *cells in frame.itertuples(index=False)
     ]
     return "\n".join(
         ['<table class="scores">', f"<thead><tr>{head}</tr></thead>", "<tbody>", *rows, "</tbody>", "</table>"]
     )
+
+
+def _html_cell(cell: str) -> str:
+    """A cell; where it is narrow a line ends before what stands in brackets, and not within."""
+    return _BRACKETS.sub(lambda found: found[0].replace(" ", "\u00a0"), escape(cell))

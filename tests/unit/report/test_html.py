@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pandas as pd
@@ -21,16 +22,11 @@ from emofactors.config import (
     TaskConfig,
 )
 from emofactors.report.costs import RuleCost
-from emofactors.report.html import (
-    findings,
-    make_page,
-    protocol_findings,
-    provenance,
-    read_run,
-    read_scores,
-    shuffle_finding,
-    system_settings,
-)
+from emofactors.report.findings import findings, protocol_findings, shuffle_finding
+from emofactors.report.glance import Cell, Glance, Spread, Typical
+from emofactors.report.headlines import headlines, in_one_line
+from emofactors.report.html import make_page, provenance, read_run, read_scores
+from emofactors.report.settings import system_settings
 from emofactors.report.sounds import Listened, Player, Sounds
 from emofactors.report.tables import COLUMNS
 from emofactors.study import Study, Training
@@ -199,7 +195,12 @@ def page_of(study: Study, **changes) -> str:
 
 
 def sentences_of(scores: dict[str, pd.DataFrame], study: Study | None = None, note: dict = NOTE) -> str:
-    return "\n".join(findings(study or study_of(), scores, {"a": note})["a4"])
+    return "\n".join(said_of(findings(study or study_of(), scores, {"a": note})["a4"]))
+
+
+def said_of(by_table: dict[str, list[str]]) -> list[str]:
+    """All sentences of a task, one table after the other."""
+    return [sentence for sentences in by_table.values() for sentence in sentences]
 
 
 class Loads(HTMLParser):
@@ -218,8 +219,8 @@ class Loads(HTMLParser):
         self.ids += [attrs["id"]] if "id" in attrs else []
         self.headings += [int(tag[1])] if re.fullmatch(r"h\d", tag) else []
         if tag == "img":
-            assert attrs["alt"]
-            self.images.append(attrs["src"])
+            assert attrs["alt"] or "src" not in attrs
+            self.images.append(attrs.get("src", ""))
         elif tag == "a":
             self.links.append(attrs["href"])
         else:
@@ -231,7 +232,8 @@ def test_the_page_loads_nothing():
     loads = Loads()
     loads.feed(page)
     assert loads.loaded == []
-    assert len(loads.images) == 2
+    assert len(loads.images) == 3  # with the empty one in which others open large
+    assert loads.images.pop() == ""
     assert all(image.startswith("data:image/svg+xml;base64,") for image in loads.images)
     assert "http" not in re.sub(r"http-equiv", "", page)
     assert "url(" not in page
@@ -266,7 +268,7 @@ def test_without_sounds_there_is_nothing_to_hear():
 def test_links_lead_to_sections_and_headings_skip_no_level():
     loads = Loads()
     loads.feed(page_of(study_of(overrides={"units": 32})))
-    assert len(loads.links) == 9
+    assert len(loads.links) == 1 + 8 + 2 + 2  # to skip, sections, tables of headlines and of findings
     assert {link.removeprefix("#") for link in loads.links} <= set(loads.ids)
     assert loads.headings[0] == 1
     assert loads.headings.count(1) == 1
@@ -307,7 +309,85 @@ def test_hostile_words_are_escaped():
     scores = {name: table.assign(row=HOSTILE) for name, table in scores_of().items()}
     page = page_of(study_of(title=HOSTILE), runs=[run], audits={"a4": audit}, notes={"a": note}, scores=scores)
     assert page.count("&lt;script&gt;") > 10
-    assert page.count("<script") == 1  # the page's own
+    assert page.count("<script") == 2  # the page's own
+
+
+SPREAD = Spread(label="anger", utterances=12, speakers=2, median=6.0, fewest=4, most=8, median_s=1.5)
+GLANCE = Glance(
+    labels=("anger",),
+    speakers={HOSTILE: (Cell(8, 5), Cell(8, 0)), "b": (Cell(4, 3), Cell(4, 0))},
+    spread=(SPREAD,),
+    n_speakers=2,
+    durations="data:image/svg+xml;base64,ZHVyYXRpb25z",
+    typical=(Typical(label="anger", words=HOSTILE, picture="data:image/png;base64,dm9pY2U="),),
+    f0_method="pyin",
+)
+
+
+def test_corpora_are_seen_at_a_glance():
+    page = page_of(study_of(), glances={"a": GLANCE})
+    loads = Loads()
+    loads.feed(page)
+    assert {GLANCE.durations, GLANCE.typical[0].picture} <= set(loads.images)
+    assert {"corpora", "corpus-a"} <= set(loads.ids)
+    assert "#corpora" in loads.links
+    assert '<td class="number shade5">8</td><td class="number shade0">8</td>' in page
+    assert "F0 by pYIN" in page
+    assert HOSTILE not in page
+    assert all(b - a <= 1 for a, b in zip(loads.headings, loads.headings[1:], strict=False))
+
+
+def test_a_corpus_of_many_speakers_has_no_row_for_each():
+    many = replace(GLANCE, speakers={}, n_speakers=1000)
+    page = page_of(study_of(), glances={"a": many})
+    assert "Utterances of each speaker" not in page
+    assert "Emotions over 1000 speakers" in page
+
+
+def test_a_study_without_pictures_of_its_corpora_has_no_section_of_them():
+    assert 'id="corpora"' not in page_of(study_of())
+
+
+def test_what_was_run_stands_in_one_line():
+    words = in_one_line(study_of(), {"a": NOTE}, 10)
+    assert words == (
+        "Corpus A (400 utterances, 10 speakers); 1 speaker-independent task; 1 system, 10 trainings, seeds 0, 1."
+    )
+    subset = in_one_line(study_of(), {"a": NOTE | {"whole": False}}, 1)
+    assert "10 speakers, not as published" in subset
+    assert "1 training, " in subset
+    assert words in page_of(study_of(), runs=[RUN] * 10)
+
+
+def test_headlines_say_the_highest_ua_and_what_is_shown():
+    of_table, of_sweep = headlines(study_of(), scores_of())
+    assert of_table.sentences == (
+        "highest UA 66.0 % [62.0, 70.0] with “softmax + center” (chance 25.0 %).",
+        "Of 1 difference in UA shown at 5 % (Holm): softmax + center minus softmax +6.0 points.",
+    )
+    assert (of_table.table, of_table.task) == ("compared", "a4")
+    assert of_sweep.sentences[0] == (
+        "over lambda, UA is highest at 0.3, 66.0 % [62.0, 70.0], and lowest at 0, 60.0 % [56.0, 64.0]."
+    )
+
+
+def test_headlines_follow_the_numbers():
+    of_table, _ = headlines(study_of(), scores_of(plain=26.0, center=24.0, p_holm=0.4, published=27.0))
+    assert of_table.sentences == (
+        "highest UA 26.0 % [22.0, 30.0] with “softmax” (chance 25.0 %, within the interval); published 27.0 %, "
+        "inside our interval.",
+        "Its one difference in UA is not shown.",
+    )
+    reduced, _ = headlines(study_of(overrides={"units": 32}), scores_of(published=27.0))
+    assert "published 27.0 %, below our interval, but ours is not the published system." in reduced.sentences[0]
+    (unsure, _) = headlines(study_of(), scores_of(p_holm=float("nan")))
+    assert len(unsure.sentences) == 1
+
+
+def test_a_headline_links_to_its_table_and_stands_before_the_findings():
+    page = page_of(study_of())
+    assert page.index("highest UA 66.0") < page.index('id="findings"')
+    assert '<a href="#table-compared">A study, compared</a>' in page
 
 
 def test_a_table_that_is_not_given_is_an_error():
@@ -568,8 +648,18 @@ def test_findings_of_a_task_are_of_the_tables_made_for_it():
     study = protocol_study()
     sentences = findings(study, protocol_scores(), {"a": NOTE})
     assert sentences["a4"] == findings(study_of(), scores_of(), {"a": NOTE})["a4"]
-    assert [len(sentences[task]) for task in ("a4_leaky", "a4_random")] == [2, 1]
-    assert "The task leaks on purpose" in sentences["a4_leaky"][1]
+    assert [len(said_of(sentences[task])) for task in ("a4_leaky", "a4_random")] == [2, 1]
+    assert "The task leaks on purpose" in sentences["a4_leaky"][""][1]
+
+
+def test_headlines_of_protocols_go_from_the_first_to_the_last():
+    (sided,) = [
+        headline for headline in headlines(protocol_study(), protocol_scores()) if headline.table == "sided"
+    ]
+    assert sided.task == ""
+    assert sided.sentences == (
+        "“teacher”, WA by protocol: A 96.0 %, B 74.0 %, C 58.0 %; points from A to C: 38.0 lost [34.0, 42.0].",
+    )
 
 
 def test_a_page_with_protocols_copies_and_augmentations_says_them_all():
@@ -699,7 +789,7 @@ def floor_table(**changes) -> TableConfig:
 
 
 def table_words(table: TableConfig, scores: dict[str, pd.DataFrame]) -> list[str]:
-    return findings(table_study(table), scores, {"a": NOTE})["a4"]
+    return said_of(findings(table_study(table), scores, {"a": NOTE})["a4"])
 
 
 @pytest.mark.parametrize("published", [float("nan"), 61.0])
@@ -839,3 +929,29 @@ def test_a_table_of_protocols_may_name_the_system_in_its_rows():
     scores["sided"] = sided.assign(variant="net/" + sided["variant"], published=float("nan"))
     words = protocol_findings(study, scores)["sided"]
     assert words[0].startswith("“teacher”, WA by protocol: A (leaks) 96.0 %")
+
+
+def test_what_one_table_has_said_no_other_repeats():
+    table = PROBED.model_copy(update={"metrics": ("ua",)})
+    study = table_study(table)
+    narrower = table.model_copy(update={"title": "Again"})
+    again = study.model_copy(
+        update={"tables": {"table": table, "again": narrower}, "table_tasks": {"table": ("a4",), "again": ("a4",)}}
+    )
+    scores = rows_of(table, {"ua": {"plain": 60.0, "center": 66.0}}, p_holm=0.3)
+    by_table = findings(again, scores | {"again": scores["table"]}, {"a": NOTE})["a4"]
+    assert len(by_table["table"]) == 3
+    assert by_table["again"] == []
+    # The correction for other comparisons makes a difference one that is shown: then it is said.
+    shown = scores["table"].assign(p_holm=scores["table"]["p_holm"].where(scores["table"]["p_holm"].isna(), 0.01))
+    by_table = findings(again, scores | {"again": shown}, {"a": NOTE})["a4"]
+    assert [sentence[-13:] for sentence in by_table["again"]] == ["UA is higher."]
+    assert [headline.table for headline in headlines(again, scores | {"again": scores["table"]})] == ["table"]
+
+
+def test_a_headline_says_where_unseen_speakers_cost_most():
+    scores = rows_of(PROBED, probed_values())
+    (headline,) = headlines(table_study(PROBED), scores)
+    assert headline.sentences[-1] == (
+        "UA on seen minus unseen speakers is largest with “no adversary”: +12.0 points [+8.0, +16.0]."
+    )

@@ -116,7 +116,7 @@ class Tables(HTMLParser):
 
     def handle_data(self, data):
         if self.open and self.open[-1] in ("th", "td"):
-            self.tables[-1][-1][-1] += data
+            self.tables[-1][-1][-1] += data.replace("\u00a0", " ")
 
 
 def markdown_tables(text):
