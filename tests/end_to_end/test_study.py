@@ -103,7 +103,13 @@ def test_every_file_is_made_and_nothing_else(finished):
     report |= {
         f"report/corpora/{corpus}/{name}"
         for corpus in ("tones", "tones_again")
-        for name in ("glance.json", "durations.svg", "spectrogram_anger.png", "spectrogram_sadness.png")
+        for name in (
+            ".snakemake_timestamp",
+            "glance.json",
+            "durations.svg",
+            "spectrogram_anger.png",
+            "spectrogram_sadness.png",
+        )
     }
     training = {f"training/{run}/{name}" for run in RUNS for name in of_a_run}
     training |= {
