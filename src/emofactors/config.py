@@ -545,6 +545,16 @@ class FeatureSettings(Section):
         return round(self.sample_rate_hz * self.hop_ms / 1000)
 
     @property
+    def reach(self) -> int:
+        """Samples a window reaches beyond its center."""
+        return (self.win_length + 1) // 2
+
+    @property
+    def least_samples(self) -> int:
+        """Samples an utterance needs at least: with fewer its reflection would not fill the first window."""
+        return self.reach + 1
+
+    @property
     def n_bins(self) -> int:
         """Frequency bins of one frame, F."""
         return self.n_mels if self.n_mels is not None else self.n_fft // 2 + 1

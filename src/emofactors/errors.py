@@ -12,7 +12,9 @@ class InputError(ValueError):
 
     def __str__(self) -> str:
         """The message, printable."""
-        text = super().__str__()
-        return "".join(
-            letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text
-        )
+        return printable(super().__str__())
+
+
+def printable(text: str) -> str:
+    """A text with whatever a terminal would obey, or could not show, written as its code; ends of lines stay."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text)

@@ -257,7 +257,7 @@ def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
             pitch = system.variant(variant).get("pitch")
             for name in (system.features(variant), *([pitch] if pitch else [])):
                 if name not in features:
-                    features[name], feature_notes[name] = _load_features(config_dir, name)
+                    features[name], feature_notes[name] = load_features(config_dir, name)
             _check_kind(config_dir, features, system.features(variant), variant, functional=system.method == "svm")
             if pitch and features[pitch].kind != "f0":
                 raise InputError(
@@ -658,8 +658,12 @@ def _with_needed(
     return used
 
 
-def _load_features(config_dir: Path, name: str) -> tuple[Section, tuple[Documented, ...]]:
-    """One file of features; its kind says which settings it has."""
+def load_features(config_dir: Path, name: str) -> tuple[Section, tuple[Documented, ...]]:
+    """One file of features and the pedigree of its settings; its kind says which settings it has.
+
+    Raises:
+        InputError: if there is no such file, or a setting is unknown or impossible.
+    """
     file = _existing(config_dir, "features", name)
     kind = next((s.value for s in _documented(read_yaml(file), file, known=_DOCUMENTED) if s.key == "kind"), None)
     if not isinstance(kind, str) or kind not in FEATURE_SECTIONS:

@@ -16,11 +16,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from emofactors.cli import predict, report
+from emofactors.cli import check_corpus, predict, report
 from emofactors.errors import InputError
 
 #: The modules of the commands, in the order of the help.
-COMMANDS = (report, predict)
+COMMANDS = (check_corpus, report, predict)
 
 
 class _Commands(TyperGroup):

@@ -176,8 +176,8 @@ def audit_task(
         known.rename(columns={"utterance": "original"}), on="original"
     )
     by_fold = [(int(number), fold) for number, fold in rows.groupby("fold")]
-    same_audio = _same_audio(heard)
-    pairs = [_roles_of_pairs(same_audio, fold) for _, fold in by_fold]
+    same = same_audio(heard)
+    pairs = [_roles_of_pairs(same, fold) for _, fold in by_fold]
 
     heard_copy = _heard_in_training(by_fold, "original")
     heard_speaker = _heard_in_training(by_fold, "speaker")
@@ -193,7 +193,7 @@ def audit_task(
             *_listed(_speakers_in_two_roles(by_fold, task), "speakers in two roles"),
             *_listed(_known_to_nobody(by_fold, task), "speakers not in training"),
             *_listed(_too_few_speakers(by_fold, least_training_speakers), "too few speakers"),
-            *_listed(_missing_classes(by_fold, task, ("train",)), "missing classes"),
+            *_listed(missing_classes(by_fold, task, ("train",)), "missing classes"),
             *_listed(_other_labels(folds, rows), "other labels than the manifest's"),
         ),
         warnings=(
@@ -202,7 +202,7 @@ def audit_task(
             *_warnings_of_claim(task, heard_speaker),
             *_listed(_audio_twice_in_a_role(pairs), "audio twice in a role"),
             *_warnings_of_column(task, utterances),
-            *_listed(_missing_classes(by_fold, task, held_out), "missing classes"),
+            *_listed(missing_classes(by_fold, task, held_out), "missing classes"),
         ),
         protocol=task.protocol_words,
         speaker_independent=task.speaker_independent,
@@ -298,7 +298,7 @@ def _fraction(part: int, whole: int) -> float | None:
 # --- the same audio ------------------------------------------------------------------------------------------
 
 
-def _same_audio(utterances: pd.DataFrame) -> pd.DataFrame:
+def same_audio(utterances: pd.DataFrame) -> pd.DataFrame:
     """Pairs of utterances with the same samples, or with parts of one recording that overlap.
 
     Returns:
@@ -472,7 +472,7 @@ def _too_few_speakers(by_fold: list[tuple[int, pd.DataFrame]], least: int) -> li
     ]
 
 
-def _missing_classes(
+def missing_classes(
     by_fold: list[tuple[int, pd.DataFrame]], task: TaskConfig, roles: tuple[str, ...]
 ) -> list[str]:
     """Classes without an utterance in a role; all_train has no dev and test to miss them in."""

@@ -7,7 +7,7 @@ is said at once, before anything is trained.
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from hashlib import sha256
 from math import inf
 from pathlib import Path, PurePosixPath
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -147,24 +147,23 @@ def make_manifest(rows: pd.DataFrame, root: Path, corpus: CorpusConfig) -> Manif
             unknown emotion, times that do not fit, a corpus that is not whole (``size: published``)
             and, with ``on_bad_audio: stop``, for bad audio; each fault on a line of its own.
     """
-    _check_rows(rows)
+    unsound = faults_of_rows(rows)
+    if unsound:
+        raise InputError("\n".join(f"utterance {name!r}: {words}" for name, words in unsound))
+    if rows.empty:
+        raise InputError("no utterance was found")
     known_bad = rows["path"].isin(corpus.known_bad)
     dropped = [(path, "is known to be bad") for path in rows.loc[known_bad, "path"]]
     rows = rows[~known_bad].reset_index(drop=True)
-    heard = _hear(rows, root)
+    heard = hear(rows, root)
     # Once for each fault: a recording that is missing is one, however many utterances it holds.
-    faults = list(dict.fromkeys((rows["path"][i], fault) for i, (fault, *_) in enumerate(heard) if fault))
+    faults = list(dict.fromkeys((rows["path"][i], h.fault) for i, h in enumerate(heard) if h.fault))
     if faults and corpus.on_bad_audio == "stop":
         raise InputError(
             "\n".join(f"{root / path}: {fault}" for path, fault in faults)
             + f"\n{root}: {len(faults)} fault(s); expected none, or on_bad_audio: drop in the corpus' config"
         )
-    described = rows.assign(
-        duration_s=[h[1] for h in heard],
-        sample_rate_hz=[h[2] for h in heard],
-        audio_sha256=[h[3] for h in heard],
-    )
-    described = described.loc[[h[0] is None for h in heard], list(MANIFEST_COLUMNS)].reset_index(drop=True)
+    described = described_utterances(rows, heard)
     if described.empty:
         raise InputError(f"{root}: no utterance is left once bad audio is dropped; expected some")
     whole = _check_size(described, root, corpus)
@@ -173,6 +172,22 @@ def make_manifest(rows: pd.DataFrame, root: Path, corpus: CorpusConfig) -> Manif
         dropped=tuple(dropped + faults),
         whole=whole,
     )
+
+
+class Heard(NamedTuple):
+    """What hearing an utterance told: a fault in words, or duration (s), rate (Hz) and hash of its audio."""
+
+    fault: str | None
+    duration_s: float = 0.0
+    sample_rate_hz: int = 0
+    audio_sha256: str = ""
+
+
+def described_utterances(rows: pd.DataFrame, heard: Sequence[Heard]) -> pd.DataFrame:
+    """The rows whose audio is sound, with what hearing them told: columns ``MANIFEST_COLUMNS``."""
+    described = rows.assign(**{key: [getattr(h, key) for h in heard] for key in Heard._fields[1:]})
+    sound = [h.fault is None for h in heard]
+    return described.loc[sound, list(MANIFEST_COLUMNS)].reset_index(drop=True)
 
 
 def write_manifest(utterances: pd.DataFrame, path: Path) -> None:
@@ -190,51 +205,54 @@ def read_manifest(path: Path) -> pd.DataFrame:
     return read_csv(path, "the manifest of a corpus", dict.fromkeys(MANIFEST_COLUMNS, str) | numbers)
 
 
-def _check_rows(rows: pd.DataFrame) -> None:
-    """One line for every row that names no one utterance of one speaker with one known label."""
+def faults_of_rows(rows: pd.DataFrame) -> list[tuple[str, str]]:
+    """Every row that names no one utterance of one speaker with one known label.
+
+    Args:
+        rows: columns ``READER_COLUMNS``.
+
+    Returns:
+        Utterance, and what is wrong with it in words.
+    """
     faults = []
     for utterance in rows.loc[rows["utterance"].duplicated(), "utterance"].unique():
         paths = rows.loc[rows["utterance"] == utterance, "path"]
-        faults.append(f"utterance {utterance!r}: stands for {', '.join(paths)}; expected one")
+        faults.append((utterance, f"stands for {', '.join(paths)}; expected one"))
     for row in rows[rows["speaker"].str.strip() == ""].itertuples():
-        faults.append(f"utterance {row.utterance!r}: speaker is empty, expected a name")
+        faults.append((row.utterance, "speaker is empty, expected a name"))
     for utterance in rows.loc[rows["utterance"].str.contains(COPY_MARK, regex=False), "utterance"]:
-        faults.append(f"utterance {utterance!r}: has {COPY_MARK!r} in its name, expected none: it marks copies")
+        faults.append((utterance, f"has {COPY_MARK!r} in its name, expected none: it marks copies"))
     known = set(EMOTIONS) | set(OTHER_LABELS)
     for column in (column for column in READER_COLUMNS if column not in _NUMBERS):
         unprintable = _UNPRINTABLE_TEXT if column == "text" else _UNPRINTABLE
         for row in rows[rows[column].str.contains(unprintable)].to_dict("records"):
-            faults.append(
-                f"utterance {row['utterance']!r}: {column} is {row[column]!r}, expected no control "
-                "characters, nor marks of direction"
-            )
+            words = f"{column} is {row[column]!r}, expected no control characters, nor marks of direction"
+            faults.append((row["utterance"], words))
     for row in rows.itertuples():
         if not set(row.emotion.split("+")) <= known:
-            faults.append(
-                f"utterance {row.utterance!r}: emotion is {row.emotion!r}, expected {', '.join(EMOTIONS)}"
-            )
+            faults.append((row.utterance, f"emotion is {row.emotion!r}, expected {', '.join(EMOTIONS)}"))
         path = PurePosixPath(row.path)
         if path.is_absolute() or ".." in path.parts:
-            faults.append(
-                f"utterance {row.utterance!r}: path is {row.path!r}, expected one within the corpus' folder"
-            )
+            faults.append((row.utterance, f"path is {row.path!r}, expected one within the corpus' folder"))
         if row.start_s < 0 or row.start_s >= row.end_s or inf in (row.start_s, row.end_s):
-            faults.append(
-                f"utterance {row.utterance!r}: start_s is {row.start_s:g}, end_s {row.end_s:g}; "
-                "expected 0 <= start_s < end_s"
-            )
-    if rows.empty:
-        faults.append("no utterance was found")
-    if faults:
-        raise InputError("\n".join(faults))
+            words = f"start_s is {row.start_s:g}, end_s {row.end_s:g}; expected 0 <= start_s < end_s"
+            faults.append((row.utterance, words))
+    return faults
 
 
-def _hear(rows: pd.DataFrame, root: Path) -> list[tuple[str | None, float, int, str]]:
-    """Fault, duration, rate and hash of every utterance; a recording with many is decoded once.
+def hear(rows: pd.DataFrame, root: Path) -> list[Heard]:
+    """Hear every utterance once; a recording with many is decoded once.
 
     One too long to be decoded at once is read utterance by utterance.
+
+    Args:
+        rows: columns ``utterance``, ``path``, ``start_s`` and ``end_s``; rows are numbered from 0.
+        root: folder the paths are relative to.
+
+    Returns:
+        What was heard, in the order of the rows.
     """
-    heard: list[tuple[str | None, float, int, str]] = [(None, 0.0, 0, "")] * len(rows)
+    heard = [Heard(None)] * len(rows)
     one_at_a_time = Lock()
 
     def hear_recording(recording: tuple[str, pd.DataFrame]) -> None:
@@ -250,16 +268,16 @@ def _hear(rows: pd.DataFrame, root: Path) -> list[tuple[str | None, float, int, 
                     heard[i] = hear_utterance(i, root / path, whole, start, end, duration_s)
         except AudioError as error:
             for i in part.index:
-                heard[i] = (error.reason, 0.0, 0, "")
+                heard[i] = Heard(error.reason)
 
     def hear_utterance(
         i: int, file: Path, whole: Waveform | None, start_s: float | None, end_s: float | None, duration_s: float
-    ) -> tuple[str | None, float, int, str]:
+    ) -> Heard:
         is_part = not (start_s is None and end_s is None)
         try:
             segment = read_waveform(file, start_s, end_s) if whole is None else whole.segment(start_s, end_s)
         except AudioError as error:
-            return (error.reason + f" (utterance {rows['utterance'][i]})" * is_part, 0.0, 0, "")
+            return Heard(error.reason + f" (utterance {rows['utterance'][i]})" * is_part)
         fault = fault_of(segment)
         if end_s is not None and end_s > duration_s + _BEYOND_END_S:
             fault = f"ends at {duration_s:.3f} s, before end_s {end_s:g}"
@@ -267,7 +285,7 @@ def _hear(rows: pd.DataFrame, root: Path) -> list[tuple[str | None, float, int, 
             fault += f" (utterance {rows['utterance'][i]})"
         digest = sha256(f"{segment.sample_rate_hz} ".encode())
         digest.update(np.ascontiguousarray(segment.samples).data)
-        return (fault, segment.duration_s, segment.sample_rate_hz, digest.hexdigest())
+        return Heard(fault, segment.duration_s, segment.sample_rate_hz, digest.hexdigest())
 
     with ThreadPoolExecutor() as pool:  # libsndfile decodes without the interpreter's lock
         list(pool.map(hear_recording, rows.groupby("path", sort=False)))

@@ -22,7 +22,7 @@ from emofactors.features.archive import ArchiveWriter
 from emofactors.features.audio import Transform, resampled
 from emofactors.features.augment import augmented
 from emofactors.features.image import image, n_frames_of
-from emofactors.features.spectrogram import log_spectrograms, shortest_waveform
+from emofactors.features.spectrogram import log_spectrograms
 
 logger = logging.getLogger(__name__)
 
@@ -182,7 +182,7 @@ def features_of_takes(takes: Sequence[Take], settings: Features, transform: Tran
         InputError: if one is shorter than a window's half, or has features that are not finite.
     """
     # openSMILE and trackers of F0 hear whatever there is; a spectrogram reflects the utterance at its ends.
-    shortest = shortest_waveform(settings) if isinstance(settings, FeatureSettings) else 1
+    shortest = settings.least_samples if isinstance(settings, FeatureSettings) else 1
     for take in takes:
         if len(take.samples) < shortest:
             raise InputError(

@@ -46,11 +46,6 @@ class _MelBand:
     weights: Tensor
 
 
-def shortest_waveform(settings: FeatureSettings) -> int:
-    """Samples an utterance needs at least: with fewer its reflection would not fill the first window."""
-    return _reach(settings) + 1
-
-
 def log_spectrograms(waveforms: Sequence[np.ndarray], settings: FeatureSettings) -> list[np.ndarray]:
     """Spectrograms in dB of whole utterances.
 
@@ -74,7 +69,7 @@ def log_spectrograms(waveforms: Sequence[np.ndarray], settings: FeatureSettings)
         One float32 array an utterance, frames first, (T, F) with T = 1 + n_samples // hop_length.
 
     Raises:
-        InputError: if a waveform is shorter than :func:`shortest_waveform`.
+        InputError: if a waveform is shorter than ``settings.least_samples``.
     """
     line = _laid_end_to_end([_high_passed(waveform, settings) for waveform in waveforms], settings)
     decibels = _decibels(line.samples, settings)  # (sum of T and seams, F)
@@ -92,19 +87,19 @@ def log_spectrograms(waveforms: Sequence[np.ndarray], settings: FeatureSettings)
 
 def _high_passed(waveform: np.ndarray, settings: FeatureSettings) -> np.ndarray:
     """A waveform without what lies below ``high_pass_hz``; too short ones stay, and are complained of later."""
-    if settings.high_pass_hz is None or len(waveform) < shortest_waveform(settings):
+    if settings.high_pass_hz is None or len(waveform) < settings.least_samples:
         return waveform
     return sosfiltfilt(_high_pass(settings), waveform).astype(np.float32)
 
 
 def _laid_end_to_end(waveforms: Sequence[np.ndarray], settings: FeatureSettings) -> _Line:
     """Every waveform padded by half a window at each end, each from a multiple of the hop on."""
-    reach, hop_length = _reach(settings), settings.hop_length
+    reach, hop_length = settings.reach, settings.hop_length
     first_frame, n_frames, n_line_frames = [], [], 0
     for i, waveform in enumerate(waveforms):
-        if len(waveform) < shortest_waveform(settings):
+        if len(waveform) < settings.least_samples:
             raise InputError(
-                f"waveform {i}: has {len(waveform)} samples, expected at least {shortest_waveform(settings)}"
+                f"waveform {i}: has {len(waveform)} samples, expected at least {settings.least_samples}"
             )
         first_frame.append(n_line_frames)
         n_frames.append(1 + len(waveform) // hop_length)
@@ -146,11 +141,6 @@ def _sum_powers(spectrum: Tensor, settings: FeatureSettings, *, out: Tensor) -> 
     for band in _mel_bands(settings):
         summed = power[:, band.bins] @ band.weights  # (BLOCK_FRAMES, MELS_PER_BAND)
         out[:, band.mels] = summed[: len(out), : band.mels.stop - band.mels.start]
-
-
-def _reach(settings: FeatureSettings) -> int:
-    """Samples a window reaches beyond its center."""
-    return (settings.win_length + 1) // 2
 
 
 @cache

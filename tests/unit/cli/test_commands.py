@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from emofactors.cli import COMMANDS, app
+from emofactors.cli import COMMANDS, app, report
 from emofactors.errors import InputError
 
 GROUP = typer.main.get_command(app)
@@ -74,7 +74,7 @@ def test_bad_input_is_said_a_line_a_fault_without_a_traceback(tmp_path, monkeypa
         raise InputError("mine.csv: is missing\nmine.yaml: is too")
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(COMMANDS[0], "PAGE", SimpleNamespace(is_file=is_bad))
+    monkeypatch.setattr(report, "PAGE", SimpleNamespace(is_file=is_bad))
     result = run("report")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == "emofactors: error: mine.csv: is missing\nemofactors: error: mine.yaml: is too\n"

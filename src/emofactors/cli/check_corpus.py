@@ -1,0 +1,138 @@
+"""``emofactors check-corpus``: all that is wrong with a corpus of your own, or the files that make it a study."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emofactors.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EXAMPLES = (
+    "emofactors check-corpus data/mine/mine.csv",
+    "emofactors check-corpus data/mine/mine.csv --write",
+    "emofactors check-corpus /where/it/lies/labels.csv --name mine --column speaker=actor --column emotion=label",
+)
+
+#: The house's config, in the folder studies are run in.
+CONFIG = Path("config")
+
+
+def command(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE.csv", help="One row an utterance: path, speaker, emotion.", dir_okay=False),
+    ],
+    write: Annotated[
+        bool, typer.Option("--write", help="Write the corpus, a task and a study to config/.")
+    ] = False,
+    name: Annotated[
+        str, typer.Option(help="Name of the corpus and the study.", show_default="that of the file")
+    ] = "",
+    title: Annotated[str, typer.Option(help="Its name in tables.", show_default="the name")] = "",
+    column: Annotated[
+        list[str] | None, typer.Option(metavar="OURS=YOURS", help="A column that is called otherwise; repeatable.")
+    ] = None,
+) -> None:
+    """Check a corpus of your own: all that is wrong in one list, and what to add to config/ to use it.
+
+    The CSV has the columns path (relative to its folder), speaker and emotion; optional are start_s, end_s,
+    session, gender, text, language and others (docs/own_data.md). Every file is heard. Ends with status 1 if there
+    is a fault.
+    """
+    from emofactors.config import CorpusConfig
+    from emofactors.corpora.check import Finding, check_corpus, ordered
+    from emofactors.corpora.draft import check_name, draft_study, least_duration_s
+    from emofactors.plain import read_yaml
+
+    if not (CONFIG / "config.yaml").is_file():
+        raise InputError(f"{CONFIG / 'config.yaml'}: is missing; expected to be in the folder of the project")
+    name = name or re.sub(r"[^A-Za-z0-9_.]+", "_", file.stem).strip("_.")
+    check_name(name)
+    if not title.isprintable():
+        raise InputError(f"--title: is {title!r}, expected printable text")
+    corpora_root, folder = _placed(file, read_yaml(CONFIG / "config.yaml")["corpora_root"])
+    content = {"reader": "table", "folder": folder, "file": file.name, "title": title or name}
+    content |= {"columns": _columns(column)} if column else {}
+    checked = check_corpus(Path(corpora_root) / folder, CorpusConfig(**content), least_s=least_duration_s(CONFIG))
+    findings, draft = checked.findings, None
+    if not any(finding.is_fault for finding in findings):
+        try:
+            draft = draft_study(name, content, checked.utterances, CONFIG, corpora_root)
+            findings = ordered([*findings, *draft.findings])
+        except InputError as error:
+            findings = ordered([*findings, *(Finding(line) for line in str(error).splitlines())])
+    n_faults = sum(finding.is_fault for finding in findings)
+    for finding in findings:
+        typer.echo(f"{file}: {'fault' if finding.is_fault else 'warning'}: {finding}")
+    if n_faults:
+        typer.echo(f"{file}: {n_faults} fault(s), {len(findings) - n_faults} warning(s)")
+        raise typer.Exit(1)
+    typer.echo(_summary(file, checked.utterances))
+    typer.echo(f"\nprotocol: {draft.protocol}\nsystems: {', '.join(draft.systems)}")
+    for line in draft.left_out:
+        typer.echo(f"left out: {line}")
+    files = {CONFIG / path: text for path, text in draft.files.items()}
+    if write:
+        _write(files)
+        typer.echo(f"\nNext: snakemake --cores 8 --configfile {CONFIG}/studies/{draft.study}.yaml")
+    else:
+        for path, text in files.items():
+            typer.echo(f"\n{path}\n" + "".join(f"    {line}\n" for line in text.splitlines()), nl=False)
+        typer.echo("\nNext: the same with --write, which writes these files")
+
+
+def _columns(pairs: Iterable[str]) -> dict[str, str]:
+    """``speaker=who`` as keys and values."""
+    columns = {}
+    for pair in pairs:
+        ours, equals, theirs = pair.partition("=")
+        if not (ours and equals and theirs):
+            raise InputError(f"--column: is {pair!r}, expected ours=yours, like speaker=actor")
+        columns[ours] = theirs
+    return columns
+
+
+def _placed(file: Path, corpora_root: str) -> tuple[str, str]:
+    """``corpora_root`` of the study, and ``folder`` of the corpus below it, for a CSV that lies anywhere."""
+    root = Path(corpora_root)
+    # As it is named, then as it is: a link in corpora_root is a corpus there, one to corpora_root leads there.
+    for folder, above in ((file.parent.absolute(), root.absolute()), (file.resolve().parent, root.resolve())):
+        if folder != above and folder.is_relative_to(above) and ".." not in folder.parts:
+            return corpora_root, folder.relative_to(above).as_posix()
+    return str(folder.parent), folder.name
+
+
+def _summary(file: Path, utterances: "pd.DataFrame") -> str:
+    """How much there is of what: utterances, speakers, hours, and emotions by speaker."""
+    import pandas as pd
+    from tabulate import tabulate
+
+    hours = utterances["duration_s"].sum() / 3600
+    counts = pd.crosstab(utterances["speaker"], utterances["emotion"])
+    counts["total"] = counts.sum(axis="columns")
+    counts.loc["total"] = counts.sum()
+    rates = ", ".join(f"{rate:,} Hz" for rate in sorted(set(utterances["sample_rate_hz"])))
+    head = f"{file}: {len(utterances):,} utterances, {len(counts) - 1} speakers, {hours:.2f} h, {rates}"
+    return f"{head}\n\n{tabulate(counts, headers=['speaker', *counts.columns])}"
+
+
+def _write(files: dict[Path, str]) -> None:
+    """Write files that are not there yet, or all already as they should be."""
+    from emofactors.files import write_text_atomically
+
+    others = [path for path, text in files.items() if path.exists() and path.read_text(encoding="utf-8") != text]
+    if others:
+        raise InputError(
+            "\n".join(f"{path}: is there already; expected another --name, or the file deleted" for path in others)
+        )
+    for path, text in files.items():
+        if path.exists():
+            typer.echo(f"{path}: is there already, as it should be")
+        else:
+            write_text_atomically(path, text)
+            typer.echo(f"{path}: written")
