@@ -1,11 +1,19 @@
 """A copy of the project in a temporary folder: a test may run it, break it and edit it. One has the smoke study."""
 
+import contextlib
 import csv
+import fcntl
 import os
+import pty
 import re
 import shutil
+import struct
 import subprocess
 import sys
+import termios
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -65,6 +73,10 @@ class Project:
             start_new_session=True,
         )
 
+    def on_terminal(self, *arguments: str, columns: int = 100) -> "Terminal":
+        """Start a snakemake run in the copy, on a terminal of its own."""
+        return Terminal(self.command(*arguments), self, columns)
+
     def jobs(self, *arguments: str) -> dict[str, int]:
         """Number of jobs of each rule that a run would start; none if all is up to date."""
         dry_run = self.snakemake("-n", "--quiet", "rules", *arguments)
@@ -73,6 +85,67 @@ class Project:
         jobs = {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", table, flags=re.MULTILINE)}
         assert jobs.pop("total", 0) == sum(jobs.values())
         return jobs
+
+
+class Terminal:
+    """A run on a pseudo-terminal, whose keys can be pressed.
+
+    Attributes:
+        process: the run, leader of the terminal's processes.
+    """
+
+    #: Seconds until whatever is waited for has surely come.
+    WAIT_S = 300
+
+    def __init__(self, command: list[str], project: Project, columns: int) -> None:
+        self._ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        self.process = subprocess.Popen(
+            ["setsid", "--ctty", *command],
+            cwd=project.folder,
+            env={"TERM": "xterm-256color"} | {k: v for k, v in project.environment.items() if k != "TERM"},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        self._said = b""
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError):  # Linux: the last process that has it open is gone
+            while chunk := os.read(self._ours, 65536):
+                self._said += chunk
+
+    @property
+    def raw(self) -> str:
+        """All that was written so far."""
+        return self._said.decode(errors="replace")
+
+    @property
+    def said(self) -> str:
+        """Likewise, without what moves the cursor or colours."""
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", self.raw)
+
+    def wait_until(self, happened: Callable[[], object]) -> None:
+        """Wait for something while the run is at work."""
+        latest = time.monotonic() + self.WAIT_S
+        while not happened():
+            assert self.process.poll() is None, self.said
+            assert time.monotonic() < latest, self.said
+            time.sleep(0.02)
+
+    def press_ctrl_c(self) -> None:
+        """The terminal sends SIGINT to all of its processes."""
+        os.write(self._ours, b"\x03")
+
+    def finish(self) -> int:
+        """Wait for the end; the exit status."""
+        status = self.process.wait(self.WAIT_S)
+        self._reader.join(self.WAIT_S)
+        os.close(self._ours)
+        return status
 
 
 def copy_project(folder: Path) -> Project:

@@ -383,6 +383,10 @@ def frames(project, archive):
     }
 
 
+#: Snakemake's own words, which name every job.
+IN_FULL = ("--logger-emofactors-show", "snakemake")
+
+
 def extracted(run):
     """Jobs of a run that extracted features: archive and shard."""
     wildcards = re.findall(r"wildcards: corpus=(\w+), augmentation=(\w+), features=(\w+), shard=(\d)", run.stdout)
@@ -393,7 +397,7 @@ def test_shards_change_no_result_and_a_new_utterance_its_own_shard_alone(finishe
     project = fresh_smoke()
     config = project.folder / "config" / "corpora" / "tones.yaml"
     config.write_text(config.read_text(encoding="utf-8") + "shards: 3\n", encoding="utf-8")
-    run = project.snakemake(*STUDY, "--", *OF_SHARDS)
+    run = project.snakemake(*IN_FULL, *STUDY, "--", *OF_SHARDS)
     assert run.returncode == 0, run.stdout
     assert extracted(run) == sorted((archive, shard) for archive in ARCHIVES for shard in range(3))
     for archive in ARCHIVES:
@@ -414,7 +418,7 @@ def test_shards_change_no_result_and_a_new_utterance_its_own_shard_alone(finishe
             [rows, pd.DataFrame([["cleo_anger_4.wav", "cleo", "anger", "day1"]], columns=rows.columns)]
         ),
     )
-    run = project.snakemake(*STUDY, "--", *OF_SHARDS[1:])
+    run = project.snakemake(*IN_FULL, *STUDY, "--", *OF_SHARDS[1:])
     assert run.returncode == 0, run.stdout
     assert extracted(run) == sorted((archive, shard_of("cleo_anger_4", 3)) for archive in ARCHIVES)
     for archive, n_copies in zip(ARCHIVES, (1, 3), strict=True):
@@ -425,7 +429,7 @@ def test_shards_change_no_result_and_a_new_utterance_its_own_shard_alone(finishe
 
     # A longer one changes how far every image is padded, and nothing of other features' shards.
     soundfile.write(tones / "cleo_anger_4.wav", np.tile(samples, 2), sample_rate_hz)
-    run = project.snakemake(*STUDY, "--", *OF_SHARDS[1:])
+    run = project.snakemake(*IN_FULL, *STUDY, "--", *OF_SHARDS[1:])
     assert run.returncode == 0, run.stdout
     assert extracted(run) == sorted(
         [(ARCHIVES[0], shard_of("cleo_anger_4", 3)), *((ARCHIVES[1], shard) for shard in range(3))]

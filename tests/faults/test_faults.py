@@ -1,5 +1,6 @@
 """What may befall a run for days, one at a time: each ends in a clear message, and then in the same table."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -118,6 +119,63 @@ def test_trainings_told_to_end_keep_their_state(left_alone, fresh_smoke, in_trai
     assert again.returncode == 0, again.stdout
     assert resumed(project)
     assert_same_table(project, left_alone)
+
+
+#: When Ctrl-C is pressed: what is said by then, and how often it is pressed. Jobs import for some seconds first.
+MOMENTS = {
+    "while the workflow is read": ("Assuming unrestricted shared filesystem usage.", 1),
+    "while a job imports": ("make manifest ", 1),
+    "while features are extracted": ("extract features ", 1),
+    "in a training": ("  dev UA ", 1),
+    "in a training, again": ("  dev UA ", 1),
+    "twice": ("train mel_", 2),
+    "in the table": ("make table ", 1),
+}
+
+
+def test_whenever_ctrl_c_is_pressed_a_run_ends_in_a_line_and_goes_on(left_alone, fresh_smoke):
+    project = fresh_smoke()
+    # Trainings of some seconds, so that Ctrl-C meets them.
+    checkpoint = project.folder / "src" / "emofactors" / "training" / "checkpoint.py"
+    text = checkpoint.read_text(encoding="utf-8")
+    slow = text.replace(
+        "        if self._told_to_end is None and",
+        "        time.sleep(0.1)\n        if self._told_to_end is None and",
+    )
+    assert slow != text
+    checkpoint.write_text(slow, encoding="utf-8")
+    for moment, (text, times) in MOMENTS.items():
+        run = project.on_terminal(*TABLE)
+        run.wait_until(lambda run=run, text=text: text in run.said)
+        for _ in range(times):
+            run.press_ctrl_c()
+            time.sleep(0.3)
+        status = run.finish()
+        last = run.said.splitlines()[-1]
+        assert status != 0, moment
+        assert last.startswith("emofactors: ended at once" if times == 2 else "emofactors: stopped"), (
+            f"{moment}: {run.said}"
+        )
+        assert last.endswith("; run the same command again to go on"), moment
+        assert "Traceback" not in run.said, f"{moment}: {run.said}"
+        assert "Error in rule" not in run.said, f"{moment}: {run.said}"
+        assert not scripts_at_work(project), moment
+        if "training" in moment:
+            assert list(project.folder.glob("results/checkpoints/*.pt")), moment
+    again = project.snakemake(*TABLE)
+    assert again.returncode == 0, again.stdout
+    assert not list(project.folder.glob("results/**/*.unfinished"))
+    assert_same_table(project, left_alone)
+
+
+def scripts_at_work(project):
+    """Jobs of a project that are processes still."""
+    commands = {}
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            commands[file.parent.name] = file.read_text(errors="replace")
+    scripts = f"{project.folder}/.snakemake/scripts/"
+    return [command for command in commands.values() if scripts in command]
 
 
 def test_a_truncated_checkpoint_starts_its_training_anew(left_alone, fresh_smoke, in_training):

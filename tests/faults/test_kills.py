@@ -104,7 +104,7 @@ def start_and_kill(project, options, rng, n_left, kills):
     """Start the study, and kill it at a moment of a job, once no more jobs than these are left."""
     said = project.folder / "said.txt"
     with said.open("w") as output:
-        run = project.start(*options, output=output)
+        run = project.start("--logger-emofactors-show", "snakemake", *options, output=output)
     wait_until(run, said, lambda text: re.search(r"^(local)?rule (?!all)\w+:", text, flags=re.MULTILINE))
     kills.resumed += 1
     n_jobs = int(re.search(r"^total +(\d+)$", said.read_text(), flags=re.MULTILINE)[1])

@@ -20,6 +20,10 @@ from emofactors.study import ORIGINAL, check_corpora, is_missing, load_study
 
 BASE = Path(workflow.basedir)
 
+# Ctrl-C reaches every process of a terminal. Jobs leave it to Snakemake, which tells them to end by SIGTERM: one that
+# is still importing would print its traceback. Every job is one script, so its process takes the place of the shell.
+shell.prefix("set -euo pipefail; trap '' INT; exec ")
+
 
 def in_words(error):
     """The end of a run that a user can do something about: its reason, without a traceback."""
