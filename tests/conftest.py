@@ -125,8 +125,8 @@ class Terminal:
 
     @property
     def said(self) -> str:
-        """Likewise, without what moves the cursor or colours."""
-        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", self.raw)
+        """Likewise, without what moves the cursor or colours; a line that was drawn again stands there again."""
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", self.raw.replace("\x1b[2K", "\n"))
 
     def wait_until(self, happened: Callable[[], object]) -> None:
         """Wait for something while the run is at work."""
