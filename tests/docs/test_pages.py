@@ -131,6 +131,13 @@ def test_every_link_within_the_project_leads_to_a_file_and_a_heading(page):
             assert anchor in of_site, f"{link}: no such heading on the site"
 
 
+def test_every_kept_table_is_led_to():
+    results = REPOSITORY / "docs" / "results"
+    kept = {table.relative_to(results).as_posix() for table in results.glob("*/*.md")}
+    assert len(kept) >= 15
+    assert kept <= set(links(results / "README.md"))
+
+
 @pages
 def test_every_address_is_whole_and_none_is_a_registry(page):
     for address in re.findall(r"\b\w+://[^\s)>`\"]+", page.read_text(encoding="utf-8")):
