@@ -40,7 +40,24 @@ pages = pytest.mark.parametrize("page", PAGES, ids=PAGE_IDS)
 READERS_OWN = {"mine", "look"}
 #: Programs of a shell, of git, conda and SLURM that a page may tell a reader to type.
 ORDINARY = {
-    *("cd", "cp", "cat", "head", "ls", "ln", "mkdir", "tail", "for", "do", "done", "[", "speaker", "export", "rm"),
+    *(
+        "cd",
+        "cp",
+        "cat",
+        "cut",
+        "head",
+        "ls",
+        "ln",
+        "mkdir",
+        "tail",
+        "for",
+        "do",
+        "done",
+        "[",
+        "speaker",
+        "export",
+        "rm",
+    ),
     *("git", "tmux", "conda", "pip", "python3", "kill"),
     *("sbatch", "scancel", "squeue", "sinfo", "sacctmgr", "scontrol", "nvidia-smi", "module"),
 }
