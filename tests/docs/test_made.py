@@ -71,3 +71,18 @@ def test_a_kept_picture_is_what_would_be_drawn(drawn, name):
     assert texts(kept) == texts(anew), "run: make pictures"
     # As many lines and arrows; where each lies may differ in the last digit from machine to machine.
     assert kept.read_text(encoding="utf-8").count("<path") == anew.read_text(encoding="utf-8").count("<path")
+
+
+def test_the_page_of_the_report_is_told_section_by_section():
+    templates = REPOSITORY / "src" / "emofactors" / "report" / "page"
+    order = re.findall(r'include "(\w+\.html)"', (templates / "page.html").read_text(encoding="utf-8"))
+    headings = [
+        heading
+        for template in order
+        for heading in re.findall(r"<h2[^>]*>([^<]+)</h2>", (templates / template).read_text(encoding="utf-8"))
+    ]
+    told = re.findall(
+        r"^\| ([^|]+) \|", (REPOSITORY / "docs" / "page.md").read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
+    assert len(headings) >= 9
+    assert told[1:] == headings
