@@ -99,6 +99,8 @@ def test_no_equation_has_what_markdown_takes_for_its_own(name):
             f"{equation}: begins a list"
         )
         assert "*" not in equation
+        lone = re.findall(r"(?<!\\left)\\l[vV]ert|(?<!\\right)\\r[vV]ert", equation)
+        assert not lone, f"{equation}: the site's bars are of one height after \\left and \\right alone"
         assert "|" not in equation, f"{equation}: a bar ends a cell"
 
 
