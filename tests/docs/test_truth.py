@@ -8,9 +8,10 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 
-from emofactors.config import Protocol, TaskConfig
+from emofactors.config import Protocol, RunSettings, TaskConfig
 from emofactors.corpora.manifest import MANIFEST_COLUMNS
 from emofactors.corpora.splits import make_folds
 from emofactors.evaluation.intervals import holm
@@ -18,6 +19,8 @@ from emofactors.evaluation.jackknife import jackknife_interval
 from emofactors.evaluation.metrics import macro_f1, unweighted_accuracy, weighted_accuracy
 from emofactors.evaluation.mutual_information import plug_in_information
 from emofactors.plain import read_yaml
+from emofactors.systems import build_system
+from emofactors.systems.base import Batch, TrainingData
 
 REPOSITORY = Path(__file__).parents[2]
 DOCS = REPOSITORY / "docs"
@@ -42,7 +45,7 @@ def example(name):
 
 
 def manifest_for(task):
-    """Ten speakers in five sessions (or as many as the folds ask for), two utterances of everything a task may divide by."""
+    """Twenty speakers in five sessions (or as many as folds ask for), three utterances of all a task may divide by."""
     n_speakers = task.folds if task.protocol == "leave_one_speaker_out" else 20
     rows = []
     for speaker, emotion, style, take in product(
@@ -175,3 +178,61 @@ def test_the_equation_of_the_jackknife_is_that_of_the_code():
     variance = 3 / 4 * sum((value - without.mean()) ** 2 for value in without)
     t_of_three = 3.182446305284263  # 97.5 % of Student's t with 3 degrees of freedom, of any table
     assert jackknife_interval(2.0, without).high == pytest.approx(2.0 + t_of_three * variance**0.5)
+
+
+# --- shapes of the systems ------------------------------------------------------------------------------------
+
+
+#: System, variant, frames of two utterances, and what the page calls their number after each part of the network.
+SHAPES = {
+    "cnn_bigru": ("mel_center", 300, {147: "T₁", 72: "T₂", 35: "T₃", 16: "T₄"}),
+    "factor_classifier": ("raw", 192, {}),
+    "speaker_adversarial": ("both", 100, {100: "T"}),
+    "speechflow": ("cycle", 104, {104: "T", 13: "T/8"}),
+    "vit_transfer": ("teacher", 128, {}),
+}
+BINS = {
+    "cnn_bigru": 128,
+    "factor_classifier": 80,
+    "speaker_adversarial": 40,
+    "speechflow": 81,
+    "vit_transfer": 128,
+}
+#: Parts whose output stands in a table of shapes.
+PARTS = {
+    "cnn_bigru": [*(f"convolutions.layers.{layer}" for layer in range(4)), "bigru", "activation"],
+    "factor_classifier": ["channel_norm", "convolutions", "linear", "bilstm", "attention", "embed"],
+    "speaker_adversarial": ["time_delay", "bilstm", "embed"],
+    "speechflow": [
+        *(f"encoder.{factor}_lstm" for factor in ("content", "rhythm", "pitch")),
+        *("decoder", "pitch_decoder"),
+    ],
+    "vit_transfer": ["stem", "embed", "transformer"],
+}
+
+
+@pytest.mark.parametrize("system", SHAPES)
+def test_the_shapes_of_a_page_are_those_of_the_network(system):
+    variant, n_frames, symbols = SHAPES[system]
+    content = read_yaml(CONFIG / "systems" / f"{system}.yaml")
+    settings = {key: value for of in ("published", "assumed") for key, (value, _) in content[of].items()}
+    settings |= {key: value for key, value in content["variants"][variant].items() if key != "needs"}
+    arguments = {key: value for key, value in settings.items() if key not in RunSettings.model_fields}
+    data = TrainingData(BINS[system], class_counts=(3, 2), n_frames=n_frames, n_speakers=2, n_updates=10)
+    network = build_system(system, arguments, data).eval()
+    shapes = {}
+    for name, part in network.named_modules():
+        part.register_forward_hook(lambda _, __, out, name=name: shapes.update({name: out}))
+    batch = Batch(torch.rand(2, n_frames, BINS[system]), torch.full((2,), n_frames), torch.tensor([0, 1]))
+    with torch.no_grad():
+        if system == "speechflow":
+            codes = network.encode(batch.features)
+            network.decode(codes, network.speaker_embedding(torch.tensor([0, 1])))
+            network.decode_pitch(codes)
+        else:
+            network(batch)
+    page = (DOCS / "systems" / f"{system}.md").read_text(encoding="utf-8")
+    for part in PARTS[system]:
+        out = shapes[part][0] if isinstance(shapes[part], tuple) else shapes[part]
+        shape = ", ".join(["B", *(str(symbols.get(size, size)) for size in out.shape[1:])])
+        assert f"({shape})" in page, f"{part}: ({shape}) is not on the page"
