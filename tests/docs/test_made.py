@@ -86,3 +86,14 @@ def test_the_page_of_the_report_is_told_section_by_section():
     )
     assert len(headings) >= 9
     assert told[1:] == headings
+
+
+def test_the_readme_counts_what_the_demo_trains(fresh_project):
+    jobs = fresh_project().jobs()
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    networks, machines = re.search(r"(\d+) small networks and (\d+) support vector machines", readme).groups()
+    assert int(networks) == jobs["train"] + jobs["train_decomposer"]
+    assert int(machines) == jobs["fit_svm"]
+    corpora = list((REPOSITORY / "config" / "corpora").glob("*.yaml"))
+    assert len(corpora) == 9, "eight in the README, and the synthetic one"
+    assert "Eight corpora have a reader" in readme
