@@ -1,6 +1,6 @@
 # make demo    the default study, from synthesised speech to the page (sets up .venv by itself)
 # make test    lint and tests
-# make lint    style, layers and workflow checks alone
+# make lint    style, types, layers and workflow checks alone
 # make docs    the site of docs/, into site/ (make pictures: its pictures)
 # make bench   speed against plain code, as ratios
 # make faults  the default study killed at thirty random moments, and compared with one left alone
@@ -27,6 +27,7 @@ lint: $(INSTALLED)
 	.venv/bin/ruff format --check .
 	.venv/bin/snakefmt --check Snakefile workflow
 	.venv/bin/lint-imports
+	.venv/bin/mypy
 	.venv/bin/pytest -q tests/workflow/test_lint.py
 
 docs: $(INSTALLED)

@@ -6,14 +6,15 @@ change there re-runs no job. Neither imports torch or numpy: both are parsed by
 every job of the workflow.
 """
 
+from collections.abc import Mapping
 from math import ceil
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 #: The canonical emotion nouns; a reader translates its corpus' codes to these.
-EMOTIONS = (
+EmotionNoun = Literal[
     "anger",
     "happiness",
     "sadness",
@@ -25,7 +26,8 @@ EMOTIONS = (
     "calm",
     "excitement",
     "frustration",
-)
+]
+EMOTIONS: tuple[str, ...] = get_args(EmotionNoun)
 #: The other class of a task that asks whether one emotion is present.
 ABSENT = "absent"
 
@@ -33,7 +35,10 @@ ABSENT = "absent"
 FACTORS = ("content", "rhythm", "pitch")
 #: Conditions of speech rebuilt from its factors: what is kept of it. ``speaker`` is the speaker's embedding; all
 #: others have the mean speaker's.
-CONDITIONS: dict[str, tuple[str, ...]] = {
+Condition = Literal[
+    "all", "none", "content", "rhythm", "pitch", "content_rhythm", "content_pitch", "rhythm_pitch", "speaker"
+]
+CONDITIONS: Mapping[Condition, tuple[str, ...]] = {
     "all": FACTORS,
     "none": (),
     "content": ("content",),
@@ -46,7 +51,8 @@ CONDITIONS: dict[str, tuple[str, ...]] = {
 }
 
 #: Columns of a manifest a task may stratify by or hold out by.
-GROUPING_COLUMNS = ("speaker", "gender", "session", "partition", "style", "language", "text", "emotion")
+GroupingColumn = Literal["speaker", "gender", "session", "partition", "style", "language", "text", "emotion"]
+GROUPING_COLUMNS: tuple[str, ...] = get_args(GroupingColumn)
 
 #: A name becomes part of a path: it neither leaves the results folder nor reaches a shell.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.]*$", max_length=64)]
@@ -147,7 +153,7 @@ class SynthesisSettings(Section):
     seed: Seed
     voices: Annotated[dict[Word, Voice], Field(min_length=1)]
     sentences: Annotated[dict[Word, str], Field(min_length=1)]
-    emotions: Annotated[dict[Literal[EMOTIONS], Emotion], Field(min_length=1)]
+    emotions: Annotated[dict[EmotionNoun, Emotion], Field(min_length=1)]
     gain_db: NormalDistribution
     snr_db: NormalDistribution
     level_dbfs: Annotated[float, Field(le=0)]
@@ -316,8 +322,8 @@ class TaskConfig(Section):
     folds: Annotated[int, Field(ge=2, le=1000)] | None = None
     dev_speakers: Annotated[int, Field(ge=1)] | None = None
     dev_fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
-    strata: tuple[Literal[GROUPING_COLUMNS], ...] = ()
-    column: Literal[GROUPING_COLUMNS] | None = None
+    strata: tuple[GroupingColumn, ...] = ()
+    column: GroupingColumn | None = None
     dev: tuple[str, ...] = ()
     test: tuple[str, ...] = ()
     seen: Annotated[float, Field(gt=0, lt=1)] | None = None
@@ -343,7 +349,7 @@ class TaskConfig(Section):
             if merged not in self.classes or emotion in self.classes:
                 raise ValueError(f"'merge' sends {emotion!r} to {merged!r}: expected a non-class -> a class")
         needs = {
-            "folds": {*SpeakerIndependentProtocol.__args__, "stratified_folds"},
+            "folds": {*get_args(SpeakerIndependentProtocol), "stratified_folds"},
             "strata": {"stratified_random", "stratified_folds"},
             "column": {"holdout"},
             "dev": {"holdout"},
@@ -393,14 +399,16 @@ class TaskConfig(Section):
     @property
     def n_folds(self) -> int:
         """Number of folds, numbered from 0."""
-        return {"stratified_random": 5, "holdout": 1, "all_train": 1}.get(self.protocol) or self.folds
+        n_folds = {"stratified_random": 5, "holdout": 1, "all_train": 1}.get(self.protocol, self.folds)
+        assert n_folds is not None  # all other protocols have 'folds'
+        return n_folds
 
     @property
     def speaker_independent(self) -> bool:
         """Whether test speakers must be unseen in training; the audit holds the task to it."""
         if self.claims_unseen_speakers is not None:
             return self.claims_unseen_speakers
-        return self.protocol in SpeakerIndependentProtocol.__args__
+        return self.protocol in get_args(SpeakerIndependentProtocol)
 
     @property
     def protocol_words(self) -> str:
@@ -574,7 +582,7 @@ class FunctionalSettings(FeatureSettings):
         deltas: whether the slope over time of each band and of F0 has functionals of its own.
     """
 
-    kind: Literal["functionals"]
+    kind: Literal["functionals"]  # type: ignore[assignment]  # the kind tells the sections apart
     f0_method: Literal["praat", "pyin"]
     f0_min_hz: Annotated[float, Field(gt=0)]
     f0_max_hz: Annotated[float, Field(gt=0)]
@@ -601,6 +609,7 @@ class FunctionalSettings(FeatureSettings):
     @property
     def n_bins(self) -> int:
         """Functionals of an utterance, F."""
+        assert self.n_mels is not None  # all kinds but log_stft have them
         of_tracks = (self.n_mels + 1) * (2 + len(self.percentiles))
         return of_tracks * (1 + self.deltas) + 1
 
@@ -661,7 +670,9 @@ class PitchSettings(Section):
 Features = Annotated[
     FeatureSettings | FunctionalSettings | OpensmileSettings | PitchSettings, Field(discriminator="kind")
 ]
-FEATURE_SECTIONS: dict[str, type[Section]] = {
+FEATURE_SECTIONS: dict[
+    str, type[FeatureSettings] | type[FunctionalSettings] | type[OpensmileSettings] | type[PitchSettings]
+] = {
     "log_mel": FeatureSettings,
     "log_stft": FeatureSettings,
     "functionals": FunctionalSettings,
@@ -717,7 +728,7 @@ class RunSettings(Section):
     patience: Annotated[int, Field(ge=1)] | None = None
     segment_frames: Annotated[int, Field(ge=1)] | None = None
     pitch: Name | None = None
-    rebuilt: Literal[*CONDITIONS] | None = None
+    rebuilt: Condition | None = None
 
     @model_validator(mode="after")
     def _ends_and_something_can_be_selected(self) -> Self:
@@ -740,7 +751,10 @@ class RunSettings(Section):
 
     def n_updates(self, n_utterances: int) -> int:
         """Updates of a whole training on so many training rows."""
-        return self.max_steps or self.max_epochs * ceil(n_utterances / self.batch_size)
+        if self.max_steps is not None:
+            return self.max_steps
+        assert self.max_epochs is not None  # one of the two is given
+        return self.max_epochs * ceil(n_utterances / self.batch_size)
 
 
 class SvmSettings(Section):
@@ -908,7 +922,7 @@ ProbedMetric = Literal[
     "speaker_information",
     "emotion_information",
 ]
-PROBED = ProbedMetric.__args__
+PROBED: tuple[str, ...] = get_args(ProbedMetric)
 #: What a table may show of a row; ``report.measures`` says of each what it is.
 Metric = Literal["ua", "wa", "seen_ua", "seen_gap", "speaker_ua", ProbedMetric]
 #: Those of the speaker that a trade-off is drawn over.
@@ -946,7 +960,8 @@ class PublishedInformation(Section):
 
 
 #: Kinds of tables about the factors of speech, whose metrics are their own.
-FACTOR_KINDS = ("factors", "information", "ground_truth")
+FactorKind = Literal["factors", "information", "ground_truth"]
+FACTOR_KINDS: tuple[str, ...] = get_args(FactorKind)
 
 
 class TableConfig(Section):
@@ -978,7 +993,7 @@ class TableConfig(Section):
         published_information: of ``information``: the paper's numbers.
     """
 
-    kind: Literal["variants", "protocols", *FACTOR_KINDS] = "variants"
+    kind: Literal["variants", "protocols", FactorKind] = "variants"
     title: str
     caption: str
     system: Name | None = None
@@ -989,7 +1004,7 @@ class TableConfig(Section):
     left_out: tuple[str, ...] = ()
     differences: tuple[Difference, ...] = ()
     published: tuple[PublishedScores, ...] = ()
-    conditions: dict[Literal["raw", *CONDITIONS], str] = {}
+    conditions: dict[Literal["raw", Condition], str] = {}
     decomposers: dict[Name, str] = {}
     judge: str = ""
     retrained: bool = True
@@ -1057,9 +1072,11 @@ class TableConfig(Section):
     @property
     def runs(self) -> dict[str, tuple[str, str]]:
         """Row -> its system and variant."""
+        own = self.system or ""  # without one all rows name theirs
         if not self.retrained:
-            return dict.fromkeys(self.rows, (self.system, f"{self.judge}raw"))
-        return {row: tuple(row.split("/")) if "/" in row else (self.system, row) for row in self.rows}
+            return dict.fromkeys(self.rows, (own, f"{self.judge}raw"))
+        named = {row: row.rpartition("/") for row in self.rows}
+        return {row: (system or own, variant) for row, (system, _, variant) in named.items()}
 
     def heard(self, row: str) -> str:
         """What the run of a row hears instead of what it was trained on: ``cycle_content``; mostly nothing."""
@@ -1067,7 +1084,8 @@ class TableConfig(Section):
 
 
 #: Kinds of figures that are drawn from a table.
-OF_TABLES = ("sweep", "trade_off", "information", "ground_truth")
+OfTable = Literal["sweep", "trade_off", "information", "ground_truth"]
+OF_TABLES: tuple[str, ...] = get_args(OfTable)
 
 
 class FigureConfig(Section):
@@ -1090,7 +1108,7 @@ class FigureConfig(Section):
         loss: name of a column of the history, for ``losses``.
     """
 
-    kind: Literal["confusion", "embedding_pca", "attention", "losses", "cost", "embedding_speakers", *OF_TABLES]
+    kind: Literal["confusion", "embedding_pca", "attention", "losses", "cost", "embedding_speakers", OfTable]
     title: str
     caption: str
     system: Name | None = None

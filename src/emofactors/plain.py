@@ -165,11 +165,12 @@ def _count(node: Node, known: dict[int, int | None]) -> int:
             below = node.value
         case _:
             return 1
-    if id(node) in known and known[id(node)] is None:
+    count = known.get(id(node), 0)
+    if count is None:
         raise yaml.composer.ComposerError(None, None, "has an alias of what it is part of", node.start_mark)
-    if id(node) not in known:
+    if count == 0:
         known[id(node)] = None
-        known[id(node)] = 1 + sum(_count(part, known) for part in below)
-    if known[id(node)] > MAX_VALUES:
+        count = known[id(node)] = 1 + sum(_count(part, known) for part in below)
+    if count > MAX_VALUES:
         raise yaml.composer.ComposerError(None, None, f"is more than {MAX_VALUES:,} values", node.start_mark)
-    return known[id(node)]
+    return count

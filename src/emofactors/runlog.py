@@ -33,7 +33,7 @@ def log_to(path: str) -> None:
     terminal = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="replace")
 
     def report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if _is_full_disk(error):
+        if isinstance(error, OSError) and _is_full_disk(error):
             lines = [
                 f"{error.filename or path}: the disk is full or the quota used up ({error.strerror}); "
                 "make room and run the same command again: what is finished is kept"

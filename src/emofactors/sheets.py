@@ -9,9 +9,10 @@ are no texts: -0.5 stays as it is.
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO, StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,8 +48,12 @@ def csv_text(table: pd.DataFrame, *, columns: Sequence[str] | None = None, float
     )
     # The writer quotes no lone carriage return, which a reader takes for the end of a line.
     has_return = any("\r" in cell for name in words for cell in inert[name] if isinstance(cell, str))
-    quoting = csv.QUOTE_NONNUMERIC if has_return else csv.QUOTE_MINIMAL
-    text = inert.to_csv(index=False, lineterminator="\n", float_format=float_format, quoting=quoting)
+    text = inert.to_csv(
+        index=False,
+        lineterminator="\n",
+        float_format=float_format,
+        quoting=csv.QUOTE_NONNUMERIC if has_return else csv.QUOTE_MINIMAL,
+    )
     if "\0" in text:
         raise ValueError("a text has a NUL character, which cannot stand in CSV")
     return text
@@ -99,8 +104,20 @@ def read_csv(
     # pandas fills up a line that is too short, so its last cell is empty.
     if (table.iloc[:, -1] == "").any() and _is_ragged(content):
         raise damaged(path, "has lines with cells too few", expected)
-    kinds = {name: columns.get(name, others) for name in table if columns.get(name, others) is not None}
-    return pd.DataFrame({name: _as(kind, table[name], path, expected) for name, kind in kinds.items()})
+    kinds = {name: columns.get(name, others) for name in table.columns}
+    return pd.DataFrame(
+        {name: _as(kind, table[name], path, expected) for name, kind in kinds.items() if kind is not None}
+    )
+
+
+def rows_of(table: pd.DataFrame) -> Iterator[Any]:
+    """The rows of a table in their order: ``row.speaker`` is a cell, of a type that its column knows."""
+    return table.itertuples(index=False)
+
+
+def groups_of(table: pd.DataFrame, column: str, *, sort: bool = True) -> Iterator[tuple[Any, pd.DataFrame]]:
+    """Each value of a column with the rows that have it: in order of the values, or as they first occur."""
+    yield from table.groupby(column, sort=sort)
 
 
 def _inert(cell: object) -> object:

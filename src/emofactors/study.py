@@ -234,31 +234,32 @@ def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
         for name, item in items.items()
     ]
     wanted: dict[str, dict[str, str]] = {}  # system -> variant -> the file that asks for it
-    for file, item, _ in asked:
+    for asks, item, _ in asked:
         for system, variant in _named_by(item):
             _existing(config_dir, "systems", system)
-            wanted.setdefault(system, {}).setdefault(variant, file)
+            wanted.setdefault(system, {}).setdefault(variant, asks)
     for run_key in dict.fromkeys(key for keys in request.sounds.values() for key in keys):
         system, variant = run_key.split("/")
         _existing(config_dir, "systems", system)
         wanted.setdefault(system, {}).setdefault(variant, f"{where}: sounds")
-    for run_key, file in _needed_decomposers(config_dir, wanted).items():
+    for run_key, asks in _needed_decomposers(config_dir, wanted).items():
         system, variant = run_key.split("/")
-        wanted.setdefault(system, {}).setdefault(variant, file)
+        wanted.setdefault(system, {}).setdefault(variant, asks)
     _only_known(request.systems, _names(config_dir, "systems"), f"{where}: systems")
     systems = {
         name: _load_system(config_dir, name, request.systems.get(name, {}), variants, where)
         for name, variants in wanted.items()
     }
     _check_decomposers(config_dir, systems)
-    features, feature_notes = {}, {}
-    for system in systems.values():
-        for variant in system.variants:
-            pitch = system.variant(variant).get("pitch")
-            for name in (system.features(variant), *([pitch] if pitch else [])):
+    features: dict[str, Features] = {}
+    feature_notes = {}
+    for loaded in systems.values():
+        for variant in loaded.variants:
+            pitch = loaded.variant(variant).get("pitch")
+            for name in (loaded.features(variant), *([pitch] if pitch else [])):
                 if name not in features:
                     features[name], feature_notes[name] = load_features(config_dir, name)
-            _check_kind(config_dir, features, system.features(variant), variant, functional=system.method == "svm")
+            _check_kind(config_dir, features, loaded.features(variant), variant, functional=loaded.method == "svm")
             if pitch and features[pitch].kind != "f0":
                 raise InputError(
                     f"{config_dir / 'features' / pitch}.yaml: kind: is {features[pitch].kind!r}, which variant "
@@ -321,19 +322,19 @@ def _runs_of(item: TableConfig | FigureConfig) -> Iterable[tuple[str, str]]:
     """System and variant of all that a table or figure shows itself."""
     if isinstance(item, TableConfig):
         return item.runs.values()
-    return [(item.system, variant) for variant in item.variants]
+    return [(item.system or "", variant) for variant in item.variants]  # without one it has none
 
 
 def _named_by(item: TableConfig | FigureConfig) -> Iterable[tuple[str, str]]:
     """All that a table or figure names: beside what it shows, what a judge of speech as it is hears."""
     if isinstance(item, TableConfig) and item.kind == "factors":
-        return [*item.runs.values(), *((item.system, row) for row in item.rows)]
+        return [*item.runs.values(), *((item.system or "", row) for row in item.rows)]
     return _runs_of(item)
 
 
 def _needed_decomposers(config_dir: Path, wanted: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     """``system/variant`` of each decomposer that a wanted variant needs -> the file that says so."""
-    needed = {}
+    needed: dict[str, str] = {}
     for system, variants in wanted.items():
         file = _existing(config_dir, "systems", system)
         known = _keys(read_yaml(file).get("variants"), f"{file}: variants")
@@ -370,7 +371,8 @@ def _trainings(
     ]
     decomposed += [(run_key, task) for task, run_keys in sounds.items() for run_key in run_keys]
     for run_key, task in decomposed:
-        on_tasks.setdefault(tuple(run_key.split("/")), set()).add(tasks[task].decomposed_by or task)
+        name, variant = run_key.split("/")
+        on_tasks.setdefault((name, variant), set()).add(tasks[task].decomposed_by or task)
     for name, system in systems.items():
         # What is needed stands before what needs it, so backwards it is reached after all that need it.
         for variant in reversed(system.variants):
@@ -425,7 +427,7 @@ def _check_others(tested_on: Mapping[str, str], tasks: Mapping[str, TaskConfig],
 
 
 def _check_kind(
-    config_dir: Path, features: Mapping[str, Section], name: str, variant: str, *, functional: bool
+    config_dir: Path, features: Mapping[str, Features], name: str, variant: str, *, functional: bool
 ) -> None:
     """A support vector machine hears functionals, a network spectrograms."""
     kind = features[name].kind
@@ -658,7 +660,7 @@ def _with_needed(
     return used
 
 
-def load_features(config_dir: Path, name: str) -> tuple[Section, tuple[Documented, ...]]:
+def load_features(config_dir: Path, name: str) -> tuple[Features, tuple[Documented, ...]]:
     """One file of features and the pedigree of its settings; its kind says which settings it has.
 
     Raises:
@@ -668,7 +670,8 @@ def load_features(config_dir: Path, name: str) -> tuple[Section, tuple[Documente
     kind = next((s.value for s in _documented(read_yaml(file), file, known=_DOCUMENTED) if s.key == "kind"), None)
     if not isinstance(kind, str) or kind not in FEATURE_SECTIONS:
         raise InputError(f"{file}: kind: is {brief(kind)}, expected one of {', '.join(FEATURE_SECTIONS)}")
-    return _load_documented(FEATURE_SECTIONS[kind], config_dir, "features", name)
+    section: type[Any] = FEATURE_SECTIONS[kind]
+    return _load_documented(section, config_dir, "features", name)
 
 
 def _installed_rows(table: TableConfig, config_dir: Path, name: str) -> TableConfig:

@@ -26,7 +26,7 @@ COMMANDS = (check_corpus, report, predict)
 class _Commands(TyperGroup):
     """All commands; bad input ends any of them in one line a fault, without a traceback."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Run a command; an InputError goes to stderr and ends with status 2."""
         try:
             return super().invoke(ctx)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -56,7 +56,7 @@ def command(
     if not title.isprintable():
         raise InputError(f"--title: is {title!r}, expected printable text")
     corpora_root, folder = _placed(file, read_yaml(CONFIG / "config.yaml")["corpora_root"])
-    content = {"reader": "table", "folder": folder, "file": file.name, "title": title or name}
+    content: dict[str, Any] = {"reader": "table", "folder": folder, "file": file.name, "title": title or name}
     content |= {"columns": _columns(column)} if column else {}
     checked = check_corpus(Path(corpora_root) / folder, CorpusConfig(**content), least_s=least_duration_s(CONFIG))
     findings, draft = checked.findings, None
@@ -69,7 +69,7 @@ def command(
     n_faults = sum(finding.is_fault for finding in findings)
     for finding in findings:
         typer.echo(f"{file}: {'fault' if finding.is_fault else 'warning'}: {finding}")
-    if n_faults:
+    if n_faults or draft is None:
         typer.echo(f"{file}: {n_faults} fault(s), {len(findings) - n_faults} warning(s)")
         raise typer.Exit(1)
     typer.echo(_summary(file, checked.utterances))
@@ -118,7 +118,8 @@ def _summary(file: Path, utterances: "pd.DataFrame") -> str:
     counts.loc["total"] = counts.sum()
     rates = ", ".join(f"{rate:,} Hz" for rate in sorted(set(utterances["sample_rate_hz"])))
     head = f"{file}: {len(utterances):,} utterances, {len(counts) - 1} speakers, {hours:.2f} h, {rates}"
-    return f"{head}\n\n{tabulate(counts, headers=['speaker', *counts.columns])}"
+    table = tabulate(counts, headers=["speaker", *counts.columns])  # type: ignore[arg-type]  # its types lack frames
+    return f"{head}\n\n{table}"
 
 
 def _write(files: dict[Path, str]) -> None:

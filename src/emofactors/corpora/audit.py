@@ -23,6 +23,7 @@ from emofactors.config import TaskConfig
 from emofactors.corpora.copies import original_of
 from emofactors.corpora.splits import ROLES
 from emofactors.errors import InputError
+from emofactors.sheets import groups_of, rows_of
 
 #: Findings of one kind that are listed; the others are counted.
 _N_LISTED = 20
@@ -175,7 +176,7 @@ def audit_task(
     rows = folds[["utterance", "original", "fold", "role"]].merge(
         known.rename(columns={"utterance": "original"}), on="original"
     )
-    by_fold = [(int(number), fold) for number, fold in rows.groupby("fold")]
+    by_fold = [(int(number), fold) for number, fold in groups_of(rows, "fold")]
     same = same_audio(heard)
     pairs = [_roles_of_pairs(same, fold) for _, fold in by_fold]
 
@@ -290,9 +291,9 @@ def _heard_in_training(by_fold: list[tuple[int, pd.DataFrame]], column: str) -> 
     return pd.concat(parts, ignore_index=True)
 
 
-def _fraction(part: int, whole: int) -> float | None:
+def _fraction(part: float, whole: int) -> float | None:
     """Part of a whole to six digits; None of nothing."""
-    return round(float(part / whole), 6) if whole else None
+    return round(float(part) / whole, 6) if whole else None
 
 
 # --- the same audio ------------------------------------------------------------------------------------------
@@ -341,7 +342,7 @@ def _roles_of_pairs(same_audio: pd.DataFrame, fold: pd.DataFrame) -> pd.DataFram
     An original has the roles of its copies; ``heard_first`` and ``heard_second`` are its own name, or
     that of a copy where only copies have the role.
     """
-    roles = fold.groupby(["original", "role"], as_index=False)["utterance"].min()
+    roles = fold.groupby(["original", "role"], as_index=False)[["utterance"]].min()
     for which in ("first", "second"):
         names = {"original": which, "role": f"role_of_{which}", "utterance": f"heard_{which}"}
         same_audio = same_audio.merge(roles.rename(columns=names), on=which)
@@ -391,7 +392,7 @@ def _copies_out_of_place(by_fold: list[tuple[int, pd.DataFrame]], task: TaskConf
     return [
         f"fold {number}: copy {row.utterance} is in {row.role}; expected {expected}"
         for number, fold in by_fold
-        for row in fold[(fold["utterance"] != fold["original"]) & ~fold["role"].isin(roles)].itertuples()
+        for row in rows_of(fold[(fold["utterance"] != fold["original"]) & ~fold["role"].isin(roles)])
     ]
 
 
@@ -417,7 +418,7 @@ def _audio_in_two_roles(by_fold: list[tuple[int, pd.DataFrame]], pairs: list[pd.
         f"{pair.heard_second} ({pair.role_of_second}) "
         f"have {pair.why}; expected them in one role"
         for (number, _), fold_pairs in zip(by_fold, pairs, strict=True)
-        for pair in fold_pairs[fold_pairs["role_of_first"] != fold_pairs["role_of_second"]].itertuples()
+        for pair in rows_of(fold_pairs[fold_pairs["role_of_first"] != fold_pairs["role_of_second"]])
     ]
 
 
@@ -438,7 +439,7 @@ def _speakers_in_two_roles(by_fold: list[tuple[int, pd.DataFrame]], task: TaskCo
             role: fold[fold["role"] == role].groupby("speaker")["utterance"].min().to_dict() for role in ROLES
         }
         for role, other in set_apart:
-            for speaker in sorted(example[role].keys() & example[other].keys()):
+            for speaker in sorted(map(str, example[role].keys() & example[other].keys())):
                 lines.append(
                     f"fold {number}: speaker {speaker} is in {role} ({example[role][speaker]}) and {other} "
                     f"({example[other][speaker]}); expected one role, as the task claims unseen speakers"
@@ -488,7 +489,7 @@ def missing_classes(
 
 def _audio_twice_in_a_role(pairs: list[pd.DataFrame]) -> list[str]:
     """Pairs of same audio within a role, and in how many folds."""
-    n_folds = Counter()
+    n_folds: Counter[tuple[str, str, str]] = Counter()
     for fold_pairs in pairs:
         within = fold_pairs[fold_pairs["role_of_first"] == fold_pairs["role_of_second"]]
         within = within.drop_duplicates(["first", "second"])  # copies may share several roles

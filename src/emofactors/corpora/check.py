@@ -23,6 +23,7 @@ from emofactors.corpora.manifest import (
 )
 from emofactors.corpora.table import faults_of_path, faults_of_times, read_lines, utterance_of
 from emofactors.errors import printable
+from emofactors.sheets import rows_of
 
 #: Lines of the CSV that a finding names; the others are counted.
 _N_LINES = 5
@@ -98,7 +99,7 @@ def check_corpus(root: Path, corpus: CorpusConfig, *, least_s: float) -> Checked
 
     sound = {line: utterance_of(row, corpus) for line, row in rows if line not in unsound}
     table = utterance_table(sound.values())
-    lines = {}
+    lines: dict[str, list[int]] = {}
     for line, utterance in sound.items():
         lines.setdefault(utterance["utterance"], []).append(line)
     findings += [
@@ -148,9 +149,9 @@ def _findings_of_same_audio(utterances: pd.DataFrame, line: dict[str, int]) -> l
     """Utterances with the audio of another, once each: a fault where the two are said to be of two kinds."""
     of = utterances.set_index("utterance")
     findings = []
-    for first, second, why in same_audio(utterances).drop_duplicates("second").itertuples(index=False):
-        differing = [column for column in ("speaker", "emotion") if of.at[first, column] != of.at[second, column]]
-        what = f"{of.at[first, 'path']} and {of.at[second, 'path']} have {why}"
+    for first, second, why in rows_of(same_audio(utterances).drop_duplicates("second")):
+        differing = [column for column in ("speaker", "emotion") if of[column][first] != of[column][second]]
+        what = f"{of['path'][first]} and {of['path'][second]} have {why}"
         words = (
             f"{what}, and another {' and '.join(differing)}; expected one"
             if differing

@@ -54,10 +54,14 @@ def read_table(
     Raises:
         InputError: if the file is missing or is no such table.
     """
-    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
     try:
         with file.open(encoding="utf-8-sig", newline="") as handle:
-            reader = csv.reader(handle, delimiter=delimiter, quoting=quoting, strict=True)
+            reader = csv.reader(
+                handle,
+                delimiter=delimiter,
+                quoting=csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL,
+                strict=True,
+            )
             lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
     except OSError as error:
         raise InputError(f"{file}: cannot be read, expected a table with columns {', '.join(needed)}") from error

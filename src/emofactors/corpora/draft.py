@@ -6,7 +6,7 @@ will make it, and what the corpus cannot serve is left out with the reason.
 
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +22,7 @@ from emofactors.corpora.manifest import Manifest
 from emofactors.corpora.splits import make_folds
 from emofactors.errors import InputError
 from emofactors.plain import read_yaml
+from emofactors.sheets import groups_of
 from emofactors.study import Study, load_features, load_study
 
 #: Up to so many speakers each is left out once, as only then enough are left to train; above they are grouped.
@@ -124,7 +125,7 @@ def draft_study(
     checked = TaskConfig(**task)
     notes = Manifest(utterances, dropped=(), whole=None).notes(CorpusConfig(**corpus))
     audit = audit_task(folds, utterances, checked, yaml.safe_load(notes))
-    by_fold = list(folds.groupby("fold"))
+    by_fold = list(groups_of(folds, "fold"))
     findings = [Finding(f"task {task_name}: {line}") for line in audit.failures]
     findings += [
         Finding(f"task {task_name}: {line}", is_fault=False)
@@ -162,7 +163,7 @@ def _choose_task(name: str, utterances: pd.DataFrame) -> tuple[dict[str, Any], p
     """Content of a task and its folds, with as many classes as the speakers serve; and why others are left out."""
     spoken = utterances.groupby("emotion")["speaker"].agg(["nunique", "size"])
     classes = [noun for noun in EMOTIONS if noun in spoken.index]
-    left_out = []
+    left_out: list[str] = []
     while len(classes) > 1:
         heard = utterances[utterances["emotion"].isin(classes)]
         n_speakers = heard["speaker"].nunique()
@@ -176,7 +177,7 @@ def _choose_task(name: str, utterances: pd.DataFrame) -> tuple[dict[str, Any], p
         rarest = min(classes, key=lambda noun: tuple(spoken.loc[noun]))
         if n_speakers < 2 or spoken.at[rarest, "nunique"] == n_speakers:  # fewer classes would not help
             raise InputError(f"no task can be made of {n_speakers} speaker(s): {why}")
-        n = spoken.at[rarest, "nunique"]
+        n = spoken["nunique"][rarest]
         left_out.append(
             f"class {rarest}: of {n_speakers} speakers {n} speak it, too few to be tested unseen ({why})"
         )
@@ -279,7 +280,7 @@ def _as_yaml(comment: str, content: Mapping[str, Any]) -> str:
 class _Dumper(yaml.SafeDumper):
     """YAML as the house writes it: a key a line, a list on one line."""
 
-    def represent_list(self, items: list[Any]) -> yaml.SequenceNode:
+    def represent_list(self, items: Iterable[Any]) -> yaml.SequenceNode:
         """A list in brackets."""
         return self.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=True)
 

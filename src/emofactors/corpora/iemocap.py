@@ -65,26 +65,27 @@ def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
         for file in files:
             labels, faults_of_file = _labels(file)
             faults += faults_of_file
-            rows += [_row(session.name, label, corpus) for label in labels]
+            rows += [_row(session.name, name, emotion, corpus) for name, emotion in labels]
     if faults:
         raise InputError("\n".join(faults))
     return utterance_table(rows)
 
 
-def _labels(file: Path) -> tuple[list[re.Match], list[str]]:
-    """The lines of a label file that label an utterance, and what is wrong with it."""
+def _labels(file: Path) -> tuple[list[tuple[re.Match[str], str]], list[str]]:
+    """Parts of the name and emotion of each utterance a label file labels, and what is wrong with it."""
     labels, faults = [], []
     for number, line in enumerate(read_text(file, "labels").splitlines(), start=1):
         if not line.startswith("["):  # header, single annotators
             continue
         label = _LINE.fullmatch(line.rstrip())
-        if label is None or label["emotion"] not in _EMOTIONS or not _UTTERANCE.fullmatch(label["utterance"]):
+        name = _UTTERANCE.fullmatch(label["utterance"]) if label else None
+        if label is None or name is None or label["emotion"] not in _EMOTIONS:
             faults.append(
                 f"{file}: line {number}: is {line!r}, expected [start - end], utterance, one of "
                 f"{' '.join(_EMOTIONS)} and [V, A, D], divided by tabs"
             )
             continue
-        labels.append(label)
+        labels.append((name, label["emotion"]))
     if not labels and not faults:
         faults.append(
             f"{file}: labels no utterance, expected lines like [6.2901 - 8.2357] Ses01F_impro01_F000 neu"
@@ -92,10 +93,9 @@ def _labels(file: Path) -> tuple[list[re.Match], list[str]]:
     return labels, faults
 
 
-def _row(session: str, label: re.Match, corpus: CorpusConfig) -> dict[str, str]:
+def _row(session: str, name: re.Match[str], emotion: str, corpus: CorpusConfig) -> dict[str, str]:
     """One labelled utterance."""
-    utterance = label["utterance"]
-    name = _UTTERANCE.fullmatch(utterance)
+    utterance = name[0]
     return {
         "utterance": utterance,
         "path": f"{session}/sentences/wav/{utterance.rpartition('_')[0]}/{utterance}.wav",
@@ -105,5 +105,5 @@ def _row(session: str, label: re.Match, corpus: CorpusConfig) -> dict[str, str]:
         "style": _STYLES[name["style"]],
         "language": corpus.language,
         "text": name["dialogue"],
-        "emotion": _EMOTIONS[label["emotion"]],
+        "emotion": _EMOTIONS[emotion],
     }

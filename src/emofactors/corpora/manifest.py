@@ -24,7 +24,7 @@ from emofactors.config import EMOTIONS, CorpusConfig, ExpectedSize
 from emofactors.corpora.audio import AudioError, Waveform, describe_recording, fault_of, read_waveform
 from emofactors.corpora.copies import COPY_MARK
 from emofactors.errors import InputError
-from emofactors.sheets import read_csv, write_csv
+from emofactors.sheets import read_csv, rows_of, write_csv
 
 #: What a reader gives for each utterance. ``path`` is relative to the corpus' folder; ``start_s`` and
 #: ``end_s`` are empty where the whole file is the utterance; ``text`` identifies the sentence that is
@@ -201,8 +201,9 @@ def read_manifest(path: Path) -> pd.DataFrame:
     Raises:
         InputError: if it is missing or damaged.
     """
-    numbers = dict.fromkeys(_NUMBERS, float) | {"sample_rate_hz": int}
-    return read_csv(path, "the manifest of a corpus", dict.fromkeys(MANIFEST_COLUMNS, str) | numbers)
+    kinds: dict[str, type] = dict.fromkeys(MANIFEST_COLUMNS, str)
+    kinds |= dict.fromkeys(_NUMBERS, float) | {"sample_rate_hz": int}
+    return read_csv(path, "the manifest of a corpus", kinds)
 
 
 def faults_of_rows(rows: pd.DataFrame) -> list[tuple[str, str]]:
@@ -218,17 +219,17 @@ def faults_of_rows(rows: pd.DataFrame) -> list[tuple[str, str]]:
     for utterance in rows.loc[rows["utterance"].duplicated(), "utterance"].unique():
         paths = rows.loc[rows["utterance"] == utterance, "path"]
         faults.append((utterance, f"stands for {', '.join(paths)}; expected one"))
-    for row in rows[rows["speaker"].str.strip() == ""].itertuples():
+    for row in rows_of(rows[rows["speaker"].str.strip() == ""]):
         faults.append((row.utterance, "speaker is empty, expected a name"))
     for utterance in rows.loc[rows["utterance"].str.contains(COPY_MARK, regex=False), "utterance"]:
         faults.append((utterance, f"has {COPY_MARK!r} in its name, expected none: it marks copies"))
     known = set(EMOTIONS) | set(OTHER_LABELS)
     for column in (column for column in READER_COLUMNS if column not in _NUMBERS):
         unprintable = _UNPRINTABLE_TEXT if column == "text" else _UNPRINTABLE
-        for row in rows[rows[column].str.contains(unprintable)].to_dict("records"):
-            words = f"{column} is {row[column]!r}, expected no control characters, nor marks of direction"
-            faults.append((row["utterance"], words))
-    for row in rows.itertuples():
+        for named in rows[rows[column].str.contains(unprintable)].to_dict("records"):
+            words = f"{column} is {named[column]!r}, expected no control characters, nor marks of direction"
+            faults.append((named["utterance"], words))
+    for row in rows_of(rows):
         if not set(row.emotion.split("+")) <= known:
             faults.append((row.utterance, f"emotion is {row.emotion!r}, expected {', '.join(EMOTIONS)}"))
         path = PurePosixPath(row.path)

@@ -120,13 +120,14 @@ def _segments(sequence: h5py.File, file: Path) -> list[_Segment]:
         raise InputError(f"{file}: has groups {list(sequence)}, expected one with videos under data/")
     for video, labels in roots[0]["data"].items():
         shapes = [labels[key].shape if key in labels else None for key in ("features", "intervals")]
-        if None in shapes or shapes != [(shapes[0][0], len(_SCORES)), (shapes[0][0], 2)]:
+        n_segments = shapes[0][0] if shapes[0] else 0
+        if shapes != [(n_segments, len(_SCORES)), (n_segments, 2)]:
             faults.append(
                 f"{file}: {video}: features and intervals have shapes {shapes}, expected (n, 7) and (n, 2)"
             )
             continue
         kinds = [labels[key].dtype.kind for key in ("features", "intervals")]
-        if shapes[0][0] > _MOST_SEGMENTS or not set(kinds) <= set("fiu"):
+        if n_segments > _MOST_SEGMENTS or not set(kinds) <= set("fiu"):
             faults.append(f"{file}: {video}: expected at most {_MOST_SEGMENTS:,} segments, and numbers")
             continue
         scores, intervals = labels["features"][:].tolist(), labels["intervals"][:].tolist()
@@ -190,10 +191,11 @@ def _members_of_python(file: Path) -> Iterable[tuple[str, str, str]]:
         where = f"{file}: line {statement.lineno}"
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.List(elts=elements)) if name in _PARTITIONS:
-                videos = [element.value for element in elements if isinstance(element, ast.Constant)]
+                values = [element.value for element in elements if isinstance(element, ast.Constant)]
+                videos = [value for value in values if isinstance(value, str) and value]
             case _:
                 raise InputError(f"{where}: is none of the three partitions; {expected}")
-        if len(videos) < len(elements) or not all(isinstance(video, str) and video for video in videos):
+        if len(videos) < len(elements):
             raise InputError(f"{where}: {name} is no list of names; {expected}")
         if name in found:
             raise InputError(f"{where}: {name} is there twice; {expected}")

@@ -50,7 +50,7 @@ def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
     for file in files:
         name = _NAME.fullmatch(file.stem)
         speaker = (name["speaker"] or file.parent.name) if name else ""
-        if speaker not in _SPEAKERS:
+        if name is None or speaker not in _SPEAKERS:
             faults.append(
                 f"{file}: expected DC/a01.wav or DC_a01.wav, speaker one of {', '.join(_SPEAKERS)}, "
                 f"emotion one of {', '.join(_EMOTIONS)}"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ import pandas as pd
 from emofactors.config import AugmentationSettings, TaskConfig
 from emofactors.corpora.copies import copy_name
 from emofactors.errors import InputError
-from emofactors.sheets import read_csv, write_csv
+from emofactors.sheets import groups_of, read_csv, write_csv
 
 #: ``original`` is what a copy was made of; of any other utterance it is its own name.
 FOLD_COLUMNS = ("utterance", "original", "speaker", "emotion", "fold", "role")
@@ -117,7 +118,7 @@ def make_folds(
     if (task.augmentation is None) != (augmentation is None):
         raise ValueError(f"augmentation is {augmentation!r}, expected that of the task ({task.augmentation})")
     heard = _utterances_of_task(utterances, task)
-    if task.augmented == "before_split":
+    if augmentation is not None and task.augmented == "before_split":
         heard = _with_copies(heard, augmentation)
     faults = _faults(heard, task)
     if faults:
@@ -139,9 +140,9 @@ def make_folds(
     if task.seen is not None:
         folds["role"] = folds["role"].mask(_drawn(folds, "seen", task.seen, task.seed), "seen")
         _check_drawn(folds, "seen", f"seen is {task.seen:g}")
-    if task.augmented == "training":
-        held_out = folds[folds["role"] != "train"]
-        folds = pd.concat([held_out, _with_copies(folds[folds["role"] == "train"], augmentation)])
+    if augmentation is not None and task.augmented == "training":
+        others = folds[folds["role"] != "train"]
+        folds = pd.concat([others, _with_copies(folds[folds["role"] == "train"], augmentation)])
         folds = folds.sort_values(["fold", "utterance"], ignore_index=True)
     return folds
 
@@ -202,7 +203,7 @@ def _partition(heard: pd.DataFrame, task: TaskConfig) -> _Partition:
         case "leave_one_speaker_out":
             return _Partition(heard["speaker"], _each_speaker(_speakers(heard), task.dev_speakers or 0))
         case "speaker_groups":
-            groups = _balanced_groups(_speakers(heard), task.folds, task.seed)
+            groups = _balanced_groups(_speakers(heard), task.n_folds, task.seed)
             return _Partition(heard["speaker"], _each_group(groups, task.dev_speakers or 0))
         case "leave_one_session_out":
             sessions = sorted(heard["session"].unique())
@@ -297,7 +298,7 @@ def _stratified_subsets(heard: pd.DataFrame, task: TaskConfig) -> pd.Series:
     start = 0
     for rows in heard.groupby(list(task.strata)).indices.values():
         if task.protocol == "stratified_random":
-            start = rng.integers(n_subsets)
+            start = int(rng.integers(n_subsets))
         subset[rng.permutation(rows)] = (start + np.arange(len(rows))) % n_subsets
         start += len(rows)
     n_empty = n_subsets - len(np.unique(subset))
@@ -315,9 +316,9 @@ def _stratified_subsets(heard: pd.DataFrame, task: TaskConfig) -> pd.Series:
 def _drawn(folds: pd.DataFrame, role: str, fraction: float, seed: int) -> pd.Series:
     """Which training rows a role is given: drawn from those of each speaker and class."""
     chosen = pd.Series(False, index=folds.index)
-    for number, fold in folds[folds["role"] == "train"].groupby("fold"):
+    for number, fold in groups_of(folds[folds["role"] == "train"], "fold"):
         rng = np.random.default_rng([seed, number, *_DRAWS[role]])
-        strata = fold.groupby(["speaker", "emotion"]).groups
+        strata: Mapping[Any, pd.Index] = fold.groupby(["speaker", "emotion"]).groups
         n_held_out = _numbers_held_out({name: len(rows) for name, rows in strata.items()}, fraction, rng)
         for name, rows in strata.items():
             chosen[rng.permutation(rows)[: n_held_out[name]]] = True
@@ -349,8 +350,13 @@ def _numbers_held_out(
         for noun in classes:
             owed[noun] += exact * sizes[speaker, noun] - numbers[speaker, noun]
         n_more = floor(sum(owed.values()) + Fraction(1, 2))
-        able = [c for c in classes if numbers[speaker, c] < min(exact * sizes[speaker, c], sizes[speaker, c] - 1)]
-        for noun in sorted(rng.permutation(able).tolist(), key=owed.get, reverse=True)[:n_more]:
+        able = [
+            noun
+            for noun in classes
+            if numbers[speaker, noun] < exact * sizes[speaker, noun]
+            and numbers[speaker, noun] < sizes[speaker, noun] - 1
+        ]
+        for noun in sorted(rng.permutation(able).tolist(), key=owed.__getitem__, reverse=True)[:n_more]:
             numbers[speaker, noun] += 1
             owed[noun] -= 1
     return numbers
@@ -359,7 +365,7 @@ def _numbers_held_out(
 def _check_drawn(folds: pd.DataFrame, role: str, stated: str) -> None:
     """A training speaker without a held-out utterance is none that the role hears: one line for each fold."""
     faults = []
-    for number, fold in folds.groupby("fold"):
+    for number, fold in groups_of(folds, "fold"):
         n_trained = fold.loc[fold["role"] == "train", "speaker"].value_counts().sort_index()
         lacking = n_trained[~n_trained.index.isin(fold.loc[fold["role"] == role, "speaker"])]
         if len(lacking):
@@ -412,16 +418,16 @@ def _faults_of_speakers(n_speakers: int, task: TaskConfig) -> list[str]:
         least, roles = _LEAST_UNITS_WITHOUT_DEV, "train and test"
     if n_speakers < least:
         return [f"corpus: has {n_speakers} speaker(s), expected at least {least}: {roles} share none"]
-    if task.protocol == "leave_one_speaker_out" and task.folds != n_speakers:
-        return [f"task: folds is {task.folds}, expected {n_speakers}: {number}"]
-    if task.folds > n_speakers:
-        return [f"task: folds is {task.folds}, expected at most {n_speakers}: {number}"]
-    n_test, n_dev = ceil(n_speakers / task.folds), task.dev_speakers or 0
+    if task.protocol == "leave_one_speaker_out" and task.n_folds != n_speakers:
+        return [f"task: folds is {task.n_folds}, expected {n_speakers}: {number}"]
+    if task.n_folds > n_speakers:
+        return [f"task: folds is {task.n_folds}, expected at most {n_speakers}: {number}"]
+    n_test, n_dev = ceil(n_speakers / task.n_folds), task.dev_speakers or 0
     most_dev = n_speakers - n_test - 1
     if n_dev and most_dev < 1:
         return [
-            f"task: folds is {task.folds}, expected {n_speakers}: with {n_test} of {n_speakers} speakers in test, "
-            "dev and train have no speaker each"
+            f"task: folds is {task.n_folds}, expected {n_speakers}: with {n_test} of {n_speakers} speakers in "
+            "test, dev and train have no speaker each"
         ]
     if n_dev > most_dev:
         return [
@@ -444,7 +450,7 @@ def _faults_of_sessions(heard: pd.DataFrame, task: TaskConfig) -> list[str]:
         )
     elif task.folds != len(sessions):
         faults.append(
-            f"task: folds is {task.folds}, expected {len(sessions)}: "
+            f"task: folds is {task.n_folds}, expected {len(sessions)}: "
             "the number of sessions with utterances of the task's classes"
         )
     for speaker, occurs in heard.groupby("speaker")["session"].unique().items():
@@ -480,14 +486,15 @@ def _faults_of_values(column: pd.Series, task: TaskConfig) -> list[str]:
 def _check_training(folds: pd.DataFrame, task: TaskConfig) -> None:
     """A class that is not trained in a fold can only be missed there: one line for each."""
     faults = []
-    for number, fold in folds.groupby("fold"):
+    for number, fold in groups_of(folds, "fold"):
         count = pd.crosstab(fold["emotion"], fold["role"])
         count = count.reindex(index=list(task.classes), columns=ROLES, fill_value=0)
         for noun in task.classes:
-            if count.loc[noun, "train"] == 0:
+            n_train, n_dev, n_test = (count[role][noun] for role in ("train", "dev", "test"))
+            if n_train == 0:
                 faults.append(
                     f"task: fold {number}: class {noun!r} has no training utterance "
-                    f"({count.loc[noun, 'dev']} dev, {count.loc[noun, 'test']} test), expected at least one"
+                    f"({n_dev} dev, {n_test} test), expected at least one"
                 )
     if faults:
         raise InputError("\n".join(faults))

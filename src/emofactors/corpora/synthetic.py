@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from emofactors.config import CorpusConfig, NormalDistribution, SynthesisSettings
+from emofactors.config import CorpusConfig, EmotionNoun, NormalDistribution, SynthesisSettings
 from emofactors.corpora.espeak import PITCH, PITCH_RANGE, RATE_WPM, SAMPLE_RATE_HZ, fresh_synthesizer
 from emofactors.corpora.manifest import utterance_table
 from emofactors.errors import InputError
+from emofactors.sheets import rows_of
 
 #: Columns of the table of true factors. ``rate``, ``pitch_shift``, ``pitch_range`` and ``loudness_db``
 #: are what an emotion sets, as heard: relative to the voice, rounded as eSpeak takes them, after the gain.
@@ -56,12 +57,12 @@ def synthesize(settings: SynthesisSettings, folder: Path) -> pd.DataFrame:
     """
     factors = draw_factors(settings)
     folder.mkdir(parents=True, exist_ok=True)
-    for voice, spoken in factors.groupby("voice", sort=False):
+    for _, spoken in factors.groupby("voice", sort=False):
         with fresh_synthesizer() as synthesizer:
-            for row in spoken.itertuples():
+            for row in rows_of(spoken):
                 speech = synthesizer.say(
                     settings.sentences[row.sentence],
-                    voice=settings.voices[voice].variant,
+                    voice=settings.voices[row.voice].variant,
                     rate_wpm=row.rate_wpm,
                     pitch=row.pitch,
                     pitch_range=row.pitch_range,
@@ -116,6 +117,7 @@ def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
     if not files:
         raise InputError(f"{root}: has no wav file, expected those of {corpus.title}")
     settings = corpus.synthesis
+    assert settings is not None  # a corpus with this reader has them
     rows, faults = [], []
     for file in files:
         voice, sentence, emotion, *more = (*file.stem.split("_"), "", "")
@@ -140,7 +142,9 @@ def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
     return utterance_table(rows)
 
 
-def _draw_utterance(settings: SynthesisSettings, voice: str, sentence: str, emotion: str) -> dict[str, Any]:
+def _draw_utterance(
+    settings: SynthesisSettings, voice: str, sentence: str, emotion: EmotionNoun
+) -> dict[str, Any]:
     """One row of the table of factors, not yet rounded."""
     utterance = f"{voice}_{sentence}_{emotion}"
     generator = _generator(settings, "factors", utterance)

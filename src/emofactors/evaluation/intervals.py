@@ -410,9 +410,10 @@ def _paired(terms: Sequence[_Term], metric: Metric, resamples: int, seed: int) -
     rng = np.random.default_rng(seed)
     support = np.concatenate([_support(term.counts) for term in terms], axis=1)
     weights = _resampled_speakers(support, resamples, rng)
-    differences = sum(
+    of_terms = [
         term.sign * (metric(_pool(weights, term.counts)) - metric(_pool(weights, term.minus))) for term in terms
-    ).mean(axis=1)  # (R,)
+    ]
+    differences = sum(of_terms, start=np.zeros(())).mean(axis=1)  # (R,)
     low, high = np.percentile(differences, _PERCENTILES)
     value = sum(
         term.sign * (pooled_score(term.counts, metric) - pooled_score(term.minus, metric)) for term in terms

@@ -8,7 +8,7 @@ were not heard.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -132,7 +132,11 @@ def _probe(
             seed=settings.seed,
         )
         results[f"speaker_{kind}"] = (result, told)
-    for name, role, label in (("speaker_seen", "seen", "speaker"), ("emotion_linear", "test", "emotion")):
+    of_others: tuple[tuple[str, str, Literal["speaker", "emotion"]], ...] = (
+        ("speaker_seen", "seen", "speaker"),
+        ("emotion_linear", "test", "emotion"),
+    )
+    for name, role, label in of_others:
         others = embeddings.of_role(role)
         if len(others.utterance):
             results[name] = (probe_others(train, others, label), others)

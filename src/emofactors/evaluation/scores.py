@@ -178,7 +178,7 @@ def speaker_confusions(confusion: pd.DataFrame, classes: Sequence[str]) -> np.nd
     counts = np.zeros((len(seeds), len(speakers), len(classes), len(classes)), dtype=np.int64)
     index = (
         *(
-            confusion[c].map({v: i for i, v in enumerate(known)})
+            confusion[c].map({v: i for i, v in enumerate(known)}).to_numpy(dtype=np.int64)
             for c, known in (("seed", seeds), ("speaker", speakers))
         ),
         _class_index(confusion["truth"], classes),
@@ -206,7 +206,7 @@ def _class_index(labels: pd.Series, classes: Sequence[str]) -> np.ndarray:
 
 def _score(tested: pd.DataFrame, classes: Sequence[str], *, fold: str, seed: int) -> dict[str, str | int | float]:
     """One row of the scores."""
-    confusion = confusion_matrix(tested["i_truth"], tested["i_prediction"], len(classes))
+    confusion = confusion_matrix(tested["i_truth"].to_numpy(), tested["i_prediction"].to_numpy(), len(classes))
     has_every_class = (confusion.sum(axis=1) > 0).all()
     recalls = class_recalls(confusion)  # (C,)
     return {

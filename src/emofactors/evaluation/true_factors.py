@@ -74,8 +74,9 @@ def read_factors(path: str | Path) -> pd.DataFrame:
     Raises:
         InputError: if the file is missing or damaged, or lacks a column.
     """
-    kinds = {column: float if factor in NUMBERS else str for factor, column in FACTORS.items()}
-    table = read_csv(path, "the true factors of a synthetic corpus", {"utterance": str} | kinds)
+    kinds: dict[str, type] = {"utterance": str}
+    kinds |= {column: float if factor in NUMBERS else str for factor, column in FACTORS.items()}
+    table = read_csv(path, "the true factors of a synthetic corpus", kinds)
     table = table.set_index("utterance")
     return pd.DataFrame({factor: table[column] for factor, column in FACTORS.items()})
 

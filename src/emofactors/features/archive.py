@@ -19,7 +19,7 @@ import pandas as pd
 from emofactors.arrays import DAMAGE
 from emofactors.errors import InputError
 from emofactors.files import damaged
-from emofactors.sheets import read_csv, write_csv
+from emofactors.sheets import groups_of, read_csv, rows_of, write_csv
 
 #: A shard is closed once it has this size.
 SHARD_BYTES = 256 * 2**20
@@ -114,40 +114,40 @@ class ArchiveWriter:
             raise ValueError(
                 f"features are {features.dtype} of shape {features.shape}, expected float32 (T, {self.n_bins})"
             )
-        if self._shard is None:
-            self._open_shard()
-        self._shard.write(np.ascontiguousarray(features).data)
-        self._index.append((utterance, Path(self._shard.name).name, self._n_frames, len(features)))
+        shard = self._shard = self._shard or self._open_shard()
+        shard.write(np.ascontiguousarray(features).data)
+        self._index.append((utterance, Path(shard.name).name, self._n_frames, len(features)))
         self._n_frames += len(features)
-        if self._shard.tell() >= self.shard_bytes:
-            self._close_shard()
+        if shard.tell() >= self.shard_bytes:
+            self._close_shard(shard)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._shard is not None:
-            self._close_shard()
+            self._close_shard(self._shard)
         if kind is not None:
             shutil.rmtree(self._unfinished)
             return
         _finish(self.folder, pd.DataFrame(self._index, columns=list(INDEX_COLUMNS)))
 
-    def _open_shard(self) -> None:
-        self._shard = (self._unfinished / _shard_name(self._n_shards)).open("wb")
+    def _open_shard(self) -> BinaryIO:
+        shard = (self._unfinished / _shard_name(self._n_shards)).open("wb")
         self._n_shards += 1
         self._n_frames = 0
-        self._write_header()
+        self._write_header(shard)
+        return shard
 
-    def _close_shard(self) -> None:
-        self._shard.seek(0)
-        self._write_header()
-        self._shard.close()
+    def _close_shard(self, shard: BinaryIO) -> None:
+        shard.seek(0)
+        self._write_header(shard)
+        shard.close()
         self._shard = None
 
-    def _write_header(self) -> None:
+    def _write_header(self, shard: BinaryIO) -> None:
         """The header of a .npy file; numpy leaves room in it, so it keeps its length when frames are added."""
         header = {"descr": "<f4", "fortran_order": False, "shape": (self._n_frames, self.n_bins)}
-        np.lib.format.write_array_header_1_0(self._shard, header)
+        np.lib.format.write_array_header_1_0(shard, header)
 
 
 def gather(folders: Sequence[Path], folder: Path) -> None:
@@ -169,7 +169,7 @@ def gather(folders: Sequence[Path], folder: Path) -> None:
         for part in folders:
             index = _read_index(part / "index.csv")
             names = {name: _shard_name(n_shards + i) for i, name in enumerate(index["shard"].unique())}
-            for name, rows in index.groupby("shard", sort=False):
+            for name, rows in groups_of(index, "shard", sort=False):
                 _check_shard(part / name, _open_shard(part / name), rows)
                 _link(part / name, unfinished / names[name])
             indices.append(index.assign(shard=index["shard"].map(names)))
@@ -220,12 +220,12 @@ def _read_features(folder: Path) -> dict[str, np.ndarray]:
     if index.empty:
         raise InputError(f"{folder / 'index.csv'}: is empty, expected a row an utterance")
     shards = {name: _open_shard(folder / name) for name in index["shard"].unique()}
-    for name, rows in index.groupby("shard", sort=False):
+    for name, rows in groups_of(index, "shard", sort=False):
         _check_shard(folder / name, shards[name], rows)
     bins = {frames.shape[1] for frames in shards.values()}
     if len(bins) != 1:
         raise InputError(f"{folder}: shards have {sorted(bins)} bins, expected the same in each")
-    return {row.utterance: shards[row.shard][row.offset : row.offset + row.n_frames] for row in index.itertuples()}
+    return {row.utterance: shards[row.shard][row.offset : row.offset + row.n_frames] for row in rows_of(index)}
 
 
 def _bins_of(features: dict[str, np.ndarray]) -> int:

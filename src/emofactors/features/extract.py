@@ -23,6 +23,7 @@ from emofactors.features.audio import Transform, resampled
 from emofactors.features.augment import augmented
 from emofactors.features.image import image, n_frames_of
 from emofactors.features.spectrogram import log_spectrograms
+from emofactors.sheets import rows_of
 
 logger = logging.getLogger(__name__)
 
@@ -94,9 +95,10 @@ def extract(
     """
     utterances = [
         _Utterance(row.utterance, Path(root) / row.path, _time(row.start_s), _time(row.end_s), row.duration_s)
-        for row in manifest.itertuples()
+        for row in rows_of(manifest)
     ]
     if transform is None:
+        assert isinstance(settings, FeatureSettings)  # all other kinds have a transform of their own
         if longest_s is None:
             longest_s = max((utterance.duration_s for utterance in utterances), default=0.0)
         transform = spectrograms_by(settings, longest_s)
@@ -133,7 +135,8 @@ def _time(time_s: float) -> float | None:
 
 def _groups(utterances: Iterable[_Utterance]) -> Iterator[list[_Utterance]]:
     """Neighbours of the manifest, up to ``GROUP_S`` of audio together; a longer utterance is alone."""
-    group, group_s = [], 0.0
+    group: list[_Utterance] = []
+    group_s = 0.0
     for utterance in utterances:
         if group and group_s + utterance.duration_s > GROUP_S:
             yield group

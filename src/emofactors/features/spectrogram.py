@@ -164,6 +164,7 @@ def mel_filters(settings: FeatureSettings) -> np.ndarray:
     librosa's, not torchaudio's: the latter rounds frequencies to float32, which moves
     the edges of narrow filters enough to be seen in the fourth decimal of a dB.
     """
+    assert settings.n_mels is not None  # a log_mel has them
     return librosa.filters.mel(
         sr=settings.sample_rate_hz,
         n_fft=settings.n_fft,
@@ -179,7 +180,7 @@ def _mel_bands(settings: FeatureSettings) -> tuple[_MelBand, ...]:
     """The Mel filter bank, cut into bands of neighbouring filters."""
     filters = mel_filters(settings)
     bands = []
-    for first_mel in range(0, settings.n_mels, MELS_PER_BAND):
+    for first_mel in range(0, len(filters), MELS_PER_BAND):
         weights = filters[first_mel : first_mel + MELS_PER_BAND]
         heard = np.flatnonzero(weights.any(axis=0))
         first_bin, last_bin = (heard[0], heard[-1] + 1) if len(heard) else (0, 0)

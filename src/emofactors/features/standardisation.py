@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -33,8 +33,8 @@ class Standardisation:
         return {_MEAN: self.mean, _DEVIATION: self.deviation}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self | None:
-        """What :meth:`to_arrays` said, among other arrays; None where it is not there.
+    def from_arrays(cls, arrays: Mapping[str, Any]) -> Self | None:
+        """What :meth:`to_arrays` said, among other arrays or tensors; None where it is not there.
 
         Raises:
             ValueError: if one is there without the other, or they are no rows of as many float32.

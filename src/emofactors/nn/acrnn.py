@@ -45,17 +45,19 @@ class SameConvolutions(nn.Module):
         if kernel_size[0] % 2 == 0 or kernel_size[1] % 2 == 0:
             raise ValueError(f"kernel_size is {tuple(kernel_size)}, expected odd both")
         padding = (kernel_size[0] // 2, kernel_size[1] // 2)
-        self.convolutions = nn.ModuleList(
+        convolutions = [
             nn.Conv2d(n_in, n_out, kernel_size, padding=padding)
             for n_in, n_out in zip([in_channels, *channels[:-1]], channels, strict=True)
-        )
+        ]
+        for convolution in convolutions:
+            nn.init.kaiming_normal_(convolution.weight, a=slope)
+            if convolution.bias is not None:
+                nn.init.zeros_(convolution.bias)
+        self.convolutions = nn.ModuleList(convolutions)
         self.pool_size = pool_size
         self.slope = slope
-        for convolution in self.convolutions:
-            nn.init.kaiming_normal_(convolution.weight, a=slope)
-            nn.init.zeros_(convolution.bias)
         # With the channels of a pixel side by side processors multiply them faster.
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's types lack it
 
     def forward(self, x: Tensor) -> Tensor:
         """Of ``x`` (B, n, T, F): (B, C, T', F'), pooled once."""

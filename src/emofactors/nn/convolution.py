@@ -1,9 +1,12 @@
 """Convolutions over spectrograms of different lengths in one batch."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+Size = TypeVar("Size", Tensor, int)
 
 
 class ValidConvolution(nn.Module):
@@ -44,7 +47,7 @@ class ValidConvolution(nn.Module):
             x = F.max_pool2d(x, self.pool)  # before ReLU: the same values, a quarter of the work
         return F.relu(x, inplace=True)
 
-    def size_after(self, size: Tensor | int) -> Tensor | int:
+    def size_after(self, size: Size) -> Size:
         """Valid frames that go out for so many that come in; the same holds for frequency bins."""
         kernel_size, stride = self.convolution.kernel_size[0], self.convolution.stride[0]
         return ((size - kernel_size) // stride + 1) // self.pool
@@ -93,9 +96,10 @@ class ConvolutionStack(nn.Module):
             x = layer(x)
         return x, self.size_after(n_frames)
 
-    def size_after(self, size: Tensor | int) -> Tensor | int:
+    def size_after(self, size: Size) -> Size:
         """Frames or bins that go out for so many that come in; below 1: too few."""
         for layer in self.layers:
+            assert isinstance(layer, ValidConvolution)
             size = layer.size_after(size)
         return size
 
@@ -104,6 +108,7 @@ class ConvolutionStack(nn.Module):
         """The shortest input that gives one output frame."""
         size = 1
         for layer in reversed(self.layers):
+            assert isinstance(layer, ValidConvolution)
             kernel_size, stride = layer.convolution.kernel_size[0], layer.convolution.stride[0]
             size = (size * layer.pool - 1) * stride + kernel_size
         return size

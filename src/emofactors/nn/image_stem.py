@@ -32,7 +32,7 @@ class ImageStem(nn.Module):
             nn.Conv2d(n_in, n_out, kernel_size=3, padding=1)
             for n_in, n_out in zip([1, *channels[:-1]], channels, strict=True)
         )
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's types lack it
 
     def forward(self, x: Tensor, valid: Tensor | None = None) -> Tensor:
         """Of images (B, 1, T, F), zero beyond their valid frames (B, T) or all valid: (B, C, T, F), likewise."""

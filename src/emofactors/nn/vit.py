@@ -188,6 +188,7 @@ class ClassTokenTransformer(nn.Module):
         """
         x, mask = self._before_last_layer(tokens, valid)
         last = self.layers[-1]
+        assert isinstance(last, TransformerLayer)
         weights = last.attention.weights_of_first(last.norm(x), mask).mean(dim=1)[:, 1:]  # (B, N)
         return weights / weights.sum(dim=1, keepdim=True)
 

@@ -19,8 +19,8 @@ from emofactors.config import FACTORS, IntervalSettings, TableConfig, TaskConfig
 from emofactors.errors import InputError
 from emofactors.evaluation.intervals import MAX_EXACT_SPEAKERS, smallest_p_value
 from emofactors.evaluation.scores import read_confusion
-from emofactors.report.cells import interval_cell, p_cell
-from emofactors.report.measures import WORDS, Recognisability, measure
+from emofactors.report.cells import interval_cell, number_at, p_cell
+from emofactors.report.measures import WORDS, Recognisability, speaker_ua
 from emofactors.report.tables import COLUMNS, corpus_words, printed, row_label, tested, with_holm
 
 #: A row that is compared with none: it is a check, and no finding.
@@ -71,23 +71,24 @@ def make_ablation_table(
     rows: list[dict[str, Any]] = []
     for task_name, task in tasks.items():
         other = others.get(task_name)
-        for metric, on_task in ((OWN, task_name), (CROSS, other and other["name"])):
-            if on_task is None:
-                continue
-            corpus = task.corpus if metric == OWN else other["corpus"]
+        heard_on = [(OWN, task_name, task.corpus)]
+        if other is not None:
+            heard_on.append((CROSS, other["name"], other["corpus"]))
+        for metric, on_task, corpus in heard_on:
             about = {
                 "table": name,
                 "column": task_name,
                 "protocol": task.protocol_words + ("" if metric == OWN else f"; tested on all of {on_task}"),
                 "corpus": corpus_words(corpora[corpus]),
             }
-            measures, n_runs = {}, {}
+            measures: dict[str, Recognisability] = {}
+            n_runs: dict[str, int] = {}
             for row, (system, variant) in table.runs.items():
                 key = (task_name, system, variant, f"on_{on_task}", table.heard(row))
                 if key not in files:
                     raise ValueError(f"table {name}: no evaluation of {row} on {on_task}")
                 confusion = read_confusion(files[key])
-                measures[row] = measure(OWN, task.classes, confusion=confusion)
+                measures[row] = speaker_ua(confusion, task.classes)
                 n_runs[row] = confusion["seed"].nunique() * (task.n_folds if metric == OWN else 1)
             _check_blind_rows(name, table, measures, on_task)
             rows += [
@@ -203,7 +204,7 @@ def ablation_findings(table: TableConfig, tidy: pd.DataFrame) -> list[str]:
         numbers = tidy[tidy["metric"] == metric].set_index("variant")
         if numbers.empty:
             continue
-        raw = numbers.loc[f"{table.judge}raw"]
+        raw = number_at(numbers, f"{table.judge}raw")
         where = raw["corpus"] if metric == OWN else f"{raw['corpus']}, another corpus than the training's"
         sentences.append(
             f"“{table.title}”, {where}: speech as it is has UA {_with_interval(raw)}, the mean of "
@@ -237,17 +238,17 @@ def ablation_headlines(table: TableConfig, tidy: pd.DataFrame) -> list[str]:
         return []
     found = []
     for decomposer, label in table.decomposers.items():
-        single = {factor: numbers.loc[row_of(table, decomposer, factor)] for factor in FACTORS}
+        single = {factor: number_at(numbers, row_of(table, decomposer, factor)) for factor in FACTORS}
         highest = max(single, key=lambda factor: single[factor]["value"])
         found.append(f"{highest} {_with_interval(single[highest])} (“{label}”)")
-    chance = numbers.loc[f"{table.judge}raw", "chance"]
+    chance = number_at(numbers, f"{table.judge}raw")["chance"]
     return [f"UA of the best single factor: {'; '.join(found)}. Chance is {chance:.1f} %."]
 
 
 def _of_decomposer(table: TableConfig, decomposer: str, label: str, numbers: pd.DataFrame) -> Iterator[str]:
     """What speech rebuilt by one decomposer keeps of the emotion: all factors, none, and each alone."""
     of = {
-        condition: numbers.loc[row_of(table, decomposer, condition)]
+        condition: number_at(numbers, row_of(table, decomposer, condition))
         for condition in table.conditions
         if condition != "raw"
     }
@@ -258,7 +259,7 @@ def _of_decomposer(table: TableConfig, decomposer: str, label: str, numbers: pd.
     yield from _of_single_factors(label, of)
 
 
-def _of_single_factors(label: str, of: Mapping[str, pd.Series]) -> Iterator[str]:
+def _of_single_factors(label: str, of: Mapping[Any, pd.Series]) -> Iterator[str]:
     """Which of the three factors keeps most of the emotion, where each was kept alone."""
     single = {c: of[c] for c in FACTORS if c in of}
     if len(single) < len(FACTORS):
@@ -315,12 +316,13 @@ def ablation_scores(table: TableConfig, tidy: pd.DataFrame) -> pd.DataFrame:
         row = {"No": str(i), "kept": label}
         for decomposer, of in table.decomposers.items():
             for metric in metrics:
-                number = numbers.loc[(row_of(table, decomposer, condition), metric)]
+                number = number_at(numbers, row_of(table, decomposer, condition), metric)
                 row[f"{of}: {_HEADERS[metric]} [95 %]"] = interval_cell(number, 1)
-        for decomposer, values in published.values.items() if published is not None else ():
-            stated = values.get(condition)
-            words = " / ".join(f"{value:.2f}" for value in stated) if stated else ""
-            row[f"{published.label}: {table.decomposers.get(decomposer, decomposer)}"] = words
+        if published is not None:
+            for decomposer, values in published.values.items():
+                stated = values.get(condition)
+                words = " / ".join(f"{value:.2f}" for value in stated) if stated else ""
+                row[f"{published.label}: {table.decomposers.get(decomposer, decomposer)}"] = words
         rows.append(row)
     return pd.DataFrame(rows).fillna("")
 
@@ -333,7 +335,7 @@ def ablation_differences(table: TableConfig, tidy: pd.DataFrame) -> pd.DataFrame
     for row, minus in (pair for family in comparisons(table) for pair in family):
         cells = {"difference": row_label(table, row, minus)}
         for metric in metrics:
-            number = numbers.loc[(row, minus, f"{metric}_difference")]
+            number = number_at(numbers, row, minus, f"{metric}_difference")
             cells[f"{_HEADERS[metric]} [95 %]"] = interval_cell(number, 1, sign="+")
             for key, column in (("p", "p_value"), ("Holm", "p_holm")):
                 cells[f"{_HEADERS[metric]} {key}"] = p_cell(number[column])

@@ -1,6 +1,14 @@
 """Numbers and words as cells and sentences of every table have them."""
 
+from typing import Any
+
 import pandas as pd
+
+
+def number_at(numbers: pd.DataFrame, *key: str) -> pd.Series:
+    """The number, with all that is known of it, at a key of the index."""
+    of_row: Any = key if len(key) > 1 else key[0]
+    return numbers.loc[of_row]
 
 
 def interval_cell(row: pd.Series, decimals: int, sign: str = "") -> str:

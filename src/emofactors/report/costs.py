@@ -3,7 +3,7 @@
 import json
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -114,24 +114,7 @@ def costs(runs: Sequence[Mapping[str, Any]]) -> list[Cost]:
     groups: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
     for run in runs:
         groups.setdefault((run["task"], run["system"], run["variant"]), []).append(run)
-    return [
-        Cost(
-            task=task,
-            system=system,
-            variant=variant,
-            n_runs=len(group),
-            **{
-                key: _count_or_none([run[key] for run in group])
-                for key in ("parameters", "flops", "flops_frames", "steps")
-            },
-            **{
-                # A resumed training knows the time of its last process only.
-                key: _median_or_none([run[key] for run in group if not run["resumed_at_step"]])
-                for key in ("utterances_per_s", "inference_utterances_per_s", "wall_s")
-            },
-        )
-        for (task, system, variant), group in groups.items()
-    ]
+    return [_cost(*of, group) for of, group in groups.items()]
 
 
 def costs_csv(costs: Sequence[Cost]) -> str:
@@ -179,7 +162,20 @@ def read_jobs(study: Study, logs: Path, benchmarks: Path) -> list[Job]:
     ]
 
 
-def _is_of_study(study: Study, trainings: set[tuple[str, ...]], parts: tuple[str, ...]) -> bool:
+def _cost(task: str, system: str, variant: str, runs: Sequence[Mapping[str, Any]]) -> Cost:
+    """What the runs of one variant cost."""
+    counts: dict[str, Any] = {
+        key: _count_or_none([run[key] for run in runs]) for key in ("parameters", "flops", "flops_frames", "steps")
+    }
+    times: dict[str, Any] = {
+        # A resumed training knows the time of its last process only.
+        key: _median_or_none([run[key] for run in runs if not run["resumed_at_step"]])
+        for key in ("utterances_per_s", "inference_utterances_per_s", "wall_s")
+    }
+    return Cost(task=task, system=system, variant=variant, n_runs=len(runs), **counts, **times)
+
+
+def _is_of_study(study: Study, trainings: set[tuple[str, str, str]], parts: tuple[str, ...]) -> bool:
     """Whether a log or benchmark, by the parts of its path, is that of a job of the study."""
     match parts:
         case ("corpora", name, _):
@@ -306,8 +302,8 @@ def _rule_cost(rule: str, jobs: Sequence[Job], devices: Sequence[str | None]) ->
         longest_wall_s=_of_known(max, [job.wall_s for job in jobs]),
         cpu_s=_of_known(sum, [job.cpu_s for job in jobs]),
         peak_memory_mib=_of_known(max, [job.peak_memory_mib for job in jobs]),
-        threads=", ".join(str(threads) for threads in sorted({job.threads for job in jobs} - {None})) or None,
-        device="; ".join(sorted({*devices} - {None})) or None,
+        threads=", ".join(map(str, sorted({job.threads for job in jobs if job.threads is not None}))) or None,
+        device="; ".join(sorted({device for device in devices if device is not None})) or None,
     )
 
 
@@ -316,7 +312,7 @@ def _device_words(job: Job) -> str | None:
     return None if job.gpus is None else "GPU" if job.gpus else "processor"
 
 
-def _of_known(combine, values: Sequence[float | None]) -> float | None:
+def _of_known(combine: Callable[[Iterable[float]], float], values: Sequence[float | None]) -> float | None:
     """Sum or largest of the known values, to a hundredth; None if none is known."""
     known = [value for value in values if value is not None]
     return round(combine(known), 2) if known else None

@@ -123,7 +123,8 @@ def _draw_points(
         if len(of_group):
             # Thousands of points as a picture, the words around them as outlines: a small SVG.
             panel.scatter(
-                *of_group.T,
+                of_group[:, 0],
+                of_group[:, 1],
                 s=size,
                 c=colour,
                 marker=marker,
@@ -141,7 +142,7 @@ def _draw_legend(figure: Figure | SubFigure, emotions: Sequence[str]) -> None:
     _legend(figure, styles, loc="outside lower center", ncols=min(len(styles), 7))
 
 
-def _legend(figure: Figure, styles: Mapping[str, tuple[str, str]], **options: Any) -> Legend:
+def _legend(figure: Figure | SubFigure, styles: Mapping[str, tuple[str, str]], **options: Any) -> Legend:
     """A legend of groups of points; matplotlib leaves out labels that begin with ``_``, so names are set last."""
     handles = [
         Line2D([], [], linestyle="", color=colour, marker=marker, ms=8, label=f"group {place}")

@@ -1,6 +1,7 @@
 """Figures about codes: matrices of what they share, and of what they tell of true factors."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from emofactors.config import TableConfig, TaskConfig
+from emofactors.report.cells import number_at
 from emofactors.report.factor_layout import MATRIX_COLUMNS, MATRIX_ROWS
 from emofactors.report.factor_tables import (
     OWN_FACTOR,
@@ -102,15 +104,15 @@ class _Matrix:
     def cells(self, numbers: pd.DataFrame) -> dict[tuple[int, int], pd.Series]:
         """Place -> number with its interval; NaN where there is none of that metric at all."""
         metrics = {
-            (i, j): self.metric(row, column)
+            (i, j): metric
             for i, row in enumerate(self.rows)
             for j, column in enumerate(self.columns)
-            if self.metric(row, column) is not None
+            if (metric := self.metric(row, column)) is not None
         }
         if numbers.empty or not set(metrics.values()) & set(numbers.index):
             raise ValueError(f"no {next(iter(metrics.values()))}, expected the numbers of every row of the table")
         nothing = pd.Series({"value": np.nan, "ci_low": np.nan, "ci_high": np.nan})
-        return {place: numbers.loc[m] if m in numbers.index else nothing for place, m in metrics.items()}
+        return {place: number_at(numbers, m) if m in numbers.index else nothing for place, m in metrics.items()}
 
     def column_labels(self) -> list[str]:
         """Names of columns; of factors with the measure."""
@@ -162,7 +164,7 @@ def _draw(panel: Axes, of: _Matrix, cells: Mapping[tuple[int, int], pd.Series], 
     form = f"z.{of.decimals}f"
     for (i, j), number in cells.items():
         is_dark = number["value"] > _DARK * top
-        at = {"ha": "center", "color": "white" if is_dark else "black"}
+        at: dict[str, Any] = {"ha": "center", "color": "white" if is_dark else "black"}
         if pd.isna(number["ci_low"]):
             panel.text(j, i, "–" if pd.isna(number["value"]) else f"{number['value']:{form}}", va="center", **at)
             continue

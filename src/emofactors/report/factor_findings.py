@@ -6,7 +6,7 @@ import pandas as pd
 
 from emofactors.config import TableConfig
 from emofactors.evaluation.true_factors import FACTORS
-from emofactors.report.cells import interval_cell
+from emofactors.report.cells import interval_cell, number_at
 from emofactors.report.factor_tables import (
     LEARNT,
     OWN_FACTOR,
@@ -37,7 +37,7 @@ def information_findings(table: TableConfig, tidy: pd.DataFrame) -> list[str]:
         sentences.append(_most_shared(table, numbers, variant))
         if (variant, "mel_error") in numbers.index:
             error, of_mean = (
-                numbers.loc[(variant, of), "value"] for of in ("mel_error", "mean_spectrogram_error")
+                number_at(numbers, variant, of)["value"] for of in ("mel_error", "mean_spectrogram_error")
             )
             sentences.append(
                 f"{_row_words(table, variant)}: squared error of rebuilt test spectrograms {error:.4f}, "
@@ -66,11 +66,11 @@ def ground_truth_findings(table: TableConfig, tidy: pd.DataFrame) -> list[str]:
     """
     sentences = []
     for variant in table.rows:
-        numbers = of_rows(tidy).loc[variant]
+        numbers = _of_row(tidy, variant)
         sentences += _told(table, numbers, variant)
         voices = {c: f"{c}_voice_skill" for c in LEARNT if f"{c}_voice_skill" in numbers.index}
         if voices:
-            listed = ", ".join(f"{code} {_share(numbers.loc[metric])}" for code, metric in voices.items())
+            listed = ", ".join(f"{code} {_share(number_at(numbers, metric))}" for code, metric in voices.items())
             sentences.append(
                 f"{_row_words(table, variant)}: no code is there for the voice; skill at it: {listed}."
             )
@@ -90,7 +90,7 @@ def information_headlines(table: TableConfig, tidy: pd.DataFrame) -> list[str]:
     """What a table of kind ``information`` shows in short: what content and rhythm share."""
     numbers = of_rows(tidy)
     shared = [
-        f"{_nats(numbers.loc[(variant, 'content_rhythm_above_null')])} nats ({_row_words(table, variant)})"
+        f"{_nats(number_at(numbers, variant, 'content_rhythm_above_null'))} nats ({_row_words(table, variant)})"
         for variant in _ends(table)
     ]
     return [f"above null, content and rhythm share {_listed(shared)}."]
@@ -100,10 +100,15 @@ def ground_truth_headlines(table: TableConfig, tidy: pd.DataFrame) -> list[str]:
     """What a table of kind ``ground_truth`` shows in short: whether codes are what they are there for."""
     told = []
     for variant in _ends(table):
-        best = _best_codes(of_rows(tidy).loc[variant])
+        best = _best_codes(_of_row(tidy, variant))
         own = [factor for factor, (code, highest) in best.items() if code == highest]
         told.append(f"{len(own)} of {len(best)} ({_row_words(table, variant)})")
     return [f"true factors that are told best by the code that is there for them: {_listed(told)}."]
+
+
+def _of_row(tidy: pd.DataFrame, variant: str) -> pd.DataFrame:
+    """The numbers of one row, by metric."""
+    return of_rows(tidy).loc[[variant]].droplevel("variant")
 
 
 def _ends(table: TableConfig) -> list[str]:
@@ -125,16 +130,16 @@ def _best_codes(numbers: pd.DataFrame) -> dict[str, tuple[str, str]]:
 def _codes_on(factor: str, numbers: pd.DataFrame) -> dict[str, pd.Series]:
     """Code -> how well it tells a true factor."""
     metrics = {code: f"{code}_{factor}_{probe_measure(factor)}" for code in LEARNT}
-    return {code: numbers.loc[metric] for code, metric in metrics.items() if metric in numbers.index}
+    return {code: number_at(numbers, metric) for code, metric in metrics.items() if metric in numbers.index}
 
 
 def _most_shared(table: TableConfig, numbers: pd.DataFrame, variant: str) -> str:
     """Which pair of a row shares most information, and which may share none."""
-    shares = {key: numbers.loc[(variant, f"{key}_above_null")] for key in PAIR_KEYS}
+    shares = {key: number_at(numbers, variant, f"{key}_above_null") for key in PAIR_KEYS}
     most = max(shares, key=lambda key: shares[key]["value"])
     holding = [pair_words(key) for key, of in shares.items() if _holds_zero(of)]
     nothing = f"; the interval holds 0 for {_listed(holding)}" if holding else "; no interval holds 0"
-    no_interval = shares[most].isna()["ci_low"]
+    no_interval = pd.isna(shares[most]["ci_low"])
     return (
         f"{_row_words(table, variant)}: of the six pairs, clusters of {pair_words(most)} share most, "
         f"{_nats(shares[most])} nats above null; content and rhythm share {_nats(shares['content_rhythm'])}"

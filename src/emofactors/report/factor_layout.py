@@ -6,7 +6,7 @@ import pandas as pd
 
 from emofactors.config import TableConfig, TaskConfig
 from emofactors.evaluation.factor_information import REPRESENTATIONS
-from emofactors.report.cells import counted, interval_cell, p_cell
+from emofactors.report.cells import counted, interval_cell, number_at, p_cell
 from emofactors.report.factor_tables import (
     OWN_FACTOR,
     PAIR_KEYS,
@@ -39,7 +39,9 @@ def information_notes(table: TableConfig, task: TaskConfig, tidy: pd.DataFrame) 
         The notes.
     """
     numbers = tidy.drop_duplicates("metric").set_index("metric")
-    counts = {name: int(numbers.loc[name, "value"]) for name in ("codes", "segments", "clusters", "kmeans_seeds")}
+    counts = {
+        name: int(number_at(numbers, name)["value"]) for name in ("codes", "segments", "clusters", "kmeans_seeds")
+    }
     notes = [
         *_notes(task, tidy),
         f"{counts['codes']:,} codes, and {counts['segments']:,} segments, over all folds of a seed; "
@@ -50,7 +52,7 @@ def information_notes(table: TableConfig, task: TaskConfig, tidy: pd.DataFrame) 
         ours = ", ".join(f"{row['row']} {row['value']:.4f}" for _, row in errors.iterrows())
         notes.append(
             f"squared error of the rebuilt spectrogram of test utterances, in [0, 1] for 100 dB: {ours}; of the "
-            f"training frames' mean {numbers.loc['mean_spectrogram_error', 'value']:.4f}"
+            f"training frames' mean {number_at(numbers, 'mean_spectrogram_error')['value']:.4f}"
         )
     if tidy.loc[tidy["metric"].str.endswith("_above_null_segment"), "value"].isna().any():
         notes.append("no numbers of segments: in a fold there are fewer than clusters")
@@ -74,7 +76,7 @@ def information_matrix(table: TableConfig, tidy: pd.DataFrame) -> pd.DataFrame:
     numbers = of_rows(tidy)
     published = table.published_information.values if table.published_information is not None else {}
     found = {
-        (variant, key): interval_cell(numbers.loc[(variant, f"{key}_above_null")], 3)
+        (variant, key): interval_cell(number_at(numbers, variant, f"{key}_above_null"), 3)
         for variant in table.rows
         for key in PAIR_KEYS
     }
@@ -114,7 +116,7 @@ def information_differences(table: TableConfig, tidy: pd.DataFrame) -> pd.DataFr
     for pair in table.differences:
         for key in PAIR_KEYS:
             of_codes, of_segments = (
-                numbers.loc[(pair.variant, pair.minus, f"{key}_above_null{suffix}_difference")]
+                number_at(numbers, pair.variant, pair.minus, f"{key}_above_null{suffix}_difference")
                 for suffix in ("", "_segment")
             )
             rows.append(
@@ -143,9 +145,10 @@ def information_details(table: TableConfig, tidy: pd.DataFrame) -> pd.DataFrame:
         for key in PAIR_KEYS:
             row = {"": f"{row_label(table, variant)}: {pair_words(key)}"}
             row |= {
-                name: _number_cell(numbers.loc[(variant, f"{key}_{of}"), "value"]) for name, of in columns.items()
+                name: _number_cell(number_at(numbers, variant, f"{key}_{of}")["value"])
+                for name, of in columns.items()
             }
-            of_segments = numbers.loc[(variant, f"{key}_above_null_segment")]
+            of_segments = number_at(numbers, variant, f"{key}_above_null_segment")
             rows.append(row | {"segments, above null [95 %]": interval_cell(of_segments, 3)})
     return pd.DataFrame(rows)
 
@@ -223,14 +226,14 @@ def ground_truth_differences(table: TableConfig, tidy: pd.DataFrame) -> pd.DataF
                 )
                 if probed not in numbers.index:
                     continue
-                number = numbers.loc[probed]
+                number = number_at(numbers, *probed)
                 rows.append(
                     {
                         "difference": f"{row_label(table, pair.variant, pair.minus)}: {factor} from {code}",
                         "probe [95 %]": interval_cell(number, 2, sign="+"),
                         "p": p_cell(number["p_value"]),
                         "Holm": p_cell(number["p_holm"]),
-                        "MI / nats [95 %]": interval_cell(numbers.loc[shared], 2, sign="+"),
+                        "MI / nats [95 %]": interval_cell(number_at(numbers, *shared), 2, sign="+"),
                     }
                 )
     return pd.DataFrame(rows)
@@ -287,7 +290,7 @@ def _by_factor(table: TableConfig, tidy: pd.DataFrame, measures: Mapping[str, st
                 key = (variant, f"{code}_{factor}_{measure}")
                 unit = "nats" if measure == "information" else measure_words(factor)
                 row[f"{row_label(table, variant)}: {factor}, {unit} [95 %]"] = (
-                    interval_cell(numbers.loc[key], decimals) if key in numbers.index else "–"
+                    interval_cell(number_at(numbers, *key), decimals) if key in numbers.index else "–"
                 )
         rows.append(row)
     return pd.DataFrame(rows)

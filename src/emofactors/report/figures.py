@@ -116,14 +116,15 @@ def make_figure(
                 drawn = cost_figure(
                     figure, tasks, dict(zip(panels, costed, strict=True)), intervals or IntervalSettings()
                 )
-            case "trade_off":
-                drawn = trade_off_figure(table, tasks, read_tidy(sources[0]))
-            case "information":
-                drawn = information_figure(table, tasks, read_tidy(sources[0]))
-            case "ground_truth":
-                drawn = ground_truth_figure(table, tasks, read_tidy(sources[0]))
             case _:
-                drawn = sweep_figure(table, tasks, read_tidy(sources[0]))
+                assert table is not None  # all others are figures of a table
+                of_table = {
+                    "sweep": sweep_figure,
+                    "trade_off": trade_off_figure,
+                    "information": information_figure,
+                    "ground_truth": ground_truth_figure,
+                }
+                drawn = of_table[figure.kind](table, tasks, read_tidy(sources[0]))
         save_figure(drawn, png=png, svg=svg)
 
 
@@ -371,6 +372,7 @@ def losses_figure(
     Raises:
         ValueError: if no run of a variant has the loss.
     """
+    assert figure.loss is not None  # as its config sees to
     drawn = Figure(figsize=(1.2 + 4.6 * len(tasks), 4.2), layout="constrained")
     axes = drawn.subplots(1, len(tasks), squeeze=False)[0]
     for panel, (name, task) in zip(axes, tasks.items(), strict=True):

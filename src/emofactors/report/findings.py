@@ -53,7 +53,7 @@ def findings(
         Task -> table -> its sentences; under ``""`` what keeps the numbers of the task from saying more. Protocols
         side by side have :func:`protocol_findings`.
     """
-    found = {}
+    found: dict[str, dict[str, list[str]]] = {}
     for name, task in study.tasks.items():
         found[name] = {}
         said: set[tuple[Any, ...]] = set()
@@ -94,7 +94,7 @@ def _highest(table: TableConfig, task: TaskConfig, study: Study, scores: pd.Data
     rows = scores[(scores["metric"] == "ua") & scores["variant"].isin(own)]
     if rows.empty:
         return []
-    best = rows.loc[rows["value"].idxmax()]
+    best = rows.iloc[rows["value"].argmax()]
     noun = "variants" if table.system else "rows"
     among = f"Among the {len(rows)} {noun} of “{table.title}”, UA is highest for" if len(rows) > 1 else "UA of"
     sentences = [
@@ -128,7 +128,7 @@ def _others(table: TableConfig, scores: pd.DataFrame) -> list[str]:
     own = rows.drop(index=others, errors="ignore")
     if table.system is None or own.empty:
         return []
-    best = own.loc[own["value"].idxmax()]
+    best = own.iloc[own["value"].argmax()]
     return [
         f"On the same folds, “{row['row']}” has UA {with_interval(row)}: "
         f"{abs(row['value'] - best['value']):.1f} points {'above' if row['value'] > best['value'] else 'below'} "
@@ -164,7 +164,7 @@ def _course(table: TableConfig, scores: pd.DataFrame) -> list[str]:
     rows = scores[scores["metric"] == "ua"]
     if len(rows) < 2:
         return []
-    best, worst = rows.loc[rows["value"].idxmax()], rows.loc[rows["value"].idxmin()]
+    best, worst = rows.iloc[rows["value"].argmax()], rows.iloc[rows["value"].argmin()]
     sentences = [
         f"Over {table.axis}, UA is highest at {best['row']} ({with_interval(best)}) and lowest at "
         f"{worst['row']} ({with_interval(worst)})."
@@ -179,7 +179,7 @@ def _course(table: TableConfig, scores: pd.DataFrame) -> list[str]:
     for published in table.published:
         values = _published_values(table, published, "ua")
         if values:
-            high, low = max(values, key=values.get), min(values, key=values.get)
+            high, low = max(values, key=values.__getitem__), min(values, key=values.__getitem__)
             sentences.append(
                 f"Published for {published.label}: highest at {table.rows[high]:g} ({values[high]:.1f} %), "
                 f"lowest at {table.rows[low]:g} ({values[low]:.1f} %)."
@@ -317,9 +317,10 @@ def _published_protocol(
     found = []
     for metric in METRICS:
         ours, gap = numbers[task, metric], numbers.get((gap_column(PUBLISHED, tasks[-1]), f"{metric}_gap"))
-        if not pd.isna(ours["published"]):
+        published = published_of(table, task)
+        if published is not None and not pd.isna(ours["published"]):
             where = place(ours["published"], ours)
-            words = f"{published_of(table, task).label}: {metric.upper()} {ours['published']:.2f} %"
+            words = f"{published.label}: {metric.upper()} {ours['published']:.2f} %"
             words += f", {where} our interval under {letters[task]}" if where else ""
             words += "" if gap is None else f"; minus ours under {letters[tasks[-1]]}: {signed(gap)}"
             found.append(words)

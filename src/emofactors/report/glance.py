@@ -22,6 +22,7 @@ from emofactors.features.audio import resampled
 from emofactors.features.pitch import PitchTracker
 from emofactors.files import read_json, read_made, write_bytes_atomically, write_text_atomically
 from emofactors.report.figure_style import EMOTION_STYLE, house_style
+from emofactors.sheets import rows_of
 
 #: Speakers up to which a table has a row for each; of more it says how they are spread.
 MOST_SPEAKERS = 24
@@ -137,7 +138,7 @@ def draw_corpus(manifest: pd.DataFrame, root: Path, folder: Path, track_f0: Pitc
     chosen = typical_utterances(labelled)
     waveforms = {
         row.label: resampled(read_waveform(root / row.path, _time(row.start_s), _time(row.end_s)), _SAMPLE_RATE_HZ)
-        for row in chosen.itertuples()
+        for row in rows_of(chosen)
     }
     longest_s = max((waveform.duration_s for waveform in waveforms.values()), default=0.0)
     folder.mkdir(parents=True, exist_ok=True)
@@ -179,7 +180,7 @@ def counts_of(labelled: pd.DataFrame) -> pd.DataFrame:
     """Number of utterances: a row a speaker, in order of names, a column a label, emotions first."""
     counts = pd.crosstab(labelled["speaker"], labelled["label"])
     emotions = [emotion for emotion in EMOTIONS if emotion in counts]
-    return counts[[*emotions, *sorted(set(counts) - set(emotions))]]
+    return counts[[*emotions, *sorted(set(counts.columns) - set(emotions), key=str)]]
 
 
 def typical_utterances(labelled: pd.DataFrame) -> pd.DataFrame:

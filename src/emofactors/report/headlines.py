@@ -109,7 +109,7 @@ def _of_variants(table: TableConfig, task: TaskConfig, study: Study, scores: pd.
     rows = scores[(scores["metric"] == "ua") & scores["variant"].isin(own)]
     if rows.empty:
         return []
-    best = rows.loc[rows["value"].idxmax()]
+    best = rows.iloc[rows["value"].argmax()]
     highest = "highest UA" if len(rows) > 1 else "UA"
     chance = 100 / len(task.classes)
     verdict = {"inside": ", within the interval", "above": ", above the interval"}.get(place(chance, best), "")
@@ -128,7 +128,7 @@ def _of_unseen_speakers(scores: pd.DataFrame) -> list[str]:
     gaps = scores[scores["metric"] == "seen_gap"]
     if gaps.empty:
         return []
-    most = gaps.loc[gaps["value"].idxmax()]
+    most = gaps.iloc[gaps["value"].argmax()]
     return [f"UA on seen minus unseen speakers is largest with “{most['row']}”: {signed(most)}."]
 
 
@@ -137,7 +137,7 @@ def _of_axis(table: TableConfig, scores: pd.DataFrame) -> list[str]:
     rows = scores[scores["metric"] == "ua"]
     if len(rows) < 2:
         return []
-    best, worst = rows.loc[rows["value"].idxmax()], rows.loc[rows["value"].idxmin()]
+    best, worst = rows.iloc[rows["value"].argmax()], rows.iloc[rows["value"].argmin()]
     return [
         f"over {table.axis}, UA is highest at {best['row']}, {with_interval(best)}, and lowest at {worst['row']}, "
         f"{with_interval(worst)}.",

@@ -21,7 +21,7 @@ from emofactors.config import ABSENT, PublishedScores, SystemConfig, TableConfig
 from emofactors.evaluation.intervals import MAX_EXACT_SPEAKERS, smallest_p_value
 from emofactors.files import write_text_atomically
 from emofactors.report.ablation import ablation_differences, ablation_notes, ablation_remarks, ablation_scores
-from emofactors.report.cells import counted, interval_cell, p_cell
+from emofactors.report.cells import counted, interval_cell, number_at, p_cell
 from emofactors.report.factor_layout import (
     ground_truth_differences,
     ground_truth_information,
@@ -275,16 +275,22 @@ def _scores(tidy: pd.DataFrame, name: str, task: TaskConfig, table: TableConfig)
     for variant in table.rows:
         row = {table.axis or "setting": row_label(table, variant)}
         for metric in table.metrics:
-            row[_header(metric)] = _cell(numbers.loc[(variant, metric)], metric)
+            number = number_at(numbers, variant, metric)
+            row[_header(metric)] = _cell(number, metric)
             if (variant, f"{metric}_fold_mean") in numbers.index:
-                row[f"{metric.upper()} fold mean"] = _cell(numbers.loc[(variant, f"{metric}_fold_mean")], metric)
+                row[f"{metric.upper()} fold mean"] = _cell(
+                    number_at(numbers, variant, f"{metric}_fold_mean"), metric
+                )
             if beside is not None and _has(beside, metric):
-                row[f"{metric.upper()} published"] = _published_cell(numbers.loc[(variant, metric), "published"])
+                row[f"{metric.upper()} published"] = _published_cell(
+                    number_at(numbers, variant, metric)["published"]
+                )
         rows.append(row | _elsewhere(table, variant, [beside]))
     chance = {table.axis or "setting": "chance"}
     for metric in table.metrics:
-        of_rows = numbers.loc[[(variant, metric) for variant in table.rows], "chance"].dropna()
-        chance[_header(metric)] = f"{of_rows.iloc[0]:.{WORDS[metric].decimals}f}" if len(of_rows) else ""
+        of_rows = [number_at(numbers, variant, metric)["chance"] for variant in table.rows]
+        known = [value for value in of_rows if pd.notna(value)]
+        chance[_header(metric)] = f"{known[0]:.{WORDS[metric].decimals}f}" if known else ""
     return pd.DataFrame([*rows, chance]).fillna("")
 
 
@@ -301,7 +307,7 @@ def _differences(tidy: pd.DataFrame, table: TableConfig) -> pd.DataFrame:
         label = row_label(table, pair.variant, pair.minus)
         cells = {}
         for metric in table.metrics:
-            number = numbers.loc[(pair.variant, pair.minus, f"{metric}_difference")]
+            number = number_at(numbers, pair.variant, pair.minus, f"{metric}_difference")
             p_values = {"p": p_cell(number["p_value"]), "Holm": p_cell(number["p_holm"])}
             cells[metric] = {"[95 %]": _cell(number, metric, sign="+")} | p_values
         if len(table.metrics) > 2:
@@ -358,11 +364,12 @@ def _protocol_scores(tidy: pd.DataFrame, tasks: Mapping[str, TaskConfig], table:
         row = {"setting": row_label(table, variant)}
         for name, task in tasks.items():
             for metric in METRICS:
-                number = numbers.loc[(variant, name, metric)]
+                number = number_at(numbers, variant, name, metric)
                 row[_protocol_header(letters[name], task, metric)] = _cell(number, metric)
             for metric in METRICS:
-                if beside[name] is not None and _has(beside[name], metric):
-                    published = numbers.loc[(variant, name, metric), "published"]
+                stated = beside[name]
+                if stated is not None and _has(stated, metric):
+                    published = number_at(numbers, variant, name, metric)["published"]
                     row[f"{letters[name]} published {metric.upper()}"] = _published_cell(published)
         rows.append(row | _elsewhere(table, variant, list(beside.values())))
     chance = {"setting": "chance"}
@@ -385,7 +392,7 @@ def _gaps(tidy: pd.DataFrame, tasks: Mapping[str, TaskConfig], table: TableConfi
     for one, other in [*gaps(list(tasks)), (PUBLISHED, last)]:
         for variant in table.rows:
             cells = {
-                _header(metric): _cell(numbers.loc[key], metric, sign="+") if key in numbers.index else ""
+                _header(metric): _cell(number_at(numbers, *key), metric, sign="+") if key in numbers.index else ""
                 for metric in METRICS
                 for key in [(variant, gap_column(one, other), f"{metric}_gap")]
             }

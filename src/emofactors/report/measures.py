@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -94,28 +95,33 @@ WORDS = {
 
 
 class Measure(ABC):
-    """One metric of one row, as a share (or in nats).
-
-    Attributes:
-        chance: what nothing known would give; NaN where there is no such number.
-        n_utterances: utterances of a seed it rests on.
-        n_speakers: their speakers.
-    """
-
-    chance: float
-    n_utterances: int
-    n_speakers: int
+    """One metric of one row, as a share (or in nats)."""
 
     @property
     @abstractmethod
     def value(self) -> float:
         """The number."""
 
+    @property
+    @abstractmethod
+    def chance(self) -> float:
+        """What nothing known would give; NaN where there is no such number."""
+
+    @property
+    @abstractmethod
+    def n_utterances(self) -> int:
+        """Utterances of a seed it rests on."""
+
+    @property
+    @abstractmethod
+    def n_speakers(self) -> int:
+        """Their speakers."""
+
     @abstractmethod
     def _interval(self, settings: IntervalSettings) -> Interval: ...
 
     @abstractmethod
-    def _difference(self, minus: "Measure", settings: IntervalSettings) -> PairedDifference: ...
+    def _difference(self, minus: Self, settings: IntervalSettings) -> PairedDifference: ...
 
     def interval(self, settings: IntervalSettings) -> Interval:
         """The number with its interval, or with none (NaN) where speakers cannot be resampled."""
@@ -124,7 +130,7 @@ class Measure(ABC):
         except NoIntervalError:
             return Interval(value=self.value, low=nan, high=nan)
 
-    def difference(self, minus: "Measure", settings: IntervalSettings) -> PairedDifference:
+    def difference(self, minus: Self, settings: IntervalSettings) -> PairedDifference:
         """How much more it is than that of another row, paired; NaN where speakers cannot be resampled."""
         try:
             return self._difference(minus, settings)
@@ -162,7 +168,7 @@ class Recognition(Measure):
     def _interval(self, settings: IntervalSettings) -> Interval:
         return speaker_interval(self.counts, self.formula, **settings.model_dump())
 
-    def _difference(self, minus: "Recognition", settings: IntervalSettings) -> PairedDifference:
+    def _difference(self, minus: Self, settings: IntervalSettings) -> PairedDifference:
         one, other = _same_seeds(self.counts, minus.counts)
         return paired_difference(one, other, self.formula, **settings.model_dump())
 
@@ -174,12 +180,16 @@ class SeenGap(Measure):
     seen: np.ndarray
     unseen: np.ndarray
     same_speakers: bool
-    chance = nan
 
     @property
     def value(self) -> float:
         """The number."""
         return pooled_score(self.seen, unweighted_accuracy) - pooled_score(self.unseen, unweighted_accuracy)
+
+    @property
+    def chance(self) -> float:
+        """None is known."""
+        return nan
 
     @property
     def n_utterances(self) -> int:
@@ -195,7 +205,7 @@ class SeenGap(Measure):
         self._expect_same_speakers()
         return protocol_gap(self.seen, self.unseen, unweighted_accuracy, **settings.model_dump())
 
-    def _difference(self, minus: "SeenGap", settings: IntervalSettings) -> PairedDifference:
+    def _difference(self, minus: Self, settings: IntervalSettings) -> PairedDifference:
         self._expect_same_speakers()
         (seen, other_seen), (unseen, other_unseen) = (
             _same_seeds(*pair) for pair in ((self.seen, minus.seen), (self.unseen, minus.unseen))
@@ -214,12 +224,17 @@ class Recognisability(Measure):
     """The mean over speakers of a share of each: how well a probe tells them, or their emotions are recognised."""
 
     recalls: SpeakerRecalls
-    chance: float
+    by_chance: float
 
     @property
     def value(self) -> float:
         """The number."""
         return float(self.recalls.recall.mean())
+
+    @property
+    def chance(self) -> float:
+        """What a guess would give."""
+        return self.by_chance
 
     @property
     def n_utterances(self) -> int:
@@ -234,7 +249,7 @@ class Recognisability(Measure):
     def _interval(self, settings: IntervalSettings) -> Interval:
         return recall_interval(self.recalls, **settings.model_dump())
 
-    def _difference(self, minus: "Recognisability", settings: IntervalSettings) -> PairedDifference:
+    def _difference(self, minus: Self, settings: IntervalSettings) -> PairedDifference:
         one, other = _same_seeds(self.recalls.recall, minus.recalls.recall)
         return recall_difference(
             *(
@@ -250,19 +265,33 @@ class Information(Measure):
     """Mutual information above its null, in nats, of each training (K); it is of clusters, not of speakers."""
 
     nats: np.ndarray
-    n_utterances: int
-    n_speakers: int
-    chance: float = 0.0
+    of_utterances: int
+    of_speakers: int
 
     @property
     def value(self) -> float:
         """The number."""
         return float(self.nats.mean())
 
+    @property
+    def chance(self) -> float:
+        """Its null."""
+        return 0.0
+
+    @property
+    def n_utterances(self) -> int:
+        """Utterances of a seed."""
+        return self.of_utterances
+
+    @property
+    def n_speakers(self) -> int:
+        """Speakers of these."""
+        return self.of_speakers
+
     def _interval(self, settings: IntervalSettings) -> Interval:
         raise NoIntervalError("clusters are of all speakers together, so none can be drawn")
 
-    def _difference(self, minus: "Information", settings: IntervalSettings) -> PairedDifference:
+    def _difference(self, minus: Self, settings: IntervalSettings) -> PairedDifference:
         raise NoIntervalError("clusters are of all speakers together, so none can be drawn")
 
 
@@ -290,31 +319,56 @@ def measure(
     """
     match metric:
         case "ua" | "wa" | "seen_ua":
-            counts = speaker_confusions(seen if metric == "seen_ua" else confusion, classes)
+            counted = _needed(seen, metric) if metric == "seen_ua" else confusion
+            counts = speaker_confusions(counted, classes)
             return Recognition(counts, METRICS.get(metric, unweighted_accuracy))
         case "seen_gap":
+            seen = _needed(seen, metric)
             return SeenGap(
                 seen=speaker_confusions(seen, classes),
                 unseen=speaker_confusions(confusion, classes),
                 same_speakers=set(seen["speaker"]) == set(confusion["speaker"]),
             )
         case "speaker_ua":
-            return Recognisability(_own_recalls(confusion, classes), chance=1 / len(classes))
+            return speaker_ua(confusion, classes)
         case "emotion_linear":
-            counts = speaker_confusions(probes[probes["probe"] == metric], classes)
+            told = _needed(probes, metric)
+            counts = speaker_confusions(told[told["probe"] == metric], classes)
             return Recognition(counts, unweighted_accuracy)
         case "speaker_linear" | "speaker_mlp" | "speaker_seen":
-            counts = probes[probes["probe"] == metric]
-            n_labels = counts.groupby(["fold", "seed"])["truth"].nunique()
-            return Recognisability(speaker_recalls(counts), chance=float((1 / n_labels).mean()))
+            told = _needed(probes, metric)
+            told = told[told["probe"] == metric]
+            n_labels = told.groupby(["fold", "seed"])["truth"].nunique()
+            return Recognisability(speaker_recalls(told), by_chance=float((1 / n_labels).mean()))
         case "speaker_information" | "emotion_information":
-            of_label = information[information["label"] == metric.removesuffix("_information")]
+            shared, told = _needed(information, metric), _needed(probes, metric)
+            of_label = shared[shared["label"] == metric.removesuffix("_information")]
             return Information(
                 nats=of_label["above_null"].to_numpy(dtype=float),
-                n_utterances=int(of_label.groupby("seed")["n"].sum().iloc[0]),
-                n_speakers=probes.loc[probes["probe"] == "speaker_linear", "speaker"].nunique(),
+                of_utterances=int(of_label.groupby("seed")["n"].sum().iloc[0]),
+                of_speakers=told.loc[told["probe"] == "speaker_linear", "speaker"].nunique(),
             )
     raise ValueError(f"metric is {metric!r}, expected one of {', '.join(WORDS)}")
+
+
+def speaker_ua(confusion: pd.DataFrame, classes: Sequence[str]) -> Recognisability:
+    """The metric ``speaker_ua`` of one row.
+
+    Args:
+        confusion: counts of the test utterances, as ``evaluation.scores`` writes them.
+        classes: the task's classes.
+
+    Raises:
+        InputError: if no test speaker speaks every class.
+    """
+    return Recognisability(_own_recalls(confusion, classes), by_chance=1 / len(classes))
+
+
+def _needed(table: pd.DataFrame | None, metric: str) -> pd.DataFrame:
+    """A table that a metric is made of."""
+    if table is None:
+        raise ValueError(f"the table that {metric} is made of is not given")
+    return table
 
 
 def _own_recalls(confusion: pd.DataFrame, classes: Sequence[str]) -> SpeakerRecalls:
@@ -339,4 +393,4 @@ def _same_seeds(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndar
     if one.shape[1:] != other.shape[1:] or 1 not in (len(one), len(other)):
         return one, other
     n_seeds = max(len(one), len(other))
-    return tuple(np.broadcast_to(of, (n_seeds, *of.shape[1:])) for of in (one, other))
+    return np.broadcast_to(one, (n_seeds, *one.shape[1:])), np.broadcast_to(other, (n_seeds, *other.shape[1:]))

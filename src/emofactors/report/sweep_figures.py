@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise, product
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -180,7 +181,7 @@ def _draw_trade_off(
     """One probe: a line through its points, faint bars for both 95 % intervals."""
     label, colour, marker, line = style
     x, y = speaker["value"].to_numpy(float), ua["value"].to_numpy(float)
-    faint = {"color": colour, "alpha": 0.45, "lw": 1.4}
+    faint: dict[str, Any] = {"color": colour, "alpha": 0.45, "lw": 1.4}
     panel.hlines(y, speaker["ci_low"].to_numpy(float), speaker["ci_high"].to_numpy(float), **faint)
     panel.vlines(x, ua["ci_low"].to_numpy(float), ua["ci_high"].to_numpy(float), **faint)
     panel.plot(x, y, color=colour, marker=marker, linestyle=line, label=label)

@@ -256,7 +256,7 @@ def _score_rows(
     variant: str,
     scores: pd.DataFrame,
     measures: Mapping[str, Measure],
-    published: Mapping[str, float],
+    published: Mapping[Any, float],
     intervals: IntervalSettings,
 ) -> list[dict[str, Any]]:
     """The metrics of one variant on one task, and means of UA and WA over folds where these are defined."""
@@ -328,7 +328,7 @@ def _gap_rows(
     intervals: IntervalSettings,
 ) -> list[dict[str, Any]]:
     """The gaps between protocols, UA and WA of each variant, and published values against the last protocol."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     corpus = scores[0]["corpus"]
     for first, second in gaps(list(tasks)):
         for variant in table.rows:
@@ -355,7 +355,7 @@ def _gap_rows(
         if row["metric"] in METRICS and row["column"] != last and not np.isnan(row["published"]):
             score = ours[row["variant"], row["metric"]]
             rows.append(
-                score
+                dict(score)
                 | {
                     "column": gap_column(PUBLISHED, last),
                     "metric": f"{row['metric']}_gap",

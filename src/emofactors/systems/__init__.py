@@ -23,15 +23,24 @@ def build_system(name: str, arguments: Mapping[str, Any], data: TrainingData) ->
     """
     match name:
         case "cnn_bigru":
-            from emofactors.systems.cnn_bigru import CnnBigru as Chosen
+            from emofactors.systems.cnn_bigru import CnnBigru
+
+            return CnnBigru(data, **arguments)
         case "factor_classifier":
-            from emofactors.systems.factor_classifier import FactorClassifier as Chosen
+            from emofactors.systems.factor_classifier import FactorClassifier
+
+            return FactorClassifier(data, **arguments)
         case "speaker_adversarial":
-            from emofactors.systems.speaker_adversarial import SpeakerAdversarial as Chosen
+            from emofactors.systems.speaker_adversarial import SpeakerAdversarial
+
+            return SpeakerAdversarial(data, **arguments)
         case "speechflow":
-            from emofactors.systems.speechflow import SpeechFlow as Chosen
+            from emofactors.systems.speechflow import SpeechFlow
+
+            return SpeechFlow(data, **arguments)
         case "vit_transfer":
-            from emofactors.systems.vit_transfer import VitTransfer as Chosen
+            from emofactors.systems.vit_transfer import VitTransfer
+
+            return VitTransfer(data, **arguments)
         case _:
             raise InputError(f"system {name!r}: is not known, expected one of emofactors.systems")
-    return Chosen(data, **arguments)

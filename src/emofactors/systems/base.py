@@ -1,10 +1,11 @@
 """What a system is to the training loop: a batch goes in, an embedding and logits come out, losses have names."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, Self, runtime_checkable
 
-from torch import Tensor
+from torch import Tensor, device
+from torch.nn import Parameter
 
 
 @dataclass(frozen=True)
@@ -64,23 +65,52 @@ class TrainingData:
         return len(self.class_counts)
 
 
-class System(Protocol):
+class Network(Protocol):
+    """What is asked of a ``torch.nn.Module``, as torch documents it."""
+
+    def parameters(self) -> Iterator[Parameter]: ...  # noqa: D102
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]: ...  # noqa: D102
+
+    def state_dict(self) -> dict[str, Any]: ...  # noqa: D102
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any: ...  # noqa: D102
+
+    def train(self) -> Self: ...  # noqa: D102
+
+    def eval(self) -> Self: ...  # noqa: D102
+
+    def cpu(self) -> Self: ...  # noqa: D102
+
+    def to(self, device: device) -> Self: ...  # noqa: D102
+
+
+class System(Network, Protocol):
     """A paper's method, as the loop of ``training.fit`` sees it; also a ``torch.nn.Module``.
 
     Where parts of it learn faster or slower, ``learning_rate_factors`` says so: how the names of their
     parameters begin -> factor of the learning rate. A system without has one learning rate.
 
-    A decomposer gives no logits: its output is its own, and the last weights are kept. Its ``dev_losses(batch)``,
-    terms by name as ``losses`` has them, say at each evaluation what it loses on utterances that do not train.
+    A decomposer gives no logits: its output is its own, and the last weights are kept; see :class:`HasDevLosses`.
     """
 
-    least_frames: int
+    @property
+    def least_frames(self) -> int:
+        """The shortest utterance it can hear, in frames; shorter ones are padded."""
 
-    def __call__(self, batch: Batch) -> Output:
-        """Embedding and logits of a batch."""
+    def __call__(self, batch: Batch) -> Any:
+        """The :class:`Output` of a batch; of a decomposer its own."""
 
-    def losses(self, output: Output, batch: Batch) -> Mapping[str, Tensor]:
-        """The terms of the loss by name, each already weighted; the loop adds and records them."""
+    def losses(self, output: Any, batch: Batch) -> Mapping[str, Tensor]:
+        """Terms of the loss of what it made of a batch, by name and weighted; the loop adds and records them."""
 
-    def after_step(self, output: Output, batch: Batch) -> None:
+    def after_step(self, output: Any, batch: Batch) -> None:
         """What the method changes by rule instead of by gradient, after the optimiser's update."""
+
+
+@runtime_checkable
+class HasDevLosses(System, Protocol):
+    """A system that says at each evaluation what it loses on utterances that do not train."""
+
+    def dev_losses(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Terms by name, as ``losses`` has them."""

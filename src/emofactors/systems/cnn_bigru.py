@@ -35,6 +35,9 @@ class CnnBigru(nn.Module):
         InputError: if a setting is impossible, or a frame has too few bins for the convolutions.
     """
 
+    class_weights: Tensor
+    step: Tensor
+
     def __init__(
         self,
         data: TrainingData,
@@ -72,7 +75,7 @@ class CnnBigru(nn.Module):
         counts = torch.tensor(data.class_counts, dtype=torch.float32)
         self.register_buffer("class_weights", counts.max() / (counts + class_weight_offset))  # (C,)
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's types lack it
 
     @property
     def least_frames(self) -> int:

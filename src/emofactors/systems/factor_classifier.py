@@ -40,6 +40,8 @@ class FactorClassifier(nn.Module):
             pooling.
     """
 
+    class_weights: Tensor
+
     def __init__(
         self,
         data: TrainingData,
@@ -97,7 +99,11 @@ class FactorClassifier(nn.Module):
         # Standardised features have deviation 1, their deltas less: each channel is brought to the same.
         self.channel_norm = nn.BatchNorm2d(3, affine=False, momentum=None)
         self.convolutions = SameConvolutions(
-            3, conv_channels, kernel_size=tuple(conv_kernel_size), pool_size=tuple(pool_size), slope=leaky_slope
+            3,
+            conv_channels,
+            kernel_size=(conv_kernel_size[0], conv_kernel_size[1]),
+            pool_size=(pool_size[0], pool_size[1]),
+            slope=leaky_slope,
         )
         self.linear = nn.Linear(conv_channels[-1] * (data.n_bins // pool_size[1]), linear_units)
         self.linear_norm = nn.BatchNorm1d(linear_units)

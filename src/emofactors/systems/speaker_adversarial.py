@@ -58,6 +58,11 @@ class SpeakerAdversarial(nn.Module):
     #: Convolutions keep the number of frames, so that one is enough.
     least_frames = 1
 
+    class_weights: Tensor
+    memory: Tensor
+    memory_speaker: Tensor
+    step: Tensor
+
     def __init__(
         self,
         data: TrainingData,
@@ -171,7 +176,7 @@ class SpeakerAdversarial(nn.Module):
     def after_step(self, output: Output, batch: Batch) -> None:
         """Count the updates, which the ramp follows; the batch takes the place of the oldest in the memory."""
         self.step += 1
-        if self.speaker_head is not None:
+        if self.speaker_head is not None and batch.speaker is not None:
             n_kept = len(self.memory)
             embedding = output.embedding.detach().to(self.memory.dtype)
             self.memory = torch.cat([embedding, self.memory])[:n_kept]

@@ -167,8 +167,8 @@ class SpeechFlow(nn.Module):
         self.downsample = downsample
         self.rebuilt_frames = rebuilt_frames
         self.crop_frames = tuple(crop_frames)
-        self.resampled_frames = tuple(resampled_frames)
-        self.resampling = tuple(resampling)
+        self.resampled_frames = (resampled_frames[0], resampled_frames[1])
+        self.resampling = (resampling[0], resampling[1])
         self.n_resamplings = content_layers
         self.resample_cycle = resample_cycle
         self.mean_speaker_share = mean_speaker_share
@@ -336,7 +336,7 @@ class SpeechFlow(nn.Module):
         def encode(mel: Tensor, pitch: Tensor) -> Sequence[Tensor]:
             resampling = None
             if self.resample_cycle:
-                resampling = self._drawn(self.n_resamplings, *mel.shape[:2], mel.device)
+                resampling = self._drawn(self.n_resamplings, mel.shape[0], mel.shape[1], mel.device)
             return _joint(self.encoder(content=mel, pitch=pitch, rhythm=mel, resampling=resampling))
 
         return cycle(_joint(codes), substitution, decode=decode, encode=encode, n_unchanged=embedding.shape[1])

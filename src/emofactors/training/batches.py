@@ -3,16 +3,37 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from emofactors.features.archive import FeatureArchive
 from emofactors.features.segments import segment_starts
 from emofactors.features.standardisation import Standardisation
 from emofactors.systems.base import Batch
+
+
+class Archive(Protocol):
+    """Features (T, F) of utterances by their names: a ``FeatureArchive``, or what is read as one."""
+
+    n_bins: int
+
+    def __getitem__(self, utterance: str, /) -> np.ndarray: ...
+
+    def n_frames(self, utterance: str, /) -> int:
+        """Frames of one utterance, T."""
+
+
+class Frames(Protocol):
+    """Frames (T, F) of each of many utterances, held or read when they are asked for."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, i: int, /) -> Tensor: ...
+
+    def __iter__(self) -> Iterator[Tensor]: ...
 
 
 @dataclass(frozen=True)
@@ -35,7 +56,7 @@ class RoleData:
     utterances: tuple[str, ...]
     speakers: tuple[str, ...]
     emotion: np.ndarray
-    frames: Sequence[Tensor]
+    frames: Frames
     n_frames: np.ndarray
     device: torch.device
     teacher_embedding: Tensor | None = None
@@ -93,7 +114,7 @@ class _Cut:
     n_frames: int
 
 
-class StreamedFrames(Sequence[Tensor]):
+class StreamedFrames:
     """Frames of utterances or of their segments, read from the archive whenever they are asked for.
 
     Held in memory are only those that somebody keeps; what the archive reads lies in the kernel's cache, and is
@@ -105,13 +126,14 @@ class StreamedFrames(Sequence[Tensor]):
         cuts: what is heard of which utterance.
     """
 
-    def __init__(
-        self, archive: FeatureArchive, standardisation: Standardisation | None, cuts: Sequence[_Cut]
-    ) -> None:
+    def __init__(self, archive: Archive, standardisation: Standardisation | None, cuts: Sequence[_Cut]) -> None:
         self._archive, self._standardisation, self._cuts = archive, standardisation, cuts
 
     def __len__(self) -> int:
         return len(self._cuts)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
 
     def __getitem__(self, i: int) -> Tensor:
         """Frames of one, (T, F) float32, in the memory of the processor."""
@@ -125,7 +147,7 @@ class StreamedFrames(Sequence[Tensor]):
 def load_role(
     rows: pd.DataFrame,
     classes: Sequence[str],
-    archive: FeatureArchive,
+    archive: Archive,
     standardisation: Standardisation | None,
     *,
     training_speakers: Sequence[str],
@@ -185,7 +207,7 @@ def _cuts(utterance: str, n_frames: int, max_frames: int | None, segment_frames:
     return [_Cut(utterance, first + start, segment_frames) for start in segment_starts(heard, segment_frames)]
 
 
-def _held(frames: Sequence[Tensor], n_frames: np.ndarray, n_bins: int, device: torch.device) -> tuple[Tensor, ...]:
+def _held(frames: Frames, n_frames: np.ndarray, n_bins: int, device: torch.device) -> tuple[Tensor, ...]:
     """The same frames on a device, end to end in one tensor: views of it."""
     together = torch.empty(int(n_frames.sum()), n_bins)
     for part, of_utterance in zip(together.split(n_frames.tolist()), frames, strict=True):

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from emofactors.features.archive import ArchiveWriter
 from emofactors.features.segments import segments
 from emofactors.features.speech_factors import FactorArchive
 from emofactors.nn.speechflow import Codes
+from emofactors.sheets import rows_of
 from emofactors.systems.base import TrainingData
 from emofactors.systems.speechflow import SpeechFlow
 from emofactors.training.device import autocast
@@ -49,8 +51,9 @@ class HeldOutCodes:
         """Write all but the reconstruction; the same numbers give the same bytes."""
         columns = {"utterance": "utterances", "speaker": "speakers", "emotion": "emotions", "role": "roles"}
         about = {name: self.about[column].to_numpy(dtype=str) for column, name in columns.items()}
+        arrays: dict[str, Any] = {**self.codes, "utterance": self.utterance, **about}
         with Path(path).open("wb") as file:
-            np.savez(file, **self.codes, utterance=self.utterance, **about)
+            np.savez(file, **arrays)
 
 
 def decomposer_data(fold: Fold, classes: Sequence[str], n_bins: int, run: RunSettings) -> TrainingData:
@@ -106,7 +109,7 @@ def held_out_codes(system: SpeechFlow, fold: Fold, archive: FactorArchive, preci
     counts = np.array([archive.n_frames(u) // system.downsample for u in about["utterance"]], dtype=np.int64)
     kept: dict[str, np.ndarray] = {}
     errors: dict[str, np.ndarray] = {}
-    for row, n_codes, end in zip(about.itertuples(), counts, counts.cumsum(), strict=True):
+    for row, n_codes, end in zip(rows_of(about), counts, counts.cumsum(), strict=True):
         if n_codes == 0:
             continue
         heard = torch.from_numpy(archive[row.utterance][: n_codes * system.downsample]).to(device)[None]

@@ -5,7 +5,9 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import reduce
 from hashlib import sha256
+from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from emofactors.evaluation.metrics import class_recalls, confusion_matrix
 from emofactors.features.standardisation import Standardisation
 from emofactors.files import write_bytes_atomically
 from emofactors.sheets import write_csv
-from emofactors.systems.base import System
+from emofactors.systems.base import HasDevLosses, System
 from emofactors.training.batches import RoleData, shuffled_batches, sorted_batches
 from emofactors.training.checkpoint import Checkpoint
 from emofactors.training.device import autocast
@@ -169,7 +171,7 @@ def fit(
                 output = system(batch)
             losses = system.losses(output, batch)
             optimiser.zero_grad()
-            sum(losses.values()).backward()
+            reduce(add, losses.values()).backward()
             optimiser.step()
             system.after_step(output, batch)
 
@@ -203,19 +205,22 @@ def fit(
 def infer(system: System, role: RoleData, batch_size: int, precision: str) -> tuple[np.ndarray, np.ndarray]:
     """Logits (N, C) and embeddings (N, D) of a role's rows, float32, in their order; it has at least one."""
     system.eval()
-    logits = embeddings = None
+    made: tuple[np.ndarray, np.ndarray] | None = None
     for chosen in sorted_batches(role.n_frames, batch_size):
         batch = role.batch(chosen, system.least_frames)
         with autocast(batch.features.device, precision):
             output = system(batch)
-        if logits is None:
+        if made is None:
             # Made at once: what is kept between batches would break up the memory that the next one wants.
-            logits, embeddings = (
-                np.empty((len(role), made.shape[1]), np.float32) for made in (output.logits, output.embedding)
+            made = (
+                np.empty((len(role), output.logits.shape[1]), np.float32),
+                np.empty((len(role), output.embedding.shape[1]), np.float32),
             )
+        logits, embeddings = made
         logits[chosen] = output.logits.float().cpu().numpy()
         embeddings[chosen] = output.embedding.float().cpu().numpy()
-    return logits, embeddings
+    assert made is not None  # the role has at least one row
+    return made
 
 
 def run_key(settings: Any, code: str, system: System, *roles: RoleData) -> str:
@@ -264,7 +269,7 @@ def _evaluate(system: System, dev: RoleData, run: RunSettings, precision: str, p
     progress.history.append(row)
     if len(dev) == 0:
         return False
-    if hasattr(system, "dev_losses"):
+    if isinstance(system, HasDevLosses):
         row |= _dev_losses(system, dev, run.batch_size, precision)
     if run.select == "last":  # nobody would look at the scores
         return False
@@ -286,7 +291,7 @@ def _evaluate(system: System, dev: RoleData, run: RunSettings, precision: str, p
 
 
 @torch.inference_mode()
-def _dev_losses(system: System, dev: RoleData, batch_size: int, precision: str) -> dict[str, float]:
+def _dev_losses(system: HasDevLosses, dev: RoleData, batch_size: int, precision: str) -> dict[str, float]:
     """Mean of each loss of a system over the rows of dev, as ``dev_<loss>``."""
     system.eval()
     sums: dict[str, float] = {}

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,7 +57,7 @@ class Predictions:
         write_csv(predictions, self.table, float_format="%.6f")
         if embeddings is None:
             return
-        labels = {name: self.labels[name].to_numpy(dtype=str) for name in self.labels.columns}
+        labels: dict[str, Any] = {name: self.labels[name].to_numpy(dtype=str) for name in self.labels.columns}
         with Path(embeddings).open("wb") as file:
             np.savez(file, embedding=self.embedding, **labels)
 
@@ -85,8 +86,8 @@ def of_utterances(heard: Heard) -> Heard:
     embedding = np.add.reduceat(heard.embedding, first) / n_segments.astype(heard.embedding.dtype)
     return replace(
         heard,
-        utterances=[heard.utterances[i] for i in first],
-        speakers=[heard.speakers[i] for i in first],
+        utterances=[heard.utterances[i] for i in first.tolist()],
+        speakers=[heard.speakers[i] for i in first.tolist()],
         emotion=heard.emotion[first],
         logits=np.where(n_segments == 1, heard.logits[first], posterior),
         embedding=embedding,

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from emofactors.config import Features
+from emofactors.config import Features, FeatureSettings
 from emofactors.corpora.audio import AudioError, fault_of, read_waveform
 from emofactors.errors import InputError
 from emofactors.features.audio import Transform, resampled
@@ -101,9 +101,7 @@ def hear_recordings(
         InputError: if classes differ, or features need a package that is not installed.
     """
     classes = classes_of(runs)
-    transforms = {
-        kind: transform_by(kind[0]) or spectrograms_by(kind[0], kind[1] or 0.0) for kind in map(_kind_of, runs)
-    }
+    transforms = {kind: transform_by(kind[0]) or _spectrograms_by(*kind) for kind in map(_kind_of, runs)}
     decode = partial(_decoded, transforms=transforms, max_s=min(run.max_s for run in runs))
     chunk, chunk_s = [], 0.0
     # One thread of torch in each of ours, as where a corpus' features are made.
@@ -126,7 +124,7 @@ def as_table(recordings: Sequence[Recording], runs: Sequence[TrainedRun]) -> pd.
     rows = []
     for recording in recordings:
         heard = recording.posterior is not None
-        posterior = recording.posterior if heard else np.full(len(classes), np.nan)
+        posterior = np.full(len(classes), np.nan) if recording.posterior is None else recording.posterior
         about = {
             "file": _shown(recording.path),
             "duration_s": recording.duration_s,
@@ -170,7 +168,14 @@ def _shown(path: Path) -> str:
 
 
 def _kind_of(run: TrainedRun) -> _Kind:
+    assert run.hearing.features is not None  # load_run refuses a run of rebuilt speech
     return run.hearing.features, run.hearing.longest_s
+
+
+def _spectrograms_by(settings: Features, longest_s: float | None) -> Transform:
+    """What makes spectrograms: all features that nothing else makes."""
+    assert isinstance(settings, FeatureSettings)
+    return spectrograms_by(settings, longest_s or 0.0)
 
 
 def _decoded(path: Path, *, transforms: Mapping[_Kind, Transform], max_s: float) -> _Decoded:

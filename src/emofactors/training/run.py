@@ -285,7 +285,7 @@ def forward_flops(system: System, batch: Batch) -> int:
     one operation that torch has no formula for, a processor's fused attention another.
     """
     system = copy.deepcopy(system).cpu()
-    moved = {name: None if value is None else value.cpu() for name, value in vars(batch).items()}
+    moved: dict[str, Any] = {name: None if value is None else value.cpu() for name, value in vars(batch).items()}
     formulas = {torch.ops.aten.mkldnn_rnn_layer: _recurrent_flops}
     with FlopCounterMode(display=False, custom_mapping=formulas) as counter, sdpa_kernel(SDPBackend.MATH):
         system(Batch(**moved))

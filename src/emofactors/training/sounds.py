@@ -17,6 +17,8 @@ from emofactors.corpora.splits import Fold
 from emofactors.errors import InputError
 from emofactors.features.inversion import at_peak, invert_mel
 from emofactors.features.speech_factors import UNVOICED, FactorArchive
+from emofactors.sheets import rows_of
+from emofactors.systems.base import Network
 
 #: Roles whose utterances are listened to: the first of them that the fold has.
 _ROLES = ("test", "dev", "seen", "train")
@@ -31,7 +33,7 @@ _MEAN_SPEAKER = -1
 _LEAST_CODES = 4
 
 
-class Decomposer(Protocol):
+class Decomposer(Network, Protocol):
     """What is asked of a trained system that takes speech apart, see ``systems.speechflow``."""
 
     downsample: int
@@ -131,7 +133,7 @@ def play_factors(system: Decomposer, archive: FactorArchive, fold: Fold, n_utter
     mixed = _mixed(system, speech) if len(speech) > 1 else []
     names = chosen["utterance"].tolist()
     sounds = []
-    for i, (row, heard) in enumerate(zip(chosen.itertuples(), speech, strict=True)):
+    for i, (row, heard) in enumerate(zip(rows_of(chosen), speech, strict=True)):
         about = {"utterance": row.utterance, "speaker": row.speaker, "emotion": row.emotion, "role": row.role}
         sounds.append(Sound(**about, what="original", of={}, mel=heard[:, :-1]))
         for what, kept in _KEPT.items():
@@ -157,7 +159,8 @@ def write_sounds(sounds: Sequence[Sound], settings: FeatureSettings, folder: Pat
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    rows, mels = [], {}
+    rows: list[dict[str, Any]] = []
+    mels: dict[str, Any] = {}
     for i, sound in enumerate(sounds):
         stem = f"{i:02d}_{sound.what}"  # a name of an utterance need not be one of a file
         samples = at_peak(invert_mel(sound.mel, settings))

@@ -90,8 +90,16 @@ class SavedSvm:
         try:
             arrays = load_file(model)
             standardisation = Standardisation.from_arrays(arrays)
-            names = ("support_vectors", "n_support", "dual_coefficients", "intercepts")
-            read = cls(kernel, *(arrays[name] for name in names), standardisation=standardisation)
+            if standardisation is None:
+                raise ValueError("no mean and deviation of the functionals")
+            read = cls(
+                kernel,
+                support_vectors=arrays["support_vectors"],
+                n_support=arrays["n_support"],
+                dual_coefficients=arrays["dual_coefficients"],
+                intercepts=arrays["intercepts"],
+                standardisation=standardisation,
+            )
             n_classes, (n_vectors, n_functionals) = len(read.n_support), read.support_vectors.shape
             fits = (
                 read.dual_coefficients.shape == (n_classes - 1, n_vectors)
@@ -164,7 +172,9 @@ def fit_svm(fold: Fold, archive: FeatureArchive, classes: Sequence[str], setting
     index = {name: i for i, name in enumerate(classes)}
     started = time.monotonic()
     standardisation = fit_standardisation(archive, list(rows[TRAINING_ROLE]["utterance"]))
-    functionals = {role: standardisation.apply(_functionals(archive, rows[role]["utterance"])) for role in roles}
+    functionals = {
+        role: standardisation.apply(_functionals(archive, rows[role]["utterance"].tolist())) for role in roles
+    }
     emotion = {role: rows[role]["emotion"].map(index).to_numpy(dtype=np.int64) for role in roles}
     machine = SVC(
         C=settings.penalty,

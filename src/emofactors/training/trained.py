@@ -176,6 +176,9 @@ def _network(
         raise InputError(
             f"{model.parent}: was matched to its teacher and has not learnt the classes, expected a later stage"
         )
+    features = hearing.features
+    if not isinstance(features, FeatureSettings):
+        raise damaged(model.with_name("run.json"), "has features that no network hears", "spectrograms")
     run, precision = RunSettings(**about["settings"]), about["precision"]
     data = TypeAdapter(TrainingData).validate_python(about["training_data"])
     _check_fit(model, data.n_classes, data.n_bins, hearing)
@@ -184,9 +187,9 @@ def _network(
     if run.standardise and (standardisation is None or standardisation.mean.shape != (data.n_bins,)):
         raise damaged(model, f"has no mean and deviation of {data.n_bins} bins", "the weights of a run")
     system = system.to(device)
-    is_image = isinstance(hearing.features, FeatureSettings) and hearing.features.image_frames is not None
+    is_image = features.image_frames is not None
     is_cut = run.max_frames is not None or run.segment_frames is not None
-    hop_s = hearing.features.hop_length / hearing.features.sample_rate_hz
+    hop_s = features.hop_length / features.sample_rate_hz
 
     def posteriors(heard: HeldFeatures) -> np.ndarray:
         # Nobody knows speaker and emotion: any stand for them, and nothing looks at them.
@@ -214,6 +217,7 @@ def _network(
 
 def _check_fit(model: Path, n_classes: int, n_bins: int, hearing: Hearing) -> None:
     """Whether a model's sizes are those of what it is to hear."""
+    assert hearing.features is not None  # load_run refuses a run of rebuilt speech
     if (n_classes, n_bins) != (len(hearing.classes), hearing.features.n_bins):
         raise damaged(
             model.with_name("run.json"),

@@ -144,6 +144,14 @@ def test_without_a_run_one_line_says_what_was_expected(tmp_path):
             r"seed0: takes speech apart and knows no emotions, expected a run of a classifier$",
         ),
         ({"hearing": {"features": None}}, r"seed0: hears speech that a decomposer rebuilds \(variant 'mel'\)"),
+        (
+            {
+                "hearing": {
+                    "features": {"kind": "opensmile", "feature_set": "ComParE_2016", "sample_rate_hz": 16000}
+                }
+            },
+            r"run.json: has features that no network hears; expected spectrograms",
+        ),
         ({"arguments": {"stage": "matched"}}, r"seed0: was matched to its teacher and has not learnt the classes"),
         ({"hearing": {"classes": 7}}, r"run.json: lacks or misstates what hearing takes \(classes: "),
         ({"hearing": {"classes": ["calm"]}}, r"run.json: has 2 classes and 16 bins of a model; expected 1 and 16"),
