@@ -304,7 +304,8 @@ def check_emofactors(words):
     if words and hasattr(command, "commands") and not words[0].startswith("-"):
         assert words[0] in command.commands, f"emofactors {words[0]}: expected one of {sorted(command.commands)}"
         command = command.commands[words[0]]
-    known = {"--help"} | {o for parameter in command.params for o in (*parameter.opts, *parameter.secondary_opts)}
+    spoken = [o for parameter in command.params for o in (*parameter.opts, *parameter.secondary_opts)]
+    known = {"--help", *(option for option in spoken if option.startswith("-"))}
     for word in words:
         if word.startswith("-"):
             assert word.partition("=")[0] in known, f"emofactors {word}: expected one of {sorted(known)}"
