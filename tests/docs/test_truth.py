@@ -17,7 +17,7 @@ from emofactors.corpora.splits import make_folds
 from emofactors.evaluation.intervals import holm
 from emofactors.evaluation.jackknife import jackknife_interval
 from emofactors.evaluation.metrics import macro_f1, unweighted_accuracy, weighted_accuracy
-from emofactors.evaluation.mutual_information import plug_in_information
+from emofactors.evaluation.mutual_information import plug_in_information, shifted_information
 from emofactors.plain import read_yaml
 from emofactors.systems import build_system
 from emofactors.systems.base import Batch, TrainingData
@@ -171,6 +171,15 @@ def test_the_equation_of_mutual_information_is_that_of_the_code(counts):
         counts[k, m] / n * np.log(n * counts[k, m] / (n_k[k] * n_l[m])) for k, m in product(range(4), repeat=2)
     )
     assert plug_in_information(one, other) == pytest.approx(expected)
+
+
+def test_the_equation_of_the_shifted_null_is_that_of_the_code():
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(3, size=40), rng.integers(3, size=40)
+    for least, possible in ((7, range(7, 34)), (25, range(10, 31))):  # of 25 a quarter of 40 is taken
+        null = shifted_information(a, b, least_shift=least, shifts=100, seed=0)
+        expected = np.mean([plug_in_information(a, b[(np.arange(40) + shift) % 40]) for shift in possible])
+        assert null.null_mean == pytest.approx(expected)
 
 
 def test_the_equation_of_the_jackknife_is_that_of_the_code():
