@@ -172,6 +172,9 @@ class LogHandler(LogHandlerBase):
         self._say(f"[{self._run.done} of {self._run.total}{left}] {result_words(job, time.time())}")
 
     def _say(self, line: str) -> None:
+        # A terminal shows ^C where the cursor is; the view wipes it out.
+        if self._interrupt.is_asked and self._view is None and sys.stderr.isatty():
+            line = f"\n{line}"
         print(line, file=sys.stderr, flush=True)
 
     def close(self) -> None:

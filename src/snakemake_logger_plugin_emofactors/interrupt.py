@@ -5,9 +5,8 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Set
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import FrameType, TracebackType
 
 import psutil
@@ -15,8 +14,8 @@ import psutil
 _EXIT = 128 + signal.SIGINT
 #: Seconds between two looks for jobs that were started just before.
 _AGAIN_S = 0.2
-#: Show the cursor, clear what is below it.
-_CLEARED = "\r\x1b[?25h\x1b[J"
+#: Clear the line, show the cursor, clear what is below it.
+_CLEARED = "\r\x1b[2K\x1b[?25h\x1b[J"
 
 
 class Interrupt:
@@ -72,9 +71,11 @@ class Interrupt:
             start_no_more = signal.getsignal(signal.SIGTERM)
             start_no_more(signal.SIGTERM, None)
             told: set[int] = set()
-            while self._asked.empty():
+            is_asked_again = False
+            while not is_asked_again:
                 told |= _signal_children(signal.SIGTERM, but=told)
-                time.sleep(_AGAIN_S)
+                with contextlib.suppress(Empty):
+                    is_asked_again = self._asked.get(timeout=_AGAIN_S) == "at once"
         _signal_children(signal.SIGKILL)
         cleared = _CLEARED if os.isatty(self._terminal) else ""
         line = f"{cleared}emofactors: ended at once; run the same command again to go on\n"
