@@ -84,10 +84,13 @@ class LogHandler(LogHandlerBase):
     ``--printshellcmds``, prints what Snakemake prints without this plugin.
     """
 
+    settings: LogHandlerSettings
+
     def __post_init__(self) -> None:
         settings = self.common_settings
         stream = sys.stdout if settings.stdout else sys.stderr
-        self._plain = ColorizingTextHandler(nocolor=settings.nocolor or "NO_COLOR" in os.environ, stream=stream)
+        nocolor = settings.nocolor or bool(os.environ.get("NO_COLOR"))
+        self._plain = ColorizingTextHandler(nocolor=nocolor, stream=stream)
         asked = settings.dryrun or settings.quiet or settings.verbose or settings.debug_dag
         self._show = "snakemake" if asked or settings.printshellcmds else self.settings.show
         if self._show == "auto" and not (sys.stderr.isatty() and os.environ.get("TERM") != "dumb"):
@@ -134,8 +137,8 @@ class LogHandler(LogHandlerBase):
         if self._show == "snakemake" or not self._is_for_view(record, event):
             self._plain.setFormatter(self.formatter)
             self._plain.emit(record)
-        elif finished is not None and self._show == "lines":
-            self._say_finished(finished)
+        elif finished is not None and self._run is not None and self._show == "lines":
+            self._say_finished(finished, self._run)
 
     def _follow(self, record: LogRecord, event: LogEvent | None) -> Job | None:
         """Count what happened; the job that has ended well, if one has."""
@@ -161,15 +164,15 @@ class LogHandler(LogHandlerBase):
             return True
         return event in _EVENTS_OF_VIEW or (record.levelno == INFO and record.getMessage().startswith(_REMARKS))
 
-    def _say_finished(self, job: Job) -> None:
+    def _say_finished(self, job: Job, run: Run) -> None:
         """A line for each training; of other jobs one where nothing was said for a while."""
         now = time.monotonic()
         if job.log is None or not (job.is_training or now - self._line_at > _QUIET_S):
             return
         self._line_at = now
-        left_s = self._run.left_s(time.time())
-        left = "" if left_s is None or self._run.done == self._run.total else f", about {duration(left_s)} left"
-        self._say(f"[{self._run.done} of {self._run.total}{left}] {result_words(job, time.time())}")
+        left_s = run.left_s(time.time())
+        left = "" if left_s is None or run.done == run.total else f", about {duration(left_s)} left"
+        self._say(f"[{run.done} of {run.total}{left}] {result_words(job, time.time())}")
 
     def _say(self, line: str) -> None:
         # A terminal shows ^C where the cursor is; the view wipes it out.

@@ -69,7 +69,8 @@ class Interrupt:
             self._say("emofactors: stopping: trainings write their state (Ctrl-C again ends all at once)")
             # Here and not in the handler: it takes a lock that the interrupted thread may hold.
             start_no_more = signal.getsignal(signal.SIGTERM)
-            start_no_more(signal.SIGTERM, None)
+            if callable(start_no_more):
+                start_no_more(signal.SIGTERM, None)
             told: set[int] = set()
             is_asked_again = False
             while not is_asked_again:

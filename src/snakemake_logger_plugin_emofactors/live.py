@@ -118,7 +118,7 @@ def draw(run: Run, now: float, columns: int, lines: int) -> RenderableType:
     if left_s is not None:
         words += f", about {duration(left_s)} left"
     head = Table.grid(padding=(0, 1))
-    cells = [Text(words)]
+    cells: list[RenderableType] = [Text(words)]
     if columns >= len(words) + 20:
         cells.append(
             ProgressBar(total=max(run.total, 1), completed=run.done, width=min(30, columns - len(words) - 14))

@@ -4,8 +4,8 @@ import os
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from logging import LogRecord
 from pathlib import Path
+from typing import Any
 
 from snakemake_interface_logger_plugins.common import LogEvent
 
@@ -135,11 +135,11 @@ class Run:
     _took_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     _abreast: int = 1  # most jobs at a time
 
-    def take(self, record: LogRecord, now: float) -> Job | None:
+    def take(self, record: Any, now: float) -> Job | None:
         """Count what a message says.
 
         Args:
-            record: of Snakemake's logger.
+            record: a ``logging.LogRecord`` of Snakemake's, which has more attributes than others.
             now: seconds since 1970.
 
         Returns:
@@ -160,7 +160,7 @@ class Run:
                 self.done, self.total = record.done, record.total
         return None
 
-    def _start(self, record: LogRecord, now: float) -> None:
+    def _start(self, record: Any, now: float) -> None:
         if record.jobid in self.failed:
             self.failed.remove(record.jobid)
         else:
@@ -232,12 +232,9 @@ def result_words(job: Job, now: float) -> str:
 
 def ending(run: Run | None, now: float, *, is_stopped: bool) -> str | None:
     """The last line of a run; None where nothing was to be done."""
-    began = run is not None and run.began is not None
     again = "run the same command again to go on"
-    if is_stopped and not began:
-        return f"emofactors: stopped before any job began; {again}"
-    if not began:
-        return None
+    if run is None or run.began is None:
+        return f"emofactors: stopped before any job began; {again}" if is_stopped else None
     jobs = f"{run.done} of {run.total} jobs"
     if is_stopped:
         return f"emofactors: stopped; {jobs} are done and kept, trainings keep their state; {again}"
