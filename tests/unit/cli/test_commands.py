@@ -1,3 +1,4 @@
+import os
 import re
 import shlex
 import subprocess
@@ -78,6 +79,28 @@ def test_bad_input_is_said_a_line_a_fault_without_a_traceback(tmp_path, monkeypa
     result = run("report")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == "emofactors: error: mine.csv: is missing\nemofactors: error: mine.yaml: is too\n"
+
+
+def test_an_interrupt_ends_a_command_without_a_word(tmp_path, monkeypatch):
+    def is_interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(report, "PAGE", SimpleNamespace(is_file=is_interrupted))
+    result = run("report")
+    assert (result.exit_code, result.stdout, result.stderr) == (130, "", "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"), [("emofactors ch", "check-corpus"), ("emofactors report --p", "--print")]
+)
+def test_commands_and_options_are_completed(typed, offered):
+    asked = {"_EMOFACTORS_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+    code = "import sys; sys.argv[0] = 'emofactors'; from emofactors.cli import app; app()"
+    said = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | asked, capture_output=True, text=True, check=False
+    )
+    assert said.stdout.split() == [offered]
 
 
 def test_an_unknown_command_is_named_with_the_nearest():
