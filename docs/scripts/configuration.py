@@ -76,6 +76,7 @@ CHAPTERS = (
         (
             config.CorpusConfig,
             config.ExpectedSize,
+            config.AudformatSettings,
             config.DownloadSettings,
             config.ArchiveSettings,
             SynthesisSettings,

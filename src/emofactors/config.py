@@ -7,6 +7,7 @@ every job of the workflow.
 """
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -28,6 +29,9 @@ EmotionNoun = Literal[
     "frustration",
 ]
 EMOTIONS: tuple[str, ...] = get_args(EmotionNoun)
+OtherLabel = Literal["other", "no_agreement"]
+#: What a corpus may say of an utterance beside the emotions: none of the labels, and no majority.
+OTHER_LABELS: tuple[str, ...] = get_args(OtherLabel)
 #: The other class of a task that asks whether one emotion is present.
 ABSENT = "absent"
 
@@ -219,7 +223,42 @@ class DownloadSettings(Section):
     archives: Annotated[tuple[ArchiveSettings, ...], Field(min_length=1)]
 
 
-Reader = Literal["synthetic", "emodb", "nemo", "ravdess", "savee", "crema_d", "iemocap", "mosei", "vctk", "table"]
+#: A column of an audformat database: of the tables of utterances, or ``table/column`` of another table.
+ColumnOfTable = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+(/[^/\x00-\x1f\x7f]+)?$", max_length=129)]
+#: A table of an audformat database, whose name becomes part of a path.
+TableName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*$", max_length=64)]
+
+
+class AudformatSettings(Section):
+    """Which tables and columns of an audformat database say what of an utterance.
+
+    A column is one of ``tables``, or ``table/column`` of another, where each file (or segment) has a row.
+
+    Attributes:
+        tables: the tables of utterances, filewise or segmented; each row is one.
+        emotion: column of the emotion.
+        speaker: column of the speaker.
+        gender: column of the speaker's gender; without one that of the speaker's scheme, if it says so.
+        session: column of the session.
+        text: column of what is spoken.
+        labels: the database's word for an emotion -> ours, where they differ; an empty word stands for rows
+            without one.
+    """
+
+    tables: Annotated[tuple[TableName, ...], Field(min_length=1)]
+    emotion: ColumnOfTable = "emotion"
+    speaker: ColumnOfTable = "speaker"
+    gender: ColumnOfTable | None = None
+    session: ColumnOfTable | None = None
+    text: ColumnOfTable | None = None
+    labels: Mapping[str, EmotionNoun | OtherLabel] = {}
+
+
+Reader = Literal[
+    "synthetic", "emodb", "nemo", "ravdess", "savee", "crema_d", "iemocap", "mosei", "vctk", "table", "audformat"
+]
+#: Readers that need a package which is in no lock.
+READER_PACKAGES = {"audformat": "audformat"}
 
 
 class CorpusConfig(Section):
@@ -240,6 +279,7 @@ class CorpusConfig(Section):
         known_bad: paths of audio the publishers know to be bad; always dropped.
         file: the CSV of a corpus read by ``table``, below ``folder``.
         columns: canonical column -> column of that CSV, where they differ.
+        audformat: which tables and columns say what, of a corpus read by ``audformat``.
         synthesis: settings of a corpus read by ``synthetic``.
         shards: parts whose features are extracted as jobs of their own; an utterance's part follows from its
             name. No result depends on their number.
@@ -258,6 +298,7 @@ class CorpusConfig(Section):
     known_bad: tuple[str, ...] = ()
     file: str = ""
     columns: dict[str, str] = {}
+    audformat: AudformatSettings | None = None
     synthesis: SynthesisSettings | None = None
     shards: Annotated[int, Field(ge=1)] = 1
     download: DownloadSettings | None = None
@@ -268,6 +309,8 @@ class CorpusConfig(Section):
             raise ValueError("'file' (the CSV) goes with reader 'table', and only with it")
         if self.columns and self.reader != "table":
             raise ValueError("'columns' goes with reader 'table' only")
+        if (self.reader == "audformat") != (self.audformat is not None):
+            raise ValueError("'audformat' (tables and columns) goes with reader 'audformat', and only with it")
         if (self.reader == "synthetic") != (self.synthesis is not None):
             raise ValueError("'synthesis' goes with reader 'synthetic', and only with it")
         if (self.reader == "synthetic") == bool(self.folder):
@@ -279,6 +322,14 @@ class CorpusConfig(Section):
             if path.is_absolute() or ".." in path.parts:
                 raise ValueError(f"'{key}' is {str(path)!r}: expected a {key} below {above}")
         return self
+
+    @property
+    def lacks(self) -> str | None:
+        """What is missing to read it, in words; None where its reader needs no package, or has it."""
+        package = READER_PACKAGES.get(self.reader)
+        if package is None or find_spec(package) is not None:
+            return None
+        return f"reader {self.reader!r} needs the package {package}; expected pip install -e '.[{package}]' before"
 
 
 class TaskConfig(Section):

@@ -38,12 +38,34 @@ def read_yaml(file: Path) -> dict[str, Any]:
     Raises:
         InputError: if the file cannot be read, is no such YAML, has a key twice, or values that are not plain.
     """
+    content = _parse(file, _Plain)
+    check_plain(content, str(file))
+    return content
+
+
+def read_foreign_yaml(file: Path) -> dict[Any, Any]:
+    """Read a YAML file of others, whose keys may be numbers; dates are text.
+
+    Args:
+        file: likewise.
+
+    Returns:
+        Its keys and values.
+
+    Raises:
+        InputError: if the file cannot be read, is no such YAML, has a key twice, or makes objects.
+    """
+    return _parse(file, _Foreign)
+
+
+def _parse(file: Path, loader: type[yaml.SafeLoader]) -> dict[Any, Any]:
+    """Content of a file of bounded size, depth and number of values."""
     try:
         size = file.stat().st_size
         if size > MAX_BYTES:
             raise InputError(f"{file}: has {size:,} bytes, expected at most {MAX_BYTES:,}")
         text = file.read_bytes().decode("utf-8-sig")
-        content = yaml.load(text, _Plain)
+        content = yaml.load(text, loader)
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror}), expected YAML") from error
     except InputError:
@@ -53,7 +75,6 @@ def read_yaml(file: Path) -> dict[str, Any]:
         raise InputError(f"{file}: is no YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise InputError(f"{file}: is {type(content).__name__}, expected keys and values")
-    check_plain(content, str(file))
     return content
 
 
@@ -146,6 +167,15 @@ _Plain.yaml_constructors = {
     f"tag:yaml.org,2002:{tag}": yaml.SafeLoader.yaml_constructors[f"tag:yaml.org,2002:{tag}"]
     for tag in ("null", "bool", "int", "float", "str", "seq", "map")
 } | {None: yaml.SafeLoader.yaml_constructors[None]}
+
+
+class _Foreign(_Plain):
+    """The same; a date is the text it is written as."""
+
+
+_Foreign.yaml_constructors = _Plain.yaml_constructors | {
+    "tag:yaml.org,2002:timestamp": yaml.SafeLoader.yaml_constructors["tag:yaml.org,2002:str"]
+}
 
 
 def _count(node: Node, known: dict[int, int | None]) -> int:

@@ -303,9 +303,12 @@ def check_corpora(study: Study, fetch: str = "snakemake --cores 2 download_corpo
         fetch: the command that fetches what is open of them.
 
     Raises:
-        InputError: for a corpus without a folder, one line each; a synthetic one needs none.
+        InputError: for a corpus without a folder, or without the package its reader needs, one line each; a
+            synthetic one needs no folder.
     """
-    faults = []
+    faults = [
+        f"corpus {name}: {corpus.lacks}" for name, corpus in study.corpora.items() if corpus.lacks is not None
+    ]
     for name, corpus in study.corpora.items():
         if is_missing(study, name):
             folder = Path(study.corpora_root) / corpus.folder

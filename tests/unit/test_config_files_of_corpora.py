@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from emofactors.config import EMOTIONS, CorpusConfig, TaskConfig
-from emofactors.corpora.manifest import OTHER_LABELS
+from emofactors.config import EMOTIONS, OTHER_LABELS, CorpusConfig, TaskConfig
 
 CONFIG = Path(__file__).parents[2] / "config"
 AUGMENTATIONS = {file.stem for file in (CONFIG / "augmentations").glob("*.yaml")}

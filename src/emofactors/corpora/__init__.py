@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from emofactors.config import CorpusConfig
+from emofactors.errors import InputError
 
 
 def read_corpus(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
@@ -20,6 +21,8 @@ def read_corpus(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
     Raises:
         InputError: if files of the layout are missing or a label is unknown.
     """
+    if corpus.lacks is not None:
+        raise InputError(f"{root}: {corpus.lacks}")
     match corpus.reader:
         case "synthetic":
             from emofactors.corpora.synthetic import read
@@ -41,4 +44,6 @@ def read_corpus(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
             from emofactors.corpora.vctk import read
         case "table":
             from emofactors.corpora.table import read
+        case "audformat":
+            from emofactors.corpora.audformat import read
     return read(root, corpus)

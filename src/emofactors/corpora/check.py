@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from emofactors.config import CorpusConfig
+from emofactors.config import OTHER_LABELS, CorpusConfig
 from emofactors.corpora.audit import same_audio
 from emofactors.corpora.manifest import (
-    OTHER_LABELS,
     Heard,
     described_utterances,
     faults_of_rows,

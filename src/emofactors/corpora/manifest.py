@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from emofactors.config import EMOTIONS, CorpusConfig, ExpectedSize
+from emofactors.config import EMOTIONS, OTHER_LABELS, CorpusConfig, ExpectedSize
 from emofactors.corpora.audio import AudioError, Waveform, describe_recording, fault_of, read_waveform
 from emofactors.corpora.copies import COPY_MARK
 from emofactors.errors import InputError
@@ -62,9 +62,6 @@ MANIFEST_COLUMNS = (
     "emotion",
     "audio_sha256",
 )
-
-#: What a corpus may say of an utterance beside the emotions: none of the labels, and no majority.
-OTHER_LABELS = ("other", "no_agreement")
 
 #: Labels of a recording's last segment may end this much after it: times are rounded, recordings converted.
 _BEYOND_END_S = 0.1
@@ -127,8 +124,25 @@ def utterance_table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     for column in ("start_s", "end_s"):
         table[column] = pd.to_numeric(table[column]).astype(float)
     words = [column for column in READER_COLUMNS if column not in _NUMBERS]
-    table[words] = table[words].astype(object).fillna("").astype(str)
+    for column in words:
+        # As Python's text: pandas with pyarrow holds text as UTF-8, which half a surrogate pair in a name is not.
+        cells = ["" if pd.isna(cell) else str(cell) for cell in table[column]]
+        table[column] = pd.Series(cells, index=table.index, dtype=object)
     return table.sort_values("utterance", kind="stable", ignore_index=True)
+
+
+def name_of_utterance(path: PurePosixPath, start_s: float | None) -> str:
+    """The name of an utterance that has none: its path, and of a segment its start in milliseconds.
+
+    Args:
+        path: of its file, below the corpus' folder.
+        start_s: where the segment begins; None: the file is the utterance.
+
+    Returns:
+        ``day1_anna_0002500`` for ``day1/anna.wav`` from 2.5 s.
+    """
+    name = "_".join(path.with_suffix("").parts)
+    return name if start_s is None else f"{name}_{round(1000 * start_s):07d}"
 
 
 def make_manifest(rows: pd.DataFrame, root: Path, corpus: CorpusConfig) -> Manifest:

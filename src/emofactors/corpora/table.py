@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from emofactors.config import EMOTIONS, CorpusConfig
+from emofactors.config import EMOTIONS, OTHER_LABELS, CorpusConfig
 from emofactors.corpora.delimited import Fault, read_table
-from emofactors.corpora.manifest import OTHER_LABELS, utterance_table
+from emofactors.corpora.manifest import name_of_utterance, utterance_table
 from emofactors.errors import InputError
 
 _NEEDED = ("path", "speaker", "emotion")
@@ -138,10 +138,8 @@ def _is_seconds(time: str) -> bool:
 def utterance_of(row: Mapping[str, str], corpus: CorpusConfig) -> dict[str, Any]:
     """A sound row as an utterance of the manifest: keys from ``manifest.READER_COLUMNS``."""
     path = PurePosixPath(row["path"])
-    name = "_".join(path.with_suffix("").parts)
     times = {column: float(row[column]) for column in ("start_s", "end_s") if row.get(column)}
-    if times:
-        name += f"_{round(1000 * times.get('start_s', 0)):07d}"
+    name = name_of_utterance(path, times.get("start_s", 0) if times else None)
     defaults = {"utterance": name, "language": corpus.language}
     return {
         **defaults,

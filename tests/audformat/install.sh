@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Install what tests of the audformat reader run with into a folder of its own, .audformat/; nothing where it is there.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+wanted=tests/audformat/requirements.txt
+if cmp -s "$wanted" .audformat/requirements.txt; then
+    exit 0
+fi
+rm -rf .audformat
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --target .audformat -r "$wanted"
+cp "$wanted" .audformat/requirements.txt
