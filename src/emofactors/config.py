@@ -251,7 +251,7 @@ class AudformatSettings(Section):
     gender: ColumnOfTable | None = None
     session: ColumnOfTable | None = None
     text: ColumnOfTable | None = None
-    labels: Mapping[str, EmotionNoun | OtherLabel] = {}
+    labels: dict[str, EmotionNoun | OtherLabel] = {}
 
 
 Reader = Literal[

@@ -49,6 +49,7 @@ def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
             that is absolute or leaves the folder.
     """
     settings = corpus.audformat
+    assert settings is not None  # a corpus with this reader has them
     database = _Database(root)
     rows, faults = [], []
     for table in settings.tables:
