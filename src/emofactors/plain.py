@@ -38,7 +38,7 @@ def read_yaml(file: Path) -> dict[str, Any]:
     Raises:
         InputError: if the file cannot be read, is no such YAML, has a key twice, or values that are not plain.
     """
-    content = _parse(file, _Plain)
+    content = _parse(file, foreign=False)
     check_plain(content, str(file))
     return content
 
@@ -55,17 +55,17 @@ def read_foreign_yaml(file: Path) -> dict[Any, Any]:
     Raises:
         InputError: if the file cannot be read, is no such YAML, has a key twice, or makes objects.
     """
-    return _parse(file, _Foreign)
+    return _parse(file, foreign=True)
 
 
-def _parse(file: Path, loader: type[yaml.SafeLoader]) -> dict[Any, Any]:
+def _parse(file: Path, *, foreign: bool) -> dict[Any, Any]:
     """Content of a file of bounded size, depth and number of values."""
     try:
         size = file.stat().st_size
         if size > MAX_BYTES:
             raise InputError(f"{file}: has {size:,} bytes, expected at most {MAX_BYTES:,}")
         text = file.read_bytes().decode("utf-8-sig")
-        content = yaml.load(text, loader)
+        content = yaml.load(text, _Foreign) if foreign else yaml.load(text, _Plain)
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror}), expected YAML") from error
     except InputError:

@@ -48,7 +48,10 @@ def faults(tree, file=None):
             found.append(f"{name} without weights_only=True")
         elif name == "yaml.safe_load" and file is not None and file.is_relative_to(PACKAGE):
             found.append(f"{name} beside plain.py")
-        elif name == "yaml.load" and [ast.unparse(argument) for argument in node.args[1:]] != ["_Plain"]:
+        elif name == "yaml.load" and [ast.unparse(argument) for argument in node.args[1:]] not in (
+            ["_Plain"],
+            ["_Foreign"],
+        ):
             found.append(f"{name} without the loader of plain values")
         elif name in ("pd.read_csv", "csv.reader", "csv.writer") or last == "to_csv":
             if file in CSV_ELSEWHERE:
