@@ -85,19 +85,24 @@ def command(
 
 
 def _as_text(table: Any) -> str:
-    """The table for a terminal; what is wrong with a file stands in its line."""
+    """The table for a terminal; in the line of a file that was not heard stands why."""
     from tabulate import tabulate
 
-    rows = [
-        [
-            row["file"],
-            *(["", row["problem"]] if row["problem"] else [f"{row['duration_s']:.2f}", row["prediction"]]),
-            *("" if row["problem"] else f"{row[name]:.3f}" for name in table.columns if name.startswith("p_")),
-        ]
-        for row in table.to_dict("records")
+    posteriors = [name for name in table.columns if name.startswith("p_")]
+    rows = table.to_dict("records")
+    cells = [
+        [row["file"], f"{row['duration_s']:.2f}", row["prediction"], *(f"{row[name]:.3f}" for name in posteriors)]
+        if not row["problem"]
+        else [row["file"]]
+        for row in rows
     ]
-    names = [name.removeprefix("p_") for name in table.columns if name.startswith("p_")]
-    return tabulate(rows, ["file", "seconds", "prediction", *names], disable_numparse=True) + "\n"
+    names = ["file", "seconds", "prediction", *(name.removeprefix("p_") for name in posteriors)]
+    header, rule, *lines = tabulate(cells, names, disable_numparse=True).splitlines()
+    beside = rule.index(" ")  # where the names of files end
+    for i, row in enumerate(rows):
+        if row["problem"]:
+            lines[i] = f"{row['file'].ljust(beside)}  {row['problem']}"
+    return "\n".join([header, rule, *lines]) + "\n"
 
 
 def _note(recordings: Any, runs: Any) -> None:
