@@ -38,11 +38,11 @@ def command(
         list[str] | None, typer.Option(metavar="OURS=YOURS", help="A column that is called otherwise; repeatable.")
     ] = None,
 ) -> None:
-    """Check a corpus of your own: all that is wrong in one list, and what to add to config/ to use it.
+    """Check a corpus of your own, draft its study.
 
-    The CSV has the columns path (relative to its folder), speaker and emotion; optional are start_s, end_s,
-    session, gender, text, language and others (docs/own_data.md). Every file is heard. Ends with status 1 if there
-    is a fault.
+    All that is wrong is said in one list; if nothing is, what to add to config/ to run every system on it. The CSV
+    has the columns path (relative to its folder), speaker and emotion; optional are start_s, end_s, session, gender,
+    text, language and others (docs/own_data.md). Every file is heard. Ends with status 1 if there is a fault.
     """
     from emofactors.config import CorpusConfig
     from emofactors.corpora.check import Finding, check_corpus, ordered

@@ -19,7 +19,7 @@ def command(
         bool, typer.Option("--print", help="Print where the page is, and open nothing.")
     ] = False,
 ) -> None:
-    """Open the report of the study that was run in this folder in the browser."""
+    """Open the report of this folder's study in the browser."""
     if not PAGE.is_file():
         raise InputError(
             f"{PAGE}: is missing; expected the page of a study: run "
