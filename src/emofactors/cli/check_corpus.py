@@ -41,8 +41,9 @@ def command(
     """Check a corpus of your own, draft its study.
 
     All that is wrong is said in one list; if nothing is, what to add to config/ to run every system on it. The CSV
-    has the columns path (relative to its folder), speaker and emotion; optional are start_s, end_s, session, gender,
-    text, language and others (docs/own_data.md). Every file is heard. Ends with status 1 if there is a fault.
+    has the columns path (relative to its folder), speaker and emotion; optional are start_s, end_s, session,
+    gender, text, language and others (docs/own_data.md). Every file is heard. Ends with status 1 if there is a
+    fault.
     """
     from emofactors.config import CorpusConfig
     from emofactors.corpora.check import Finding, check_corpus, ordered
