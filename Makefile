@@ -20,7 +20,7 @@ demo: $(INSTALLED)
 # Tests that run jobs use all cores themselves; the others share them.
 test: lint
 	.venv/bin/pytest -n 2 tests/unit tests/fuzz tests/workflow tests/docs
-	.venv/bin/pytest tests/cluster tests/end_to_end tests/faults
+	.venv/bin/pytest tests/cluster tests/end_to_end tests/browser tests/faults
 
 lint: $(INSTALLED)
 	.venv/bin/ruff check .

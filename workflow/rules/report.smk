@@ -68,7 +68,13 @@ rule play_factors:
         mel=spectrograms_of_decomposer,
         f0=pitch_of_decomposer,
     output:
-        sounds=directory("results/report/sounds/{task}/{system}/{variant}"),
+        sounds=report(
+            directory("results/report/sounds/{task}/{system}/{variant}"),
+            patterns=["{sound}.mp3"],
+            category="Sounds",
+            labels={"task": "{task}", "decomposer": "{variant}", "sound": "{sound}"},
+            caption="../report/play_factors.rst",
+        ),
     log:
         "results/logs/report/sounds/{task}/{system}/{variant}/play_factors.log",
     benchmark:
@@ -126,10 +132,21 @@ rule make_page:
         page=report(
             "results/report/index.html",
             category="Page",
+            labels={"page": "the whole study"},
             caption="../report/make_page.rst",
         ),
-        costs="results/report/costs.csv",
-        rule_costs="results/report/rule_costs.csv",
+        costs=report(
+            "results/report/costs.csv",
+            category="Cost",
+            labels={"of": "each variant"},
+            caption="../report/costs.rst",
+        ),
+        rule_costs=report(
+            "results/report/rule_costs.csv",
+            category="Cost",
+            labels={"of": "each rule"},
+            caption="../report/costs.rst",
+        ),
     log:
         "results/logs/report/make_page.log",
     benchmark:

@@ -576,7 +576,7 @@ def _html(table: TableConfig, blocks: list[_Block]) -> str:
 
 def _html_table(frame: pd.DataFrame) -> str:
     """A frame as a table; the first cell of a row is its header."""
-    head = "".join(f'<th scope="col">{_html_cell(column)}</th>' for column in frame.columns)
+    head = "".join(f'<th scope="col">{_html_cell(column or "row")}</th>' for column in frame.columns)
     rows = [
         f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{_html_cell(cell)}</td>" for cell in cells)}</tr>'
         for first, *cells in frame.itertuples(index=False)

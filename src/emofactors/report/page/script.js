@@ -43,6 +43,7 @@
     if (!table.tHead || table.tBodies[0].rows.length < 2) continue;
     const heads = [...table.tHead.rows[0].cells], rows = [...table.tBodies[0].rows];
     heads.forEach((head, column) => {
+      if (rows.every(row => isMissing(words(row.cells[column])))) return;
       const button = document.createElement("button");
       button.type = "button";
       button.append(...head.childNodes);

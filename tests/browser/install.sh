@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Install the browser that tests/browser drives, on Debian; nothing where it is there.
+set -euo pipefail
+if command -v chromium >/dev/null; then
+    exit 0
+fi
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "tests/browser needs chromium; only root on Debian can install it here" >&2
+    exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -qq -y --no-install-recommends chromium >/dev/null
