@@ -161,6 +161,15 @@ def test_a_legend_of_long_names_stays_inside(n_speakers):
     assert box.y0 >= 0
 
 
+def test_a_speaker_whose_name_begins_with_an_underscore_is_in_the_legend():
+    run = run_of()
+    run["speaker"] = np.char.replace(run["speaker"], "s0", "_")
+    figure = speakers_figure(FIGURE, {"a4": TASK}, {("a4", variant): run for variant in FIGURE.variants})
+    _, of_speakers = figure.legends
+    assert [text.get_text() for text in of_speakers.get_texts()] == ["_0", "_1", "_2", "_3", "_4", "_5"]
+    assert len(of_speakers.legend_handles) == 6
+
+
 def test_copies_are_neither_drawn_nor_do_they_move_what_is():
     plain = speakers_figure(FIGURE, {"a4": TASK}, {("a4", v): run_of() for v in FIGURE.variants})
     copied = speakers_figure(FIGURE, {"a4": TASK}, {("a4", v): with_copies(run_of()) for v in FIGURE.variants})
