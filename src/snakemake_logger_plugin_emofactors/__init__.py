@@ -167,7 +167,7 @@ class LogHandler(LogHandlerBase):
     def _say_finished(self, job: Job, run: Run) -> None:
         """A line for each training; of other jobs one where nothing was said for a while."""
         now = time.monotonic()
-        if job.log is None or not (job.is_training or now - self._line_at > _QUIET_S):
+        if self._run is None or job.log is None or not (job.is_training or now - self._line_at > _QUIET_S):
             return
         self._line_at = now
         left_s = run.left_s(time.time())
