@@ -4,6 +4,7 @@ Which protocol, which classes and which tables: each is tried as the pipeline
 will make it, and what the corpus cannot serve is left out with the reason.
 """
 
+import json
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -124,7 +125,7 @@ def draft_study(
     task_name = f"{name}{len(task['classes'])}_{_ending(task)}"
     checked = TaskConfig(**task)
     notes = Manifest(utterances, dropped=(), whole=None).notes(CorpusConfig(**corpus))
-    audit = audit_task(folds, utterances, checked, yaml.safe_load(notes))
+    audit = audit_task(folds, utterances, checked, json.loads(notes))
     by_fold = list(groups_of(folds, "fold"))
     findings = [Finding(f"task {task_name}: {line}") for line in audit.failures]
     findings += [
