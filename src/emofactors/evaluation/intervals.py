@@ -89,6 +89,12 @@ def pooled_score(counts: np.ndarray, metric: Metric) -> float:
 
     Raises:
         ValueError: if the metric is undefined, as UA is where a class is spoken by nobody.
+
+    Example:
+        >>> from emofactors.evaluation.metrics import weighted_accuracy
+        >>> of_two_speakers = np.array([[[[3, 1], [2, 2]], [[4, 0], [1, 3]]]])  # (1, 2, 2, 2)
+        >>> pooled_score(of_two_speakers, weighted_accuracy)
+        0.75
     """
     return float(metric(counts.sum(axis=1)).mean())
 
@@ -318,7 +324,12 @@ def gap_difference(
 
 
 def smallest_p_value(n_speakers: int) -> float:
-    """The p-value of :func:`paired_difference` where every speaker favours the same system."""
+    """The p-value of :func:`paired_difference` where every speaker favours the same system.
+
+    Example:
+        >>> [smallest_p_value(n_speakers) for n_speakers in (1, 4, 10)]
+        [1.0, 0.125, 0.001953125]
+    """
     return min(1.0, 2.0 / 2.0**n_speakers)
 
 
