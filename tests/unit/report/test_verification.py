@@ -1,0 +1,91 @@
+"""Tables made anew against kept ones."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from emofactors.errors import InputError
+from emofactors.report.tables import COLUMNS
+from emofactors.report.verification import tolerances, verify
+from emofactors.sheets import write_csv
+
+LIKE = {"table": "center", "column": "emodb7", "protocol": "3 speaker groups", "corpus": "EmoDB", "n_runs": 3}
+
+
+def write(folder, softmax, center, svm=60.0, **other):
+    """A tidy table of three rows and a difference."""
+    rows = [
+        LIKE | {"row": "softmax", "variant": "softmax", "metric": "ua", "value": softmax},
+        LIKE | {"row": "center", "variant": "center", "metric": "ua", "value": center},
+        LIKE | {"row": "SVM", "variant": "svm", "metric": "ua", "value": svm},
+        LIKE | {"row": "gain", "variant": "center", "minus": "softmax", "metric": "ua_difference", "value": 1.0},
+        LIKE | {"row": "softmax", "variant": "softmax", "metric": "ua_fold_mean", "value": 12.0},
+    ]
+    tidy = pd.DataFrame(rows).reindex(columns=list(COLUMNS)).assign(n_utterances=300, n_speakers=10)
+    words = ["row", "variant", "minus", "metric"]
+    tidy[words] = tidy[words].fillna("").astype(str)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_csv(folder / "center.csv", tidy.assign(**other))
+    return folder
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """Kept tables with two repetitions, in which one row moved by two points and back."""
+    write(tmp_path / "kept" / "repetitions" / "avx2", 42.0, 50.0)
+    write(tmp_path / "kept" / "repetitions" / "two_threads", 40.0, 50.0)
+    return write(tmp_path / "kept", 40.0, 50.0)
+
+
+def test_each_number_has_its_verdict(kept, tmp_path):
+    made = write(tmp_path / "made", 41.0, 50.0, svm=70.0)
+    checks = verify(kept, made)
+    assert [(c.row, c.metric, c.verdict) for c in checks] == [
+        ("softmax", "ua", "within"),
+        ("center", "ua", "same"),
+        ("SVM", "ua", "outside"),
+        ("gain", "ua_difference", "same"),
+    ]
+
+
+def test_the_tolerance_of_what_moved_is_a_band_around_two_draws():
+    names = pd.MultiIndex.from_tuples(
+        [("t", "a", "", "k", "ua"), ("t", "b", "", "k", "ua")],
+        names=["table", "variant", "minus", "column", "metric"],
+    )
+    draws = [pd.DataFrame({"value": v, "n_utterances": 3000}, index=names) for v in ([40, 50], [44, 50], [42, 50])]
+    moved, still = tolerances(draws[0], draws[1:])
+    assert moved == pytest.approx(9.9248 * np.sqrt(2) * 2, abs=1e-3)  # t of 99 % at 2 degrees, SD 2
+    assert still == pytest.approx(0.1)  # three of 3,000 utterances
+
+
+def test_a_repetition_far_off_is_outside(kept, tmp_path):
+    made = write(tmp_path / "made", 40.0 + 100, 50.0)
+    assert verify(kept, made)[0].verdict == "outside"
+
+
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [
+        ({"n_utterances": 299}, "n_utterances of 'softmax' on emodb7 is 299.0; expected 300.0"),
+        ({"protocol": "random"}, "protocol of 'softmax' on emodb7 is random; expected 3 speaker groups"),
+        ({"column": "synthetic4"}, "has no ua of 'softmax' on emodb7, which is kept"),
+    ],
+)
+def test_another_experiment_is_no_repetition(kept, tmp_path, other, says):
+    made = write(tmp_path / "made", 40.0, 50.0, **other)
+    with pytest.raises(InputError, match=r"center\.csv") as error:
+        verify(kept, made)
+    assert says in str(error.value)
+
+
+def test_what_is_missing_is_said(kept, tmp_path):
+    with pytest.raises(InputError, match=r"made/center\.csv"):
+        verify(kept, tmp_path / "made")
+    with pytest.raises(InputError, match="no such results are kept"):
+        verify(tmp_path / "nothing", kept)
+    for name in ("avx2", "two_threads"):
+        (kept / "repetitions" / name / "center.csv").unlink()
+        (kept / "repetitions" / name).rmdir()
+    with pytest.raises(InputError, match="repetitions: missing"):
+        verify(kept, kept)
