@@ -2,15 +2,19 @@
 # make test    lint and tests
 # make lint    style, types, layers and workflow checks alone
 # make docs    the site of docs/, into site/ (make pictures: its pictures)
+# make verify  the quick study of EmoDB made again, and held against the kept tables: within tolerance or not
 # make bench   speed against plain code, as ratios
 # make faults  the default study killed at thirty random moments, and compared with one left alone
 # make clean   remove results (make distclean: .venv as well)
 
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+# What `make verify` repeats, and where its corpus lies: make verify CORPORA=/where/corpora/are
+STUDY ?= emodb_quick
+CORPORA ?= data
 INSTALLED := .venv/.installed
 
-.PHONY: demo test lint docs pictures bench faults clean distclean
+.PHONY: demo test lint docs pictures verify bench faults clean distclean
 
 demo: $(INSTALLED)
 	.venv/bin/snakemake --cores $(CORES)
@@ -38,6 +42,10 @@ docs: $(INSTALLED)
 
 pictures: $(INSTALLED)
 	.venv/bin/python docs/scripts/pictures.py
+
+verify: $(INSTALLED)
+	.venv/bin/snakemake --cores $(CORES) --configfile config/studies/$(STUDY).yaml --config corpora_root=$(CORPORA)
+	.venv/bin/emofactors verify $(STUDY)
 
 bench: $(INSTALLED)
 	.venv/bin/python bench/features.py

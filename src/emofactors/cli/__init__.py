@@ -16,11 +16,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from emofactors.cli import check_corpus, predict, report
+from emofactors.cli import check_corpus, predict, report, verify
 from emofactors.errors import InputError
 
 #: The modules of the commands, in the order of the help.
-COMMANDS = (check_corpus, report, predict)
+COMMANDS = (check_corpus, report, predict, verify)
 
 
 class _Commands(TyperGroup):
