@@ -24,6 +24,8 @@ MAX_DEPTH = 20
 MAX_VALUES = 20_000
 #: What fits 64 bits: no number of a study is larger, and a library below would say so less clearly.
 MAX_WHOLE = 2**63 - 1
+#: No number has more characters.
+_LONGEST_SCALAR = 40
 
 
 def read_yaml(file: Path) -> dict[str, Any]:
@@ -110,6 +112,18 @@ def check_plain(content: Mapping[str, Any], where: str) -> None:
             waiting += [(key, item, depth + 1) for item in value]
 
 
+def read_scalars(value: Any) -> Any:
+    """What is told on Snakemake's command line, as YAML reads it: of nested values Snakemake keeps all as text."""
+    match value:
+        case Mapping():
+            return {name: read_scalars(item) for name, item in value.items()}
+        case list() | tuple():
+            return [read_scalars(item) for item in value]
+        case str():
+            return _scalar(value)
+    return value
+
+
 def brief(value: Any) -> str:
     """A value as it stands in an error: on one line, and not longer than one."""
     try:
@@ -117,6 +131,17 @@ def brief(value: Any) -> str:
     except (ValueError, RecursionError):  # a whole number of too many digits, a list that holds itself
         text = f"some {type(value).__name__}"
     return text if len(text) <= 200 else f"{text[:180]} ... ({len(text):,} characters)"
+
+
+def _scalar(text: str) -> Any:
+    """A number, true, false or null, if that is what YAML takes a text for; else the text."""
+    if not text.strip() or len(text) > _LONGEST_SCALAR:
+        return text
+    try:
+        read = _Plain(text).get_single_data()
+    except (ValueError, yaml.YAMLError):
+        return text
+    return text if isinstance(read, str | list | dict) else read
 
 
 def _fault(value: Any) -> str | None:

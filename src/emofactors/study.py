@@ -35,7 +35,7 @@ from emofactors.config import (
     TaskConfig,
 )
 from emofactors.errors import InputError
-from emofactors.plain import brief, check_plain, read_yaml
+from emofactors.plain import brief, check_plain, read_scalars, read_yaml
 
 S = TypeVar("S", bound=Section)
 
@@ -94,6 +94,11 @@ class StudyRequest(Section):
     intervals: IntervalSettings = IntervalSettings()
     probes: ProbeSettings = ProbeSettings()
     information: InformationSettings = InformationSettings()
+
+    @field_validator("systems", mode="before")
+    @classmethod
+    def _as_yaml_reads(cls, overrides: Any) -> Any:
+        return read_scalars(overrides)
 
     @field_validator("tables", "figures", mode="before")
     @classmethod

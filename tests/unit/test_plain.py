@@ -3,7 +3,16 @@ import time
 import pytest
 
 from emofactors.errors import InputError
-from emofactors.plain import MAX_BYTES, MAX_DEPTH, MAX_VALUES, MAX_WHOLE, brief, check_plain, read_yaml
+from emofactors.plain import (
+    MAX_BYTES,
+    MAX_DEPTH,
+    MAX_VALUES,
+    MAX_WHOLE,
+    brief,
+    check_plain,
+    read_scalars,
+    read_yaml,
+)
 
 LAUGHS = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
     f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12)
@@ -106,3 +115,15 @@ def test_a_value_in_an_error_is_short():
     assert brief("a") == "'a'"
     assert brief("a" * 1000) == "'" + "a" * 179 + " ... (1,002 characters)"
     assert brief(10**5000) == "some int"
+
+
+def test_texts_of_a_command_line_are_read_as_yaml_reads_them():
+    told = {
+        "cnn_bigru": {"center_lambda": "0.1", "conv_channels": ["24", "32"], "variants": {"a": {"bias": "false"}}}
+    }
+    assert read_scalars(told) == {
+        "cnn_bigru": {"center_lambda": 0.1, "conv_channels": [24, 32], "variants": {"a": {"bias": False}}}
+    }
+    same = ["log_mel_40", "{a: 1}", "[1", "&a", "2026-01-01", "", " ", "9" * 41, 5, 0.5, None]
+    assert read_scalars(same) == same
+    assert read_scalars("null") is None
