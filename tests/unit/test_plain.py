@@ -124,6 +124,6 @@ def test_texts_of_a_command_line_are_read_as_yaml_reads_them():
     assert read_scalars(told) == {
         "cnn_bigru": {"center_lambda": 0.1, "conv_channels": [24, 32], "variants": {"a": {"bias": False}}}
     }
-    same = ["log_mel_40", "{a: 1}", "[1", "&a", "2026-01-01", "", " ", "9" * 41, 5, 0.5, None]
+    same = ["log_mel_40", "{a: 1}", "[1", "&a b", "2026-01-01", "", " ", "9" * 41, 5, 0.5, None]
     assert read_scalars(same) == same
     assert read_scalars("null") is None
