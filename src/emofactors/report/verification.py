@@ -14,10 +14,11 @@ import pandas as pd
 from scipy.stats import t as student
 
 from emofactors.errors import InputError
+from emofactors.report.measures import METRICS
 from emofactors.report.tables import read_tidy
 
 #: Metrics that are verified; all are in percent.
-VERIFIED = ("ua", "wa", "ua_difference", "wa_difference")
+VERIFIED = (*METRICS, *(f"{metric}_difference" for metric in METRICS))
 
 #: What names a number of a tidy table.
 _NAME = ["table", "variant", "minus", "column", "metric"]
@@ -104,8 +105,8 @@ def tolerances(kept: pd.DataFrame, repetitions: Sequence[pd.DataFrame]) -> np.nd
     r"""By how much a repetition may differ from a kept number.
 
     A kept number and one made anew are two draws, so their distance has :math:`\sqrt 2` times the standard
-    deviation of one. That is pooled over the numbers of a metric that any repetition moved. Of those that none
-    did, what a few test utterances are worth.
+    deviation of one. That is pooled over the rows of a metric that any repetition moved; a difference is of two
+    rows. A number that none moved has what a few test utterances are worth.
 
     Args:
         kept: value and n_utterances, by the name of each number; N rows.
@@ -116,14 +117,17 @@ def tolerances(kept: pd.DataFrame, repetitions: Sequence[pd.DataFrame]) -> np.nd
     """
     values = np.stack([kept["value"], *(repetition["value"] for repetition in repetitions)])  # (draws, N)
     variance = values.var(axis=0, ddof=1)
+    moved = np.ptp(values, axis=0) > _ROUNDED
     metrics = kept.index.get_level_values("metric").to_numpy()
     allowed = 100 * _UTTERANCES / kept["n_utterances"].to_numpy()
-    for metric in set(metrics):
-        moved = (metrics == metric) & (np.ptp(values, axis=0) > _ROUNDED)
-        if moved.any():
-            freedom = moved.sum() * (len(values) - 1)
-            band = student.ppf((1 + _COVERED) / 2, freedom) * np.sqrt(2 * variance[moved].mean())
-            allowed[moved] = np.maximum(allowed[moved], band)
+    for metric in METRICS:
+        rows = moved & (metrics == metric)
+        if rows.any():
+            freedom = rows.sum() * (len(values) - 1)
+            band = student.ppf((1 + _COVERED) / 2, freedom) * np.sqrt(2 * variance[rows].mean())
+            differences = moved & (metrics == f"{metric}_difference")
+            allowed[rows] = np.maximum(allowed[rows], band)
+            allowed[differences] = np.maximum(allowed[differences], np.sqrt(2) * band)
     return allowed
 
 

@@ -50,13 +50,22 @@ def test_each_number_has_its_verdict(kept, tmp_path):
 
 def test_the_tolerance_of_what_moved_is_a_band_around_two_draws():
     names = pd.MultiIndex.from_tuples(
-        [("t", "a", "", "k", "ua"), ("t", "b", "", "k", "ua")],
+        [
+            ("t", "a", "", "k", "ua"),
+            ("t", "b", "", "k", "ua"),
+            ("t", "a", "b", "k", "ua_difference"),
+            ("t", "b", "c", "k", "ua_difference"),
+        ],
         names=["table", "variant", "minus", "column", "metric"],
     )
-    draws = [pd.DataFrame({"value": v, "n_utterances": 3000}, index=names) for v in ([40, 50], [44, 50], [42, 50])]
-    moved, still = tolerances(draws[0], draws[1:])
+    draws = [
+        pd.DataFrame({"value": value, "n_utterances": 3000}, index=names)
+        for value in ([40, 50, -10, 0], [44, 50, -6, 0], [42, 50, -8, 0])
+    ]
+    moved, still, difference, still_difference = tolerances(draws[0], draws[1:])
     assert moved == pytest.approx(9.9248 * np.sqrt(2) * 2, abs=1e-3)  # t of 99 % at 2 degrees, SD 2
-    assert still == pytest.approx(0.1)  # three of 3,000 utterances
+    assert difference == pytest.approx(np.sqrt(2) * moved)
+    assert (still, still_difference) == pytest.approx((0.1, 0.1))  # three of 3,000 utterances
 
 
 def test_a_repetition_far_off_is_outside(kept, tmp_path):
