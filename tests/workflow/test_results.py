@@ -149,3 +149,20 @@ def test_the_words_on_the_true_factors_are_the_numbers_of_the_table():
     for variant in ("original_small", "cycle_small"):
         rates = [told(variant, code, "rate", "r2") for code in ("content", "rhythm")]
         assert f"({rates[0]} against {rates[1]})" in words
+
+
+def test_the_words_on_repetitions_are_the_numbers_of_their_tables():
+    words = " ".join((RESULTS / "README.md").read_text(encoding="utf-8").split())
+    networks = ["mel_softmax", "mel_center", "stft_softmax", "stft_center"]
+
+    def listed(numbers):
+        first, second, third, fourth = (f"{numbers.loc[(row, '', 'ua'), 'value']:.1f}" for row in networks)
+        return f"{first}, {second}, {third} and {fourth} %"
+
+    kept = numbers_of("emodb_quick", "center_loss")
+    avx2 = numbers_of("emodb_quick/repetitions/avx2", "center_loss")
+    assert f"UA of the four networks was {listed(avx2)} instead of {listed(kept)}" in words
+    gains = [numbers.loc[("mel_center", "mel_softmax", "ua_difference"), "value"] for numbers in (kept, avx2)]
+    assert f"was {gains[0]:+.1f} points in one and {gains[1]:+.1f} in the other" in words
+    svm = ("functionals_svm/functionals", "", "ua")
+    assert kept.loc[svm, "value"] == avx2.loc[svm, "value"]

@@ -19,7 +19,7 @@ from emofactors.config import FACTORS, IntervalSettings, TableConfig, TaskConfig
 from emofactors.errors import InputError
 from emofactors.evaluation.intervals import MAX_EXACT_SPEAKERS, smallest_p_value
 from emofactors.evaluation.scores import read_confusion
-from emofactors.report.cells import interval_cell, number_at, p_cell
+from emofactors.report.cells import counted, interval_cell, number_at, p_cell
 from emofactors.report.measures import WORDS, Recognisability, speaker_ua
 from emofactors.report.tables import COLUMNS, corpus_words, printed, row_label, tested, with_holm
 
@@ -291,7 +291,7 @@ def ablation_notes(table: TableConfig, task: TaskConfig, tidy: pd.DataFrame) -> 
             first = numbers.iloc[0]
             notes.append(
                 f"{words}: {first['corpus']}; {first['protocol']}; {first['n_utterances']:,} utterances of "
-                f"{first['n_speakers']} speakers, {first['n_runs']} trainings a row"
+                f"{first['n_speakers']} speakers, {counted(first['n_runs'], 'training')} a row"
             )
             if first["n_speakers"] <= MAX_EXACT_SPEAKERS:
                 smallest = smallest_p_value(int(first["n_speakers"]))
