@@ -12,7 +12,7 @@ from emofactors.report.ablation import ablation_findings
 from emofactors.report.factor_findings import ground_truth_findings, information_findings
 from emofactors.report.layout import protocol_letters
 from emofactors.report.measures import METRICS, WORDS
-from emofactors.report.sentences import SIGNIFICANT, place, points, signed, with_interval
+from emofactors.report.sentences import SIGNIFICANT, own_rows, place, points, signed, with_interval
 from emofactors.report.settings import departures
 from emofactors.report.tables import PUBLISHED, gap_column, published_of
 from emofactors.study import Study
@@ -90,8 +90,7 @@ def _of_variants(
 
 def _highest(table: TableConfig, task: TaskConfig, study: Study, scores: pd.DataFrame) -> list[str]:
     """The row of the table's own system, or of all, with the highest UA, against chance and what is published."""
-    own = [row for row, (system, _) in table.runs.items() if table.system in (None, system)]
-    rows = scores[(scores["metric"] == "ua") & scores["variant"].isin(own)]
+    rows = own_rows(table, scores)
     if rows.empty:
         return []
     best = rows.iloc[rows["value"].argmax()]

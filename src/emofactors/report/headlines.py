@@ -11,7 +11,7 @@ from emofactors.report.ablation import ablation_headlines
 from emofactors.report.cells import counted
 from emofactors.report.factor_findings import ground_truth_headlines, information_headlines
 from emofactors.report.layout import protocol_letters
-from emofactors.report.sentences import SIGNIFICANT, place, points, signed, with_interval
+from emofactors.report.sentences import SIGNIFICANT, own_rows, place, points, signed, with_interval
 from emofactors.report.settings import departures
 from emofactors.report.tables import gap_column
 from emofactors.study import Study
@@ -105,8 +105,7 @@ def headlines(study: Study, scores: Mapping[str, pd.DataFrame]) -> list[Headline
 
 def _of_variants(table: TableConfig, task: TaskConfig, study: Study, scores: pd.DataFrame) -> list[str]:
     """The highest UA of the table's own system, or of all, and which differences are shown."""
-    own = [row for row, (system, _) in table.runs.items() if table.system in (None, system)]
-    rows = scores[(scores["metric"] == "ua") & scores["variant"].isin(own)]
+    rows = own_rows(table, scores)
     if rows.empty:
         return []
     best = rows.iloc[rows["value"].argmax()]

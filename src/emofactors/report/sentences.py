@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from emofactors.config import TableConfig
+
 #: A corrected p-value up to which a difference counts as shown.
 SIGNIFICANT = 0.05
 
@@ -11,6 +13,12 @@ def with_interval(row: pd.Series) -> str:
     if pd.isna(row["ci_low"]) or pd.isna(row["ci_high"]):
         return f"{row['value']:.1f} % (no interval: the speakers cannot be resampled)"
     return f"{row['value']:.1f} % [{row['ci_low']:.1f}, {row['ci_high']:.1f}]"
+
+
+def own_rows(table: TableConfig, scores: pd.DataFrame) -> pd.DataFrame:
+    """UA of the rows of the table's own system, or of all where it has none."""
+    own = [row for row, (system, _) in table.runs.items() if table.system in (None, system)]
+    return scores[(scores["metric"] == "ua") & scores["variant"].isin(own)]
 
 
 def place(value: float, row: pd.Series) -> str:

@@ -42,6 +42,12 @@ def make_role(n: int, seed: int, *, n_bins: int = 16) -> RoleData:
 
 
 @pytest.fixture
+def tiny_arguments():
+    """Arguments of the tiny cnn_bigru of ``fresh_system``."""
+    return dict(ARGUMENTS)
+
+
+@pytest.fixture
 def train():
     return make_role(50, seed=1)
 

@@ -35,22 +35,10 @@ HEARING = Hearing(
     classes=("calm", "anger"),
     features=MEL,
 )
-ARGUMENTS = {
-    "conv_channels": [4, 4],
-    "conv_kernel_sizes": [3, 3],
-    "conv_strides": [2, 1],
-    "conv_pools": [1, 2],
-    "gru_units": 4,
-    "embedding_dim": 4,
-    "center_lambda": 0.3,
-    "center_alpha": 0.5,
-    "warm_up_steps": 3,
-    "class_weight_offset": 0.5,
-}
 
 
 @pytest.fixture
-def folder(tmp_path, train, dev, run, fresh_system):
+def folder(tmp_path, train, dev, run, fresh_system, tiny_arguments):
     """Folder of a run that learnt a little."""
     trained = fit(
         fresh_system(), train, dev, run, seed=0, precision="float32", checkpoint=Checkpoint(tmp_path / "c.pt")
@@ -60,7 +48,7 @@ def folder(tmp_path, train, dev, run, fresh_system):
     statistics = Standardisation(np.full(16, -40, np.float32), np.full(16, 10, np.float32))
     trained.save(folder / "model.safetensors", folder / "history.csv", statistics)
     about = describe_run(
-        trained, train, run=run, arguments=ARGUMENTS, compute=ComputeSettings(), code="c0de", hearing=HEARING
+        trained, train, run=run, arguments=tiny_arguments, compute=ComputeSettings(), code="c0de", hearing=HEARING
     )
     (folder / "run.json").write_text(about)
     return folder
