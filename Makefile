@@ -21,9 +21,9 @@ demo: $(INSTALLED)
 	@echo; cat $(addprefix results/report/tables/,center_loss.md vit_protocols.md adversarial.md factor_ablation_small.md)
 	@echo; echo "The whole report: $(CURDIR)/results/report/index.html"
 
-# Tests that run jobs use all cores themselves; the others share them.
+# Tests that run jobs use all cores themselves; the others share them, a thread each, or threads would wait for each other.
 test: lint
-	.venv/bin/pytest -n 2 tests/unit tests/fuzz tests/workflow tests/docs
+	OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 tests/unit tests/fuzz tests/workflow tests/docs
 	.venv/bin/pytest tests/cluster tests/end_to_end tests/browser tests/faults
 
 lint: $(INSTALLED)
