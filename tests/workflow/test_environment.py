@@ -1,7 +1,7 @@
 """One environment: what pyproject.toml allows, requirements.lock pins, conda installs and tests run in."""
 
 import tomllib
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, metadata, version
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 REPOSITORY = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
 DECLARED = [*PYPROJECT["project"]["dependencies"], *PYPROJECT["dependency-groups"]["dev"]]
+OLDEST_PYTHON = PYPROJECT["project"]["requires-python"].removeprefix(">=")
 LOCK = [
     line
     for line in (REPOSITORY / "requirements.lock").read_text(encoding="utf-8").splitlines()
@@ -55,6 +56,14 @@ def test_this_environment_is_the_lock(line):
     except PackageNotFoundError:
         installed = None
     assert installed == (pins()[canonicalize_name(requirement.name)][0] if wanted else None)
+
+
+@pytest.mark.parametrize("line", LOCK)
+def test_every_package_takes_the_oldest_python_that_is_promised(line):
+    requirement = Requirement(line)
+    if requirement.marker is None or requirement.marker.evaluate():
+        takes = metadata(requirement.name)["Requires-Python"] or ""
+        assert SpecifierSet(takes).contains(f"{OLDEST_PYTHON}.0")
 
 
 def test_conda_installs_the_lock_with_a_python_that_fits():
