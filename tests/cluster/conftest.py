@@ -87,12 +87,15 @@ class Cluster:
         # SLURM lets two minutes pass first; tests need not.
         self.ask("scontrol", "update", f"JobId={number}", "StartTime=now")
 
-    def devices(self) -> dict[str, set[str]]:
-        """CUDA_VISIBLE_DEVICES as the steps of each job found it, by the job's number; `none` where it was not set."""
+    def devices(self) -> dict[str, list[str]]:
+        """CUDA_VISIBLE_DEVICES as the steps of each job found it, in order, by the job's number; `none` where not set.
+
+        A job that was requeued may have had another device before.
+        """
         found = {}
         for line in (self.folder / "devices").read_text().splitlines():
             job, devices = line.split()
-            found.setdefault(job, set()).add(devices)
+            found.setdefault(job, []).append(devices)
         return found
 
 
