@@ -195,6 +195,8 @@ def _is_of_study(study: Study, trainings: set[tuple[str, str, str]], parts: tupl
             )
         case ("evaluation", task, system, variant, *test, _):
             found = (task, system, variant) in trainings and _is_test_of_study(study, test)
+        case ("report", "corpora", corpus, _):
+            found = corpus in study.corpora
         case ("report", "sounds", task, system, variant, _):
             found = f"{system}/{variant}" in study.sounds.get(task, ())
         case ("report", name, rule):

@@ -116,6 +116,7 @@ OURS = (
     "report/factor_ablation_small/make_table",
     "report/factor_information_small/make_figure",
     f"report/sounds/{DECOMPOSER}/play_factors",
+    "report/corpora/emodb/draw_corpus",
 )
 OTHERS = (
     "corpora/savee/make_manifest",
@@ -133,6 +134,7 @@ OTHERS = (
     "report/factor_ablation/make_table",
     "report/factor_ablation_small/make_figure",
     "report/sounds/nemo4_groups3/speechflow/original/play_factors",
+    "report/corpora/savee/draw_corpus",
     # The page cannot know what it costs itself.
     "report/make_page",
 )
