@@ -48,6 +48,7 @@ SOUNDS = "report/sounds/tones2_groups2/speechflow/cycle_small"
 COMPARED = (
     "corpora/**/*.csv",
     "evaluation/**/*.csv",
+    "report/corpora/*/[!.]*",
     "report/tables/*",
     "report/figures/*",
     "training/**/history.csv",
@@ -77,8 +78,9 @@ def assert_same_results(project, other):
     # Manifests, those of shards, and folds; scores and confusions; probes and information; tables in four forms; figures in two;
     # what a network and what a support vector machine leaves; what was inspected.
     evaluated = 3 * (len(SCORED) + len(TESTS)) + 2 * len(PROBED) + 2 * len(DECOMPOSERS)
-    shown = 4 * len(TABLES) + 2 * len(FIGURES) + len(ours_of_sounds(ours))
-    trained = 4 * len(RUNS) + 2 * len(FITTED) + 3 * len(DECOMPOSED) + 2 * len(TESTS)
+    glanced_at = 2 * (2 + 2)  # of each corpus its counts, its durations, and a spectrogram an emotion
+    shown = 4 * len(TABLES) + 2 * len(FIGURES) + len(ours_of_sounds(ours)) + glanced_at
+    trained = 4 * len(RUNS) + 3 * len(FITTED) + 3 * len(DECOMPOSED) + 2 * len(TESTS)
     assert len(ours_of_sounds(ours)) > 2
     assert len(ours) == 2 + 2 + 5 + evaluated + shown + trained + 2
     assert ours.keys() == theirs.keys()
@@ -539,8 +541,8 @@ def test_bad_input_is_named_and_nothing_is_trained(fresh_smoke, spoil, said, mad
     run = project.snakemake(*OF_DAYS)
 
     assert_says(run, said)
-    # Features may have been under way beside the folds.
-    assert files(project, "logs", "benchmarks", "features") == made
+    # Features and the corpus at a glance may have been under way beside the folds.
+    assert files(project, "logs", "benchmarks", "features", "report") == made
     assert not list(project.folder.glob("results/logs/training"))
 
 
