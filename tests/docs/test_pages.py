@@ -69,7 +69,7 @@ ORDINARY = {
 #: Variables of a shell that programs of others read.
 OF_A_SHELL = {"https_proxy", "http_proxy", "no_proxy"}
 #: Where packages are looked for; a page tells how to install and links to none.
-REGISTRIES = ("pypi.org", "pypi.python.org", "pythonhosted.org", "anaconda.org", "npmjs.com", "hub.docker.com")
+REGISTRIES = ("pypi", "pythonhosted", "anaconda", "npmjs", "hub.docker")
 
 
 @dataclass(frozen=True)
