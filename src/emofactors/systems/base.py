@@ -68,21 +68,21 @@ class TrainingData:
 class Network(Protocol):
     """What is asked of a ``torch.nn.Module``, as torch documents it."""
 
-    def parameters(self) -> Iterator[Parameter]: ...  # noqa: D102
+    def parameters(self) -> Iterator[Parameter]: ...  # noqa: D102  # torch documents it
 
-    def named_parameters(self) -> Iterator[tuple[str, Parameter]]: ...  # noqa: D102
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]: ...  # noqa: D102  # torch documents it
 
-    def state_dict(self) -> dict[str, Any]: ...  # noqa: D102
+    def state_dict(self) -> dict[str, Any]: ...  # noqa: D102  # torch documents it
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any: ...  # noqa: D102
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any: ...  # noqa: D102  # torch documents it
 
-    def train(self) -> Self: ...  # noqa: D102
+    def train(self) -> Self: ...  # noqa: D102  # torch documents it
 
-    def eval(self) -> Self: ...  # noqa: D102
+    def eval(self) -> Self: ...  # noqa: D102  # torch documents it
 
-    def cpu(self) -> Self: ...  # noqa: D102
+    def cpu(self) -> Self: ...  # noqa: D102  # torch documents it
 
-    def to(self, device: device) -> Self: ...  # noqa: D102
+    def to(self, device: device) -> Self: ...  # noqa: D102  # torch documents it
 
 
 class System(Network, Protocol):

@@ -1,6 +1,7 @@
 """Small trees of real layouts: tiny files of sound, and the config of a corpus as it stands in the project."""
 
 import io
+import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -37,3 +38,17 @@ def write_wavs(tmp_path: Path) -> Callable[..., Path]:
         return tmp_path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def zipped():
+    """Makes a zip of names and contents; a name may be there twice."""
+
+    def make(files):
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in files:
+                archive.writestr(name, content)
+        return file.getvalue()
+
+    return make
