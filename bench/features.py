@@ -33,9 +33,10 @@ import torch
 import torchaudio
 import yaml
 
-from emofactors.config import CorpusConfig, Features, FeatureSettings, PitchSettings, features_of
+from emofactors.config.corpora import CorpusConfig
+from emofactors.config.features import Features, FeatureSettings, PitchSettings, features_of
 from emofactors.corpora.audio import read_waveform
-from emofactors.corpora.synthetic import synthesize
+from emofactors.corpora.readers.synthetic import synthesize
 from emofactors.features import transform_by
 from emofactors.features.archive import FeatureArchive
 from emofactors.features.audio import resampled

@@ -82,13 +82,13 @@ class PlainSpeechFlow(nn.Module):
         mel = speech[..., :80]
         codes = self.encode(heard[..., :80], one_hot_pitch(heard[..., 80]), mel)
         embedding = 32**0.5 * F.normalize(self.speakers(speaker), dim=1)
-        _, rebuilt, f0 = self.decode(codes, embedding)
-        loss = 0.2 * F.mse_loss(rebuilt, mel) + F.mse_loss(f0, one_hot_pitch(speech[..., 80]))
+        _, reconstructed, f0 = self.decode(codes, embedding)
+        loss = 0.2 * F.mse_loss(reconstructed, mel) + F.mse_loss(f0, one_hot_pitch(speech[..., 80]))
 
         factor = int(torch.randint(3, ()))
         codes[factor] = codes[factor][torch.randperm(len(speech))]
-        joint, rebuilt, f0 = self.decode(codes, embedding)
-        again = torch.cat([*self.encode(rebuilt, f0, rebuilt), joint[..., -32:]], dim=2)
+        joint, reconstructed, f0 = self.decode(codes, embedding)
+        again = torch.cat([*self.encode(reconstructed, f0, reconstructed), joint[..., -32:]], dim=2)
         return loss + F.mse_loss(again, joint)
 
 

@@ -31,14 +31,14 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-from emofactors.study import load_study
+from emofactors.config.load import load_study
+from emofactors.jobs.device import autocast, keep_freed_memory
+from emofactors.jobs.seeding import seed_everything
 from emofactors.systems import build_system
 from emofactors.systems.base import TrainingData
-from emofactors.training.batches import RoleData
 from emofactors.training.checkpoint import Checkpoint
-from emofactors.training.device import autocast, keep_freed_memory
+from emofactors.training.dataset import SplitData
 from emofactors.training.fit import fit
-from emofactors.training.seeding import seed_everything
 
 CONFIG = Path(__file__).parents[1] / "config"
 N_CLASSES = 7
@@ -50,13 +50,13 @@ class PlainUtterances(Dataset):
 
     def __init__(self, frames, emotion):
         self.frames, self.emotion = frames, emotion
-        self.mean, self.deviation = torch.cat(frames).mean(dim=0), torch.cat(frames).std(dim=0)
+        self.mean, self.std = torch.cat(frames).mean(dim=0), torch.cat(frames).std(dim=0)
 
     def __len__(self):
         return len(self.frames)
 
     def __getitem__(self, i):
-        return (self.frames[i] - self.mean) / self.deviation, self.emotion[i]
+        return (self.frames[i] - self.mean) / self.std, self.emotion[i]
 
 
 def collate(items):
@@ -214,8 +214,8 @@ def bench_cnn_bigru(config, features, options):
     frames = torch.randn(int(n_frames.sum()), n_bins, generator=torch.Generator().manual_seed(0))
     names = tuple(str(i) for i in range(options.utterances))
     utterances = frames.split(n_frames.tolist())
-    train = RoleData(names, names, emotion, utterances, n_frames, frames.device)
-    dev = RoleData((), (), emotion[:0], (), n_frames[:0], frames.device)
+    train = SplitData(names, names, emotion, utterances, n_frames, frames.device)
+    dev = SplitData((), (), emotion[:0], (), n_frames[:0], frames.device)
     plain_data = PlainUtterances(list(utterances), emotion.tolist())
     loader = DataLoader(plain_data, batch_size=32, shuffle=True, collate_fn=collate)
 
@@ -283,8 +283,8 @@ def bench_stage(config, variant, n_images, size, targets, *, options, teacher=No
             taught_by = torch.cat([teacher(part)[0] for part in plain_images.split(32)])
     names = tuple(str(i) for i in range(n_images))
     lengths = np.full(n_images, n_frames)
-    train = RoleData(names, names, emotion.numpy(), images.unbind(), lengths, images.device, taught_by)
-    dev = RoleData((), (), emotion.numpy()[:0], (), lengths[:0], images.device)
+    train = SplitData(names, names, emotion.numpy(), images.unbind(), lengths, images.device, taught_by)
+    dev = SplitData((), (), emotion.numpy()[:0], (), lengths[:0], images.device)
     run = config.run(variant).model_copy(update={"max_epochs": 1})
 
     print(f"vit_transfer, {variant}: {n_images} images, batch 32, {options.threads} threads")

@@ -20,9 +20,12 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from emofactors import config
-from emofactors.config import RunSettings, Section, SvmSettings, SynthesisSettings, SystemConfig, TaskConfig
-from emofactors.plain import read_yaml
-from emofactors.study import StudyRequest
+from emofactors.config.base import Section
+from emofactors.config.corpora import SynthesisSettings
+from emofactors.config.study import StudyRequest
+from emofactors.config.systems import RunSettings, SvmSettings, SystemConfig
+from emofactors.config.tasks import TaskConfig
+from emofactors.io.yaml import read_yaml
 
 REPOSITORY = Path(__file__).parents[2]
 PAGE = REPOSITORY / "docs" / "configuration.md"

@@ -15,8 +15,8 @@ from typing import Any
 
 import pandas as pd
 
-from emofactors.config import TableConfig
-from emofactors.plain import read_yaml
+from emofactors.config.tables import TableConfig
+from emofactors.io.yaml import read_yaml
 
 REPOSITORY = Path(__file__).parents[2]
 PAGES = REPOSITORY / "docs" / "systems"
@@ -31,8 +31,8 @@ _METRICS = {
     "wa": "WA",
     "ua_gap": "UA",
     "wa_gap": "WA",
-    "seen_ua": "UA, seen speakers",
-    "seen_gap": "seen less unseen",
+    "held_out_ua": "UA, seen speakers",
+    "held_out_gap": "seen less unseen",
     "speaker_linear": "speaker, linear probe",
     "speaker_mlp": "speaker, MLP probe",
     "speaker_ua": "UA by speaker",
@@ -40,7 +40,7 @@ _METRICS = {
     "mel_error": "squared error of the spectrogram",
 }
 #: Metrics that are UA of emotions.
-_OF_CLASSES = ("ua", "seen_ua", "speaker_ua", "cross_ua")
+_OF_CLASSES = ("ua", "held_out_ua", "speaker_ua", "cross_ua")
 #: Endings of metrics that are no percentages, and their decimals.
 _DECIMALS = {"_above_null": 3, "_skill": 2, "_r2": 2, "_error": 4}
 

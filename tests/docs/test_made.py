@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from emofactors.config import Section
+from emofactors.config.base import Section
 
 REPOSITORY = Path(__file__).parents[2]
 SCRIPTS = REPOSITORY / "docs" / "scripts"

@@ -19,10 +19,14 @@ import typer.main
 import yaml
 from markdown.extensions.toc import slugify
 
-from emofactors.config import CorpusConfig, FigureConfig, TableConfig, TaskConfig
+from emofactors.config.corpora import CorpusConfig
+from emofactors.config.figures import FigureConfig
+from emofactors.config.load import load_study
+from emofactors.config.study import StudyRequest
+from emofactors.config.tables import TableConfig
+from emofactors.config.tasks import TaskConfig
 from emofactors.features.archive import ArchiveWriter
-from emofactors.plain import read_yaml
-from emofactors.study import StudyRequest, load_study
+from emofactors.io.yaml import read_yaml
 
 REPOSITORY = Path(__file__).parents[2]
 CONFIG = REPOSITORY / "config"

@@ -11,14 +11,15 @@ import pytest
 import torch
 import yaml
 
-from emofactors.config import Protocol, RunSettings, TaskConfig
+from emofactors.config.systems import RunSettings
+from emofactors.config.tasks import Protocol, TaskConfig
 from emofactors.corpora.manifest import MANIFEST_COLUMNS
 from emofactors.corpora.splits import make_folds
-from emofactors.evaluation.intervals import holm
-from emofactors.evaluation.jackknife import jackknife_interval
-from emofactors.evaluation.metrics import macro_f1, unweighted_accuracy, weighted_accuracy
-from emofactors.evaluation.mutual_information import plug_in_information, shifted_information
-from emofactors.plain import read_yaml
+from emofactors.evaluation.statistics.holm import holm
+from emofactors.evaluation.statistics.jackknife import jackknife_interval
+from emofactors.evaluation.statistics.metrics import macro_f1, unweighted_accuracy, weighted_accuracy
+from emofactors.evaluation.statistics.mutual_information import plug_in_information, shifted_information
+from emofactors.io.yaml import read_yaml
 from emofactors.systems import build_system
 from emofactors.systems.base import Batch, TrainingData
 
@@ -177,7 +178,7 @@ def test_the_equation_of_the_shifted_null_is_that_of_the_code():
     rng = np.random.default_rng(0)
     a, b = rng.integers(3, size=40), rng.integers(3, size=40)
     for least, possible in ((7, range(7, 34)), (25, range(10, 31))):  # of 25 a quarter of 40 is taken
-        null = shifted_information(a, b, least_shift=least, shifts=100, seed=0)
+        null = shifted_information(a, b, min_shift=least, shifts=100, seed=0)
         expected = np.mean([plug_in_information(a, b[(np.arange(40) + shift) % 40]) for shift in possible])
         assert null.null_mean == pytest.approx(expected)
 

@@ -8,9 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from emofactors.cli import app
-from emofactors.config import CorpusConfig
-from emofactors.corpora.synthetic import synthesize
-from emofactors.plain import read_yaml
+from emofactors.config.corpora import CorpusConfig
+from emofactors.corpora.readers.synthetic import synthesize
+from emofactors.io.yaml import read_yaml
 
 REPOSITORY = Path(__file__).parents[2]
 TUTORIAL = (REPOSITORY / "docs" / "tutorial.md").read_text(encoding="utf-8")

@@ -46,7 +46,7 @@ EXTRACTION = (
     MEASURE
     + """
 import yaml
-from emofactors.config import features_of
+from emofactors.config.features import features_of
 from emofactors.features.extract import extract
 
 content = yaml.safe_load(Path(sys.argv[2]).read_text())
@@ -70,21 +70,21 @@ print(json.dumps(found))
 TRAINING = (
     MEASURE
     + '''
-from emofactors.config import RunSettings
+from emofactors.config.systems import RunSettings
 from emofactors.corpora.splits import Fold
 from emofactors.features.archive import ArchiveWriter, FeatureArchive
 from emofactors.systems.base import Output
 from emofactors.training.checkpoint import Checkpoint
 from emofactors.training.fit import fit
-from emofactors.training.predict import predict
-from emofactors.training.run import load_roles
+from emofactors.inference.predict import predict
+from emofactors.training.data_of_fold import load_splits
 
 N_BINS = 128
 
 class Listener(torch.nn.Module):
     """The mean frame, and nothing to hold but its weights."""
 
-    least_frames = 1
+    min_frames = 1
 
     def __init__(self):
         super().__init__()
@@ -107,20 +107,20 @@ def written(n):
     with ArchiveWriter(folder / str(n), N_BINS) as archive:
         for name in names:
             archive.add(name, generator.standard_normal((300, N_BINS), dtype=np.float32))
-    roles = ["test" if i % 10 == 0 else "dev" if i % 10 == 1 else "train" for i in range(n)]
-    rows = {"utterance": names, "original": names, "speaker": "s", "emotion": ["a", "b"] * (n // 2), "role": roles}
+    splits = ["test" if i % 10 == 0 else "dev" if i % 10 == 1 else "train" for i in range(n)]
+    rows = {"utterance": names, "original": names, "speaker": "s", "emotion": ["a", "b"] * (n // 2), "split": splits}
     return folder / str(n), Fold(0, pd.DataFrame(rows))
 
 def trained(archive, fold, stream):
     run = RunSettings(features="f", batch_size=16, pool_batches=8, learning_rate=0.01, max_epochs=1)
-    roles = load_roles(fold, FeatureArchive(archive), ["a", "b"], run, torch.device("cpu"), stream=stream)
-    for role in roles.values():
-        role.digest()
+    splits = load_splits(fold, FeatureArchive(archive), ["a", "b"], run, torch.device("cpu"), stream=stream)
+    for split in splits.values():
+        split.digest()
     system = fit(
-        Listener(), roles["train"], roles["dev"], run,
+        Listener(), splits["train"], splits["dev"], run,
         seed=0, precision="float32", checkpoint=Checkpoint(folder / "state.pt"),
     ).system
-    predict(system, roles, ["a", "b"], batch_size=16, precision="float32")
+    predict(system, splits, ["a", "b"], batch_size=16, precision="float32")
 
 corpora = {n: written(n) for n in (140, 1400)}
 trained(*corpora[140], stream=True)

@@ -26,7 +26,7 @@ rows:
   cnn_bigru/mel_softmax: CNN-BiGRU
   vit_transfer/teacher: ViT
   speaker_adversarial/both: adversary
-  factor_classifier/raw: judge
+  factor_classifier/raw: classifier
   functionals_svm/functionals: SVM
 """
 #: What is changed in the written study: that table alone, and networks that end in seconds.
@@ -114,7 +114,7 @@ def written(project):
 def test_the_written_study_runs_every_system(written):
     jobs = written.jobs(*STUDY)
     assert jobs["fit_svm"] == 3  # folds
-    # Center loss 4, transfer 4 with the matched, adversary 4, judges 19.
+    # Center loss 4, transfer 4 with the matched, adversary 4, classifiers 19.
     assert jobs["train"] == 3 * (4 + 4 + 4 + 19)
     assert jobs["train_decomposer"] == 3 * 2
 
@@ -131,7 +131,7 @@ def test_from_the_csv_to_the_page(written):
     assert set(manifest["sample_rate_hz"]) == {RATE_HZ}
     table = pd.read_csv(results / "report" / "tables" / "every_system.csv")
     ours = table[(table["metric"] == "ua") & table["n_speakers"].notna()]
-    assert set(ours["row"]) >= {"CNN-BiGRU", "ViT", "adversary", "judge", "SVM"}
+    assert set(ours["row"]) >= {"CNN-BiGRU", "ViT", "adversary", "classifier", "SVM"}
     assert set(ours["n_speakers"]) == {3}
     assert set(ours["n_utterances"]) == {len(manifest)}
     page = emofactors(written, "report", "--print")

@@ -17,8 +17,8 @@ from emofactors.cli import app
 HEARING = [
     "tones2_groups2/cnn_bigru/mel_center",
     "tones2_groups2/factor_classifier/raw",
-    "tones2_groups2_seen/functionals_svm/functionals",
-    "tones2_groups2_seen/speaker_adversarial/both",
+    "tones2_groups2_held_out/functionals_svm/functionals",
+    "tones2_groups2_held_out/speaker_adversarial/both",
     "tones2_groups2_augmented/vit_transfer/teacher",
     "tones2_random2_leaky/vit_transfer/student",
 ]
@@ -106,7 +106,7 @@ def test_a_bad_file_has_a_line_of_its_own_and_status_1(runs, tones, tmp_path):
     ("variant", "reason"),
     [
         ("tones2_groups2/speechflow/cycle_small", "takes speech apart and knows no emotions"),
-        ("tones2_groups2/factor_classifier/cycle_small_all", "hears speech that a decomposer rebuilds"),
+        ("tones2_groups2/factor_classifier/cycle_small_all", "hears speech that a decomposer reconstructs"),
         ("tones2_random2_leaky/vit_transfer/matched", "has not learnt the classes"),
         ("tones2_groups2/nothing", "is no folder"),
     ],

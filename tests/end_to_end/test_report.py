@@ -11,7 +11,7 @@ ITEMS = {
     "Tables": [("tables", ".csv"), ("tables", ".html")],
     "Figures": [("figures", ".png")],
     "Corpora": [("corpora", ".png"), ("corpora", ".svg")],
-    "Sounds": [("sounds", ".mp3")],
+    "AudioExamples": [("sounds", ".mp3")],
     "Cost": [("costs.csv", ".csv"), ("rule_costs.csv", ".csv")],
 }
 #: An item as the report's own script knows it.

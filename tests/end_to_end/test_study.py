@@ -18,13 +18,15 @@ VIT_TASKS = ("tones2_random2_leaky", "tones2_groups2_augmented")
 #: Trainings by task, system and variant; the leaking task has no figure of the teacher's cost.
 CNN = [("tones2_groups2", "cnn_bigru", v) for v in ("mel_softmax", "mel_center")]
 VIT = [(task, "vit_transfer", v) for task in VIT_TASKS for v in ("teacher", "matched", "student")]
-ADVERSARIAL = [("tones2_groups2_seen", "speaker_adversarial", v) for v in ("none", "both")]
+ADVERSARIAL = [("tones2_groups2_held_out", "speaker_adversarial", v) for v in ("none", "both")]
 JUDGES = [("tones2_groups2", "factor_classifier", v) for v in ("raw", "cycle_small_all", "cycle_small_none")]
 DECOMPOSERS = [("tones2_groups2", "speechflow", v) for v in ("original_small", "cycle_small")]
-#: Tests of judges beside that of their own task: on the other corpus, and of the one of real speech on rebuilt speech.
-TESTS = [(judge, "on_tones_again2_groups2") for judge in JUDGES]
-TESTS += [(JUDGES[0], f"on_{task}/as_cycle_small_all") for task in ("tones2_groups2", "tones_again2_groups2")]
-FLOOR = ("tones2_groups2_seen", "functionals_svm", "functionals")
+#: Tests of classifiers beside that of their own task: on the other corpus, and of the one of real speech on reconstructed speech.
+TESTS = [(classifier, "on_tones_again2_groups2") for classifier in JUDGES]
+TESTS += [
+    (JUDGES[0], f"on_{task}/reconstructed_cycle_small_all") for task in ("tones2_groups2", "tones_again2_groups2")
+]
+FLOOR = ("tones2_groups2_held_out", "functionals_svm", "functionals")
 RUNS = [
     f"{'/'.join(training)}/fold{fold}/seed0" for training in CNN + VIT + ADVERSARIAL + JUDGES for fold in (0, 1)
 ]
@@ -107,7 +109,7 @@ def test_every_file_is_made_and_nothing_else(finished):
         for corpus in ("tones", "tones_again")
         for name in (
             ".snakemake_timestamp",
-            "glance.json",
+            "overview.json",
             "durations.svg",
             "spectrogram_anger.png",
             "spectrogram_sadness.png",
@@ -125,25 +127,25 @@ def test_every_file_is_made_and_nothing_else(finished):
         for name in ("model.safetensors", "history.csv", "codes.npz", "run.json")
     }
     training |= {
-        f"training/{'/'.join(judge)}/fold{fold}/seed0/{test}/predictions.csv"
-        for judge, test in TESTS
+        f"training/{'/'.join(classifier)}/fold{fold}/seed0/{test}/predictions.csv"
+        for classifier, test in TESTS
         for fold in (0, 1)
     }
     training |= {f"training/{INSPECTED}/{name}" for name in ("attention.npz", "column_shuffle.json")}
     evaluation = {
         f"evaluation/{task}/{system}/{variant}/on_{task}/{name}.csv"
         for task, system, variant in SCORED
-        for name in ("scores", "confusion", "seen_confusion")
+        for name in ("scores", "confusion", "held_out_confusion")
     }
     evaluation |= {
-        f"evaluation/{'/'.join(judge)}/{test}/{name}.csv"
-        for judge, test in TESTS
-        for name in ("scores", "confusion", "seen_confusion")
+        f"evaluation/{'/'.join(classifier)}/{test}/{name}.csv"
+        for classifier, test in TESTS
+        for name in ("scores", "confusion", "held_out_confusion")
     }
     evaluation |= {
         f"evaluation/{task}/{system}/{variant}/on_{task}/{name}.csv"
         for task, system, variant in DECOMPOSERS
-        for name in ("factor_information", "factor_information_without")
+        for name in ("code_information", "code_information_leave_one_out")
     }
     evaluation |= {
         f"evaluation/{task}/{system}/{variant}/on_{task}/{name}.csv"
@@ -155,7 +157,7 @@ def test_every_file_is_made_and_nothing_else(finished):
     corpora |= {"corpora/longest/tones_again.txt"}
     corpora |= {
         f"corpora/{of_task}"
-        for task in ("tones2_groups2", "tones2_groups2_seen", "tones_again2_groups2", *VIT_TASKS)
+        for task in ("tones2_groups2", "tones2_groups2_held_out", "tones_again2_groups2", *VIT_TASKS)
         for of_task in (f"folds/{task}.csv", f"audits/{task}.json")
     }
     made = files(finished, "logs", "benchmarks", "features")
@@ -210,10 +212,10 @@ def test_no_copy_of_a_test_utterance_is_trained_but_where_the_task_says_so(finis
         assert len(labels) == 2
         for run in labels:
             heard = {
-                role: {u.split("~")[0] for u in run["utterance"][run["role"] == role]}
-                for role in ("train", "test")
+                split: {u.split("~")[0] for u in run["utterance"][run["split"] == split]}
+                for split in ("train", "test")
             }
-            assert (run["role"] == "train").sum() > len(heard["train"]), "copies are trained"
+            assert (run["split"] == "train").sum() > len(heard["train"]), "copies are trained"
             assert bool(heard["train"] & heard["test"]) == leaks
         audit = json.loads((finished.folder / "results" / "corpora" / "audits" / f"{task}.json").read_text())
         assert audit["verdict"] == "pass"
@@ -260,10 +262,10 @@ def test_a_table_of_speakers_has_every_metric_of_every_row(finished):
     assert set(found.index) == {"none", "both", "functionals_svm/functionals"}
     assert len(found.columns) == 10
     assert found.notna().all(axis=None)
-    assert (found[["ua", "seen_ua", "emotion_linear"]] > 75).all(axis=None), "chance is 50"
+    assert (found[["ua", "held_out_ua", "emotion_linear"]] > 75).all(axis=None), "chance is 50"
     # A voice is its pitch, which functionals hold.
     assert found.loc["functionals_svm/functionals", "speaker_linear"] > 75
-    seen = table[(table["metric"] == "seen_ua") & (table["variant"] == "both") & table["minus"].isna()]
+    seen = table[(table["metric"] == "held_out_ua") & (table["variant"] == "both") & table["minus"].isna()]
     assert seen["n_utterances"].item() == 2 * 2 * 2 * 1  # folds, training speakers, emotions, one of four
 
 
@@ -277,8 +279,8 @@ def test_who_hears_nothing_scores_chance_in_and_cross_corpus(finished):
 
 
 def test_rebuilt_speech_is_gone_once_all_have_heard_it(finished):
-    rebuilt = finished.folder / "results" / "training" / "tones2_groups2" / "speechflow"
-    assert not [path for path in rebuilt.rglob("*") if path.name == "rebuilt"]
+    reconstructed = finished.folder / "results" / "training" / "tones2_groups2" / "speechflow"
+    assert not [path for path in reconstructed.rglob("*") if path.name == "reconstructed"]
 
 
 def test_tables_figures_and_page_can_be_read(finished):
@@ -342,8 +344,8 @@ def test_a_changed_teacher_remakes_its_pupils_and_nothing_else(finished, copy_of
     file.write_text("".join(changed if line == teacher else line for line in lines), encoding="utf-8")
     jobs = project.jobs(*STUDY)
     assert jobs["train"] == 2 * len(VIT)
-    assert jobs["inspect_run"] == 1
-    assert not jobs.keys() & {"make_manifest", "make_folds", "extract_features"}
+    assert jobs["extract_attention"] == 1
+    assert not jobs.keys() & {"build_manifest", "make_folds", "extract_features"}
 
 
 def test_a_changed_setting_remakes_what_it_touches(finished, copy_of):
@@ -358,7 +360,7 @@ def test_a_changed_setting_remakes_what_it_touches(finished, copy_of):
     jobs = project.jobs(*STUDY, "--config", "intervals={resamples: 300}")
     assert jobs["make_table"] == len(TABLES)
     assert jobs["make_figure"] == 4, "that of costs has intervals, others are drawn from their tables"
-    assert not jobs.keys() & {"make_manifest", "extract_features", "train", "score_variant"}
+    assert not jobs.keys() & {"build_manifest", "extract_features", "train", "score_variant"}
 
 
 def test_a_changed_recording_makes_a_new_manifest(finished, copy_of):
@@ -366,7 +368,7 @@ def test_a_changed_recording_makes_a_new_manifest(finished, copy_of):
     tones = project.folder / "data" / "tones"
     shutil.copyfile(tones / "ada_anger_1.wav", tones / "ada_anger_2.wav")
     jobs = project.jobs(*STUDY)
-    assert jobs["make_manifest"] == 2, "two corpora are of the same recordings"
+    assert jobs["build_manifest"] == 2, "two corpora are of the same recordings"
     assert (jobs["train"], jobs["fit_svm"]) == (len(RUNS), len(FITTED))
 
 
@@ -530,7 +532,7 @@ FOLDS = {"corpora/folds/tones2_days.csv"}
         ),
         (
             copy_a_recording,
-            ["fold 0: ada_anger_1 (train) and eva_anger_1 (test) have the same audio; expected them in one role"],
+            ["fold 0: ada_anger_1 (train) and eva_anger_1 (test) have the same audio; expected them in one split"],
             MANIFEST | FOLDS,
         ),
     ],
@@ -553,7 +555,7 @@ def test_a_broken_claim_is_named_and_its_audit_kept_among_the_logs(fresh_smoke):
     run = project.snakemake(target, *OF_DAYS)
 
     assert_says(
-        run, ["fold 0: speaker ben is in train (ben_anger_0) and test (ben_sadness_2); expected one role, "]
+        run, ["fold 0: speaker ben is in train (ben_anger_0) and test (ben_sadness_2); expected one split, "]
     )
     assert files(project, "logs", "benchmarks") == MANIFEST | FOLDS
     audit = json.loads((project.folder / "results/logs/corpora/tones2_days/audit_task.json").read_text())

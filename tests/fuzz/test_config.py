@@ -8,9 +8,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emofactors import plain, study
+from emofactors.config import study
+from emofactors.config.load import load_study
 from emofactors.errors import InputError
-from emofactors.study import load_study
+from emofactors.io import yaml as plain
 
 FUZZ = settings.get_profile("fuzz")
 CONFIG = Path(__file__).parents[2] / "config"

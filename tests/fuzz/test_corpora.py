@@ -11,11 +11,12 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emofactors.config import CorpusConfig
-from emofactors.corpora import read_corpus
-from emofactors.corpora.check import check_corpus
-from emofactors.corpora.delimited import read_rows
-from emofactors.corpora.manifest import READER_COLUMNS, make_manifest
+from emofactors.config.corpora import CorpusConfig
+from emofactors.corpora.build_manifest import build_manifest
+from emofactors.corpora.manifest import READER_COLUMNS
+from emofactors.corpora.onboarding.check import check_corpus
+from emofactors.corpora.readers import read_corpus
+from emofactors.corpora.readers.delimited import read_rows
 
 FUZZ = settings.get_profile("fuzz")
 CONFIG = Path(__file__).parents[2] / "config" / "corpora"
@@ -198,7 +199,7 @@ def test_a_corpus_is_read_or_refused(tree, read_or_refused, name, data):
     if rows is not None:
         assert list(rows.columns) == list(READER_COLUMNS)
     if rows is not None and name in BY_LABELS:
-        assert read_or_refused(lambda: make_manifest(rows, root, corpus)) is None  # there is no audio
+        assert read_or_refused(lambda: build_manifest(rows, root, corpus)) is None  # there is no audio
 
 
 @FUZZ
@@ -217,8 +218,8 @@ def test_any_bytes_are_a_table_or_refused(tree, read_or_refused, content, delimi
 def test_what_the_pipeline_refuses_is_a_fault_of_the_check(tree, read_or_refused, sound, files):
     root = tree.write(files | {"a.wav": sound, "b/c.wav": sound[:-2]})
     corpus = CORPORA["table"]
-    checked = read_or_refused(lambda: check_corpus(root, corpus, least_s=0.0))
-    manifest = read_or_refused(lambda: make_manifest(read_corpus(root, corpus), root, corpus))
+    checked = read_or_refused(lambda: check_corpus(root, corpus, min_s=0.0))
+    manifest = read_or_refused(lambda: build_manifest(read_corpus(root, corpus), root, corpus))
     faults = None if checked is None else [finding for finding in checked.findings if finding.is_fault]
     assert all(str(finding).isprintable() for finding in (checked.findings if checked else ()))
     if manifest is None:

@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emofactors.arrays import read_arrays
 from emofactors.corpora.manifest import MANIFEST_COLUMNS, read_manifest
 from emofactors.corpora.splits import FOLD_COLUMNS, read_fold, read_folds
-from emofactors.evaluation.factor_information import read_codes
-from emofactors.evaluation.probes import read_embeddings
+from emofactors.evaluation.code_information import read_codes
+from emofactors.evaluation.probe_models import read_embeddings
 from emofactors.evaluation.scores import read_confusion, read_predictions, read_probes
 from emofactors.evaluation.true_factors import FACTORS, read_factors
 from emofactors.features.archive import FeatureArchive
-from emofactors.files import read_json
-from emofactors.report.tables import COLUMNS, read_tidy
-from emofactors.sheets import csv_text
+from emofactors.io.csv import csv_text
+from emofactors.io.json import read_json
+from emofactors.io.npz import read_npz
+from emofactors.report.tables.tidy import COLUMNS, read_tidy
 
 FUZZ = settings.get_profile("fuzz")
 
@@ -55,7 +55,7 @@ TABLES = {
     "predictions": (
         lambda path: read_predictions([path]),
         table_of(
-            ["utterance", "speaker", "role", "truth", "prediction", "p_anger"],
+            ["utterance", "speaker", "split", "truth", "prediction", "p_anger"],
             [["a", "03", "test", "anger", "anger", 1.0]],
         ),
     ),
@@ -159,16 +159,16 @@ def archive(**arrays) -> bytes:
 
 NAMES = np.array(["a", "b"])
 EMBEDDINGS = archive(
-    embedding=np.eye(2, dtype=np.float32), utterance=NAMES, role=NAMES, emotion=NAMES, speaker=NAMES
+    embedding=np.eye(2, dtype=np.float32), utterance=NAMES, split=NAMES, emotion=NAMES, speaker=NAMES
 )
 CODES = archive(
     **{name: np.ones((3, 2), dtype=np.float32) for name in ("spectrogram", "content", "rhythm", "pitch")},
-    **{"utterance": np.array([0, 0, 1]), "utterances": NAMES, "speakers": NAMES, "roles": NAMES},
+    **{"utterance": np.array([0, 0, 1]), "utterances": NAMES, "speakers": NAMES, "splits": NAMES},
 )
 ARCHIVES = {
     "embeddings": (read_embeddings, EMBEDDINGS),
     "codes": (read_codes, CODES),
-    "arrays": (lambda path: read_arrays(path, "arrays", ["embedding"]), EMBEDDINGS),
+    "arrays": (lambda path: read_npz(path, "arrays", ["embedding"]), EMBEDDINGS),
 }
 
 

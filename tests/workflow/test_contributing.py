@@ -52,10 +52,10 @@ def test_what_is_added_is_trained_and_stands_in_the_table_and_the_figure(extende
 
 
 def test_the_examples_of_what_is_added_print_what_they_say(extended):
-    content = next(content for path, content in FILES if path.endswith("least_recall.py"))
+    content = next(content for path, content in FILES if path.endswith("min_recall.py"))
     namespace = {}
     exec(content, namespace)
-    assert float(namespace["least_recall"](namespace["np"].array([[3, 1], [2, 2]]))) == 0.5
+    assert float(namespace["min_recall"](namespace["np"].array([[3, 1], [2, 2]]))) == 0.5
 
 
 def test_links_lead_somewhere():

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from emofactors.config import PROBED
-from emofactors.study import load_study
+from emofactors.config.load import load_study
+from emofactors.config.tables import PROBED
 
 CONFIG = Path(__file__).parents[2] / "config"
 STUDIES = [CONFIG / "config.yaml", *sorted((CONFIG / "studies").glob("*.yaml"))]
@@ -37,11 +37,11 @@ def runs_of(item):
 
 
 def other_tests(study):
-    """Task, system, variant, other task and what is heard otherwise, of all tests of judges but those they make."""
+    """Task, system, variant, other task and what is heard otherwise, of all tests of classifiers but those they make."""
     return {
         (task, *run, on_task, table.heard(row))
         for name, table in study.tables.items()
-        if table.kind == "factors"
+        if table.kind == "factor_ablation"
         for task in study.table_tasks[name]
         for row, run in table.runs.items()
         for on_task in {task, study.tested_on.get(task, task)}
@@ -77,13 +77,13 @@ def test_a_study_makes_what_it_asks_for_and_nothing_else(project, file):
         for task in study.table_tasks[name]
         for run in table.runs.values()
     }
-    shown = [(item, tasks) for item, tasks in shown if item.kind not in ("information", "ground_truth")]
+    shown = [(item, tasks) for item, tasks in shown if item.kind not in ("code_information", "true_factors")]
     scored = {
         (task, *run, task, "")
         for item, tasks in shown
         for task in tasks
         for run in runs_of(item)
-        if getattr(item, "retrained", True) or run[1].endswith("raw")
+        if not getattr(item, "frozen_classifier", False) or run[1].endswith("raw")
     } | other_tests(study)
     coded = {
         kind: {
@@ -93,12 +93,12 @@ def test_a_study_makes_what_it_asks_for_and_nothing_else(project, file):
             for task in study.table_tasks[name]
             for run in table.runs.values()
         }
-        for kind in ("information", "ground_truth")
+        for kind in ("code_information", "true_factors")
     }
-    archives, rebuilt = set(), set()
+    archives, reconstructed = set(), set()
     for training in study.trainings:
         if decomposer := rebuilt_by(study, training.task, training.system, training.variant):
-            rebuilt.add((training.task, decomposer, training.task))
+            reconstructed.add((training.task, decomposer, training.task))
             continue
         task, system = study.tasks[training.task], study.systems[training.system]
         archives |= {
@@ -108,11 +108,11 @@ def test_a_study_makes_what_it_asks_for_and_nothing_else(project, file):
             archives.add((task.corpus, None, pitch))
     for task, system, variant, on_task, heard in other_tests(study):
         if decomposer := rebuilt_by(study, task, system, heard or variant):
-            rebuilt.add((task, decomposer, on_task))
+            reconstructed.add((task, decomposer, on_task))
         else:
             archives.add((study.tasks[on_task].corpus, None, study.systems[system].features(variant)))
     n_rebuilt = set()
-    for _, (decomposed_in, system, variant), on_task in rebuilt:
+    for _, (decomposed_in, system, variant), on_task in reconstructed:
         settings = study.systems[system].variant(variant)
         archives |= {(study.tasks[on_task].corpus, None, settings[key]) for key in ("features", "pitch")}
         n_rebuilt |= {
@@ -120,7 +120,7 @@ def test_a_study_makes_what_it_asks_for_and_nothing_else(project, file):
             for fold in range(study.tasks[decomposed_in].n_folds)
             for seed in study.seeds
         }
-    for task, run_keys in study.sounds.items():
+    for task, run_keys in study.audio_examples.items():
         for system, variant in (run_key.split("/") for run_key in run_keys):
             settings = study.systems[system].variant(variant)
             archives |= {(study.tasks[task].corpus, None, settings[key]) for key in ("features", "pitch")}
@@ -133,7 +133,7 @@ def test_a_study_makes_what_it_asks_for_and_nothing_else(project, file):
     expected = {
         "all": 1,
         "synthesize_corpus": len(synthetic),
-        "make_manifest": len(study.corpora),
+        "build_manifest": len(study.corpora),
         "make_folds": len(study.tasks),
         "audit_task": len(study.tasks),
         "split_manifest": sum(study.corpora[corpus].shards > 1 for corpus in {corpus for corpus, *_ in archives}),
@@ -142,16 +142,16 @@ def test_a_study_makes_what_it_asks_for_and_nothing_else(project, file):
         "train": n_runs["network"],
         "fit_svm": n_runs["svm"],
         "train_decomposer": n_runs["decomposer"],
-        "rebuild_speech": len(n_rebuilt),
+        "reconstruct_speech": len(n_rebuilt),
         "test_run": n_tested,
-        "measure_factors": len(coded["information"]),
-        "probe_true_factors": len(coded["ground_truth"]),
-        "play_factors": sum(map(len, study.sounds.values())),
+        "estimate_code_information": len(coded["code_information"]),
+        "probe_true_factors": len(coded["true_factors"]),
+        "render_audio_examples": sum(map(len, study.audio_examples.values())),
         "score_variant": len(scored),
-        "probe_variant": len(probed),
+        "probe_embeddings": len(probed),
         "make_table": len(study.tables),
         "make_figure": len(study.figures),
-        "draw_corpus": len(study.corpora),
+        "plot_corpus": len(study.corpora),
         "make_page": 1,
     }
     found = project.jobs("--configfile", str(file))

@@ -61,7 +61,7 @@ def test_the_words_on_the_adversary_are_the_numbers_of_the_tables():
         less = compared.loc[("both", "none", "ua_difference")]
         assert f"{less['value']:+.1f} points [{less['ci_low']:+.1f}, {less['ci_high']:+.1f}]" in words
         gap = numbers_of(study, "adversarial_gap")
-        seen = {v: gap.loc[(v, "", "seen_ua"), "value"] for v in ("none", "both")}
+        seen = {v: gap.loc[(v, "", "held_out_ua"), "value"] for v in ("none", "both")}
         assert f"is {seen['none']:.1f} % without an adversary and {seen['both']:.1f} % with both" in words
 
 
@@ -71,7 +71,7 @@ def test_what_is_said_to_be_shown_of_the_adversary_is_shown():
     for variant in ("grl", "entropy", "both"):
         less = compared.loc[(variant, "none", "speaker_linear_difference")]
         assert less["ci_high"] < 0
-        for probe, table in (("speaker_mlp", "adversarial"), ("speaker_seen", "adversarial_gap")):
+        for probe, table in (("speaker_mlp", "adversarial"), ("speaker_held_out", "adversarial_gap")):
             if table == "adversarial" or variant == "both":  # the gap compares both with none alone
                 others = numbers_of("nemo_adversarial_quick", table)
                 assert others.loc[(variant, "none", f"{probe}_difference"), "ci_high"] < 0
@@ -89,7 +89,7 @@ def test_what_is_said_to_be_shown_of_the_adversary_is_shown():
 def test_the_words_on_the_factors_are_the_numbers_of_the_tables():
     for study in ("synthetic_factors_quick", "nemo_factors_quick"):
         words = words_of(study)
-        judged, shared = numbers_of(study, "factor_ablation_small"), numbers_of(study, "factor_information_small")
+        judged, shared = numbers_of(study, "factor_ablation_small"), numbers_of(study, "code_information_small")
         ua = {
             condition: [
                 judged.loc[(f"{d}_{condition}", "", "speaker_ua"), "value"]
@@ -126,7 +126,7 @@ def test_what_is_said_to_be_shown_of_the_factors_is_shown():
             less = judged.loc[(f"{decomposer}_{factor}", "raw", "cross_ua_difference")]
             assert less["value"] < 0
             assert less["p_holm"] <= 0.05
-    shared = numbers_of("nemo_factors_quick", "factor_information_small")
+    shared = numbers_of("nemo_factors_quick", "code_information_small")
     more = shared.loc[("cycle_small", "original_small", "spectrogram_content_above_null_difference")]
     assert more["value"] > 0
     assert f"(p {more['p_holm']:.3f})" in words_of("nemo_factors_quick")
@@ -135,7 +135,7 @@ def test_what_is_said_to_be_shown_of_the_factors_is_shown():
 
 def test_the_words_on_the_true_factors_are_the_numbers_of_the_table():
     truth, words = (
-        numbers_of("synthetic_factors_quick", "factor_ground_truth_small"),
+        numbers_of("synthetic_factors_quick", "true_factors_small"),
         words_of("synthetic_factors_quick"),
     )
 

@@ -11,12 +11,16 @@ from hashlib import sha256
 from pathlib import Path
 
 
-from emofactors.config import OF_SEEN, PROBED, FeatureSettings, Needs
+from emofactors.config.tables import OF_HELD_OUT, PROBED
+from emofactors.config.features import FeatureSettings
+from emofactors.config.systems import Needs
 from emofactors.errors import InputError
-from emofactors.files import set_future_times_to_now
-from emofactors.locks import hold_folder
-from emofactors.provenance import fingerprint
-from emofactors.study import ORIGINAL, check_corpora, is_missing, load_study
+from emofactors.jobs.clock import clamp_future_mtimes
+from emofactors.jobs.locks import hold_folder
+from emofactors.jobs.fingerprint import fingerprint
+from emofactors.config.study import ORIGINAL
+from emofactors.config.checks import check_corpora, is_missing
+from emofactors.config.load import load_study
 
 BASE = Path(workflow.basedir)
 
@@ -25,7 +29,7 @@ BASE = Path(workflow.basedir)
 shell.prefix("set -euo pipefail; trap '' INT; exec ")
 
 
-def in_words(error):
+def exit_with_message(error):
     """The end of a run that a user can do something about: its reason, without a traceback."""
     return SystemExit(
         "\n".join(f"emofactors: error: {line}" for line in str(error).splitlines())
@@ -77,7 +81,7 @@ try:
     else:
         check_corpora(STUDY, command_that_fetches())
 except InputError as error:
-    raise in_words(error) from None
+    raise exit_with_message(error) from None
 
 
 def hold_results():
@@ -85,12 +89,12 @@ def hold_results():
     try:
         hold_folder(Path(".snakemake/emofactors.lock"))
     except InputError as error:
-        raise in_words(error) from None
+        raise exit_with_message(error) from None
 
 
 def set_clock_right():
     """Before the first job: results that a clock wrote while it was ahead are not of the future any more."""
-    n_ahead = set_future_times_to_now(Path("results"))
+    n_ahead = clamp_future_mtimes(Path("results"))
     if n_ahead:
         logger.warning(
             f"emofactors: {n_ahead} results have times to come, of a clock that was ahead: set to now"
@@ -107,9 +111,9 @@ def systems_by(method):
     return [name for name, system in STUDY.systems.items() if system.method == method]
 
 
-# What a run is tested on: its own task, another corpus, or either as rebuilt by a decomposer.
+# What a run is tested on: its own task, another corpus, or either as reconstructed by a decomposer.
 TESTS = [f"on_{task}" for task in STUDY.tasks]
-TESTS += [f"{test}/as_{name}" for test in TESTS for name in STUDY.heard_otherwise]
+TESTS += [f"{test}/reconstructed_{name}" for test in TESTS for name in STUDY.reconstructed_variants]
 
 
 # Module of what tracks F0 in pictures of a corpus.
@@ -145,7 +149,7 @@ def code_of(rule, *doors):
 
 def manifest_code(wildcards):
     return code_of(
-        "make_manifest", f"emofactors.corpora.{STUDY.corpora[wildcards.corpus].reader}"
+        "build_manifest", f"emofactors.corpora.readers.{STUDY.corpora[wildcards.corpus].reader}"
     )
 
 
@@ -161,7 +165,7 @@ def training_code(wildcards):
 
 
 def rebuilding_code(wildcards):
-    return code_of("rebuild_speech", f"emofactors.systems.{wildcards.system}")
+    return code_of("reconstruct_speech", f"emofactors.systems.{wildcards.system}")
 
 
 def decomposer_code(wildcards):
@@ -173,15 +177,15 @@ def test_code(wildcards):
 
 
 def sound_code(wildcards):
-    return code_of("play_factors", f"emofactors.systems.{wildcards.system}")
+    return code_of("render_audio_examples", f"emofactors.systems.{wildcards.system}")
 
 
 def drawing_code(wildcards):
-    return code_of("draw_corpus", f"emofactors.features.{F0_TRACKER}")
+    return code_of("plot_corpus", f"emofactors.features.{F0_TRACKER}")
 
 
 def inspection_code(wildcards):
-    return code_of("inspect_run", f"emofactors.systems.{wildcards.system}")
+    return code_of("extract_attention", f"emofactors.systems.{wildcards.system}")
 
 
 # --- corpora ------------------------------------------------------------------------------------------------
@@ -236,8 +240,8 @@ def task_settings(wildcards):
     return STUDY.tasks[wildcards.task].model_dump(mode="json")
 
 
-def least_training_speakers(wildcards):
-    return STUDY.least_training_speakers(wildcards.task)
+def min_training_speakers(wildcards):
+    return STUDY.min_training_speakers(wildcards.task)
 
 
 def augmentation_of_task(wildcards):
@@ -319,7 +323,7 @@ def augmentation_settings(wildcards):
 
 
 def features_of_variant(wildcards):
-    """What a variant hears: features of the corpus, and of the copies if the task has any; or rebuilt speech."""
+    """What a variant hears: features of the corpus, and of the copies if the task has any; or reconstructed speech."""
     return heard_by(wildcards, wildcards.task, wildcards.variant)
 
 
@@ -331,7 +335,7 @@ def heard_by(wildcards, on_task, variant):
             needs.decomposer, wildcards.task, int(wildcards.fold)
         )
         return [
-            f"results/training/{task}/{system}/{decomposer}/fold{fold}/seed{wildcards.seed}/rebuilt/on_{on_task}"
+            f"results/training/{task}/{system}/{decomposer}/fold{fold}/seed{wildcards.seed}/reconstructed/on_{on_task}"
         ]
     task = STUDY.tasks[on_task]
     features = STUDY.systems[wildcards.system].features(variant)
@@ -344,8 +348,8 @@ def heard_by(wildcards, on_task, variant):
 
 
 def heard_in_training(wildcards):
-    """The condition of the rebuilt speech a variant learns from, a folder of its archive; empty for speech as it is."""
-    return STUDY.systems[wildcards.system].run(wildcards.variant).rebuilt or ""
+    """The condition of the reconstructed speech a variant learns from, a folder of its archive; empty for speech as it is."""
+    return STUDY.systems[wildcards.system].run(wildcards.variant).reconstructed or ""
 
 
 def features_of_decomposer(wildcards, on_task, key):
@@ -367,14 +371,14 @@ def pitch_of_decomposer(wildcards):
 
 
 def is_of_same_corpus(wildcards):
-    """Whether the speakers a decomposer is to rebuild may be those it has heard."""
+    """Whether the speakers a decomposer is to reconstruct may be those it has heard."""
     return STUDY.tasks[wildcards.task].corpus == STUDY.tasks[wildcards.on_task].corpus
 
 
 def tested(wildcards):
-    """Task and variant of what a run hears in a test: ``on_emodb4/as_cycle_content`` is heard as ``cycle_content`` is."""
+    """Task and variant of what a run hears in a test: ``on_emodb4/reconstructed_cycle_content`` is heard as ``cycle_content`` is."""
     on_task, *heard = wildcards.test.split("/")
-    variant = heard[0].removeprefix("as_") if heard else wildcards.variant
+    variant = heard[0].removeprefix("reconstructed_") if heard else wildcards.variant
     return on_task.removeprefix("on_"), variant
 
 
@@ -385,7 +389,7 @@ def heard_in_test(wildcards):
 
 def condition_in_test(wildcards):
     _, variant = tested(wildcards)
-    return STUDY.systems[wildcards.system].run(variant).rebuilt or ""
+    return STUDY.systems[wildcards.system].run(variant).reconstructed or ""
 
 
 def folds_in_test(wildcards):
@@ -406,9 +410,9 @@ def needed_runs(wildcards):
         "initial": "results/training/{task}/{system}/{needed}/fold{fold}/seed{seed}/model.safetensors",
     }
     return {
-        role: file.format(needed=getattr(needs, role), **dict(wildcards.items()))
-        for role, file in files.items()
-        if getattr(needs, role) is not None
+        split: file.format(needed=getattr(needs, split), **dict(wildcards.items()))
+        for split, file in files.items()
+        if getattr(needs, split) is not None
     }
 
 
@@ -428,10 +432,10 @@ def system_arguments(wildcards):
     return STUDY.systems[wildcards.system].arguments(wildcards.variant)
 
 
-def hearing_of_run(wildcards):
-    """Which run it is, and what becomes of a recording before it is heard; rebuilt speech is no recording."""
+def input_spec_of_run(wildcards):
+    """Which run it is, and what becomes of a recording before it is heard; reconstructed speech is no recording."""
     system = STUDY.systems[wildcards.system]
-    rebuilt = system.needs.get(wildcards.variant, Needs()).decomposer is not None
+    reconstructed = system.needs.get(wildcards.variant, Needs()).decomposer is not None
     return {
         "task": wildcards.task,
         "corpus": STUDY.tasks[wildcards.task].corpus,
@@ -443,7 +447,7 @@ def hearing_of_run(wildcards):
         "classes": classes_of_task(wildcards),
         "features": (
             None
-            if rebuilt
+            if reconstructed
             else STUDY.features[system.features(wildcards.variant)].model_dump(
                 mode="json"
             )
@@ -453,7 +457,7 @@ def hearing_of_run(wildcards):
 
 def manifest_of_images(wildcards):
     """The manifest, which knows the longest utterance: where what a run hears is padded to it."""
-    settings = hearing_of_run(wildcards)["features"] or {}
+    settings = input_spec_of_run(wildcards)["features"] or {}
     return (
         {"manifest": manifest_of_task(wildcards)}
         if settings.get("pad_to_longest")
@@ -597,12 +601,12 @@ def evaluations_of_table(wildcards, kind):
 
 
 def confusions_of_table(wildcards):
-    """Confusions of each row on each task; of judges of rebuilt speech also those on the other corpus."""
+    """Confusions of each row on each task; of classifiers of reconstructed speech also those on the other corpus."""
     table = STUDY.tables[wildcards.table]
     match table.kind:
-        case "information" | "ground_truth":
+        case "code_information" | "true_factors":
             return []
-        case "factors":
+        case "factor_ablation":
             return [
                 f"results/evaluation/{task}/{system}/{variant}/{test}/confusion.csv"
                 for task in STUDY.table_tasks[wildcards.table]
@@ -624,9 +628,9 @@ def codes_of_table(wildcards):
     """What a table about codes is made of."""
     table = STUDY.tables[wildcards.table]
     match table.kind:
-        case "information":
-            kinds = ["factor_information", "factor_information_without"]
-        case "ground_truth":
+        case "code_information":
+            kinds = ["code_information", "code_information_leave_one_out"]
+        case "true_factors":
             kinds = ["true_factors"]
         case _:
             return []
@@ -642,11 +646,11 @@ def codes_of_table(wildcards):
 
 
 def other_tasks_of_table(wildcards):
-    """Task of a table of judges -> the other task it is tested on, as plain data with its name."""
+    """Task of a table of classifiers -> the other task it is tested on, as plain data with its name."""
     return {
         task: {"name": other} | STUDY.tasks[other].model_dump(mode="json")
         for task in STUDY.table_tasks[wildcards.table]
-        if STUDY.tables[wildcards.table].kind == "factors"
+        if STUDY.tables[wildcards.table].kind == "factor_ablation"
         and (other := STUDY.tested_on.get(task)) is not None
     }
 
@@ -654,7 +658,7 @@ def other_tasks_of_table(wildcards):
 def probes_of_table(wildcards):
     """What the metrics of a table need beside confusions and scores; nothing for most tables."""
     metrics = set(STUDY.tables[wildcards.table].metrics)
-    kinds = ["seen_confusion"] if metrics & set(OF_SEEN) else []
+    kinds = ["held_out_confusion"] if metrics & set(OF_HELD_OUT) else []
     kinds += ["probes", "mutual_information"] if metrics & set(PROBED) else []
     return [file for kind in kinds for file in evaluations_of_table(wildcards, kind)]
 
@@ -683,7 +687,7 @@ def sources_of_figure(wildcards):
     match figure.kind:
         case "confusion":
             return evaluations_of(*of, "confusion")
-        case "sweep" | "trade_off" | "information" | "ground_truth":
+        case "sweep" | "trade_off" | "code_information" | "true_factors":
             return [f"results/report/tables/{figure.table}.csv"]
         case "embedding_pca" | "embedding_speakers":
             return files_of_first_runs(*of, "embeddings.npz")
@@ -728,7 +732,7 @@ def sounds_of_study(wildcards):
     """What is listened to: of each task and decomposer a folder."""
     return [
         f"results/report/sounds/{task}/{run_key}"
-        for task, run_keys in STUDY.sounds.items()
+        for task, run_keys in STUDY.audio_examples.items()
         for run_key in run_keys
     ]
 
@@ -756,7 +760,7 @@ def folds_of_decomposer(wildcards):
 
 
 def spectrogram_settings(wildcards):
-    """Settings of the spectrograms a decomposer hears and rebuilds."""
+    """Settings of the spectrograms a decomposer hears and reconstructs."""
     name = STUDY.systems[wildcards.system].features(wildcards.variant)
     return STUDY.features[name].model_dump(mode="json")
 
@@ -791,6 +795,6 @@ def rules_in_order(wildcards):
 def templates_hash(wildcards):
     """The page's templates are no Python modules: their content stands for them."""
     digest = sha256()
-    for file in sorted((BASE / "src/emofactors/report/page").iterdir()):
+    for file in sorted((BASE / "src/emofactors/report/page/templates").iterdir()):
         digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()[:16]

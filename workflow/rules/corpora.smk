@@ -34,23 +34,23 @@ rule synthesize_corpus:
         "../scripts/synthesize_corpus.py"
 
 
-rule make_manifest:
+rule build_manifest:
     input:
         synthesised_audio,
     output:
         manifest="results/corpora/manifests/{corpus}.csv",
         notes="results/corpora/manifests/{corpus}.json",
     log:
-        "results/logs/corpora/{corpus}/make_manifest.log",
+        "results/logs/corpora/{corpus}/build_manifest.log",
     benchmark:
-        "results/benchmarks/corpora/{corpus}/make_manifest.jsonl"
+        "results/benchmarks/corpora/{corpus}/build_manifest.jsonl"
     params:
         root=corpus_root,
         listing=corpus_listing,
         corpus=corpus_settings,
         code=manifest_code,
     script:
-        "../scripts/make_manifest.py"
+        "../scripts/build_manifest.py"
 
 
 # A checkpoint: shards whose manifest did not change are not extracted again, in the same run either.
@@ -101,7 +101,7 @@ rule audit_task:
         "results/benchmarks/corpora/{task}/audit_task.jsonl"
     params:
         task=task_settings,
-        least_training_speakers=least_training_speakers,
+        min_training_speakers=min_training_speakers,
         code=code_of("audit_task"),
     script:
         "../scripts/audit_task.py"

@@ -4,7 +4,7 @@ rule score_variant:
     output:
         scores="results/evaluation/{task}/{system}/{variant}/{test}/scores.csv",
         confusion="results/evaluation/{task}/{system}/{variant}/{test}/confusion.csv",
-        seen="results/evaluation/{task}/{system}/{variant}/{test}/seen_confusion.csv",
+        held_out="results/evaluation/{task}/{system}/{variant}/{test}/held_out_confusion.csv",
     log:
         "results/logs/evaluation/{task}/{system}/{variant}/{test}/score_variant.log",
     benchmark:
@@ -17,38 +17,38 @@ rule score_variant:
         "../scripts/score_variant.py"
 
 
-rule probe_variant:
+rule probe_embeddings:
     input:
         embeddings=embeddings_of_variant,
     output:
         probes="results/evaluation/{task}/{system}/{variant}/on_{task}/probes.csv",
         information="results/evaluation/{task}/{system}/{variant}/on_{task}/mutual_information.csv",
     log:
-        "results/logs/evaluation/{task}/{system}/{variant}/on_{task}/probe_variant.log",
+        "results/logs/evaluation/{task}/{system}/{variant}/on_{task}/probe_embeddings.log",
     benchmark:
-        "results/benchmarks/evaluation/{task}/{system}/{variant}/on_{task}/probe_variant.jsonl"
+        "results/benchmarks/evaluation/{task}/{system}/{variant}/on_{task}/probe_embeddings.jsonl"
     params:
         settings=STUDY.probes.model_dump(mode="json"),
-        code=code_of("probe_variant"),
+        code=code_of("probe_embeddings"),
     script:
-        "../scripts/probe_variant.py"
+        "../scripts/probe_embeddings.py"
 
 
-rule measure_factors:
+rule estimate_code_information:
     input:
         codes=codes_of_variant,
     output:
-        information="results/evaluation/{task}/{system}/{variant}/on_{task}/factor_information.csv",
-        without="results/evaluation/{task}/{system}/{variant}/on_{task}/factor_information_without.csv",
+        information="results/evaluation/{task}/{system}/{variant}/on_{task}/code_information.csv",
+        without="results/evaluation/{task}/{system}/{variant}/on_{task}/code_information_leave_one_out.csv",
     log:
-        "results/logs/evaluation/{task}/{system}/{variant}/on_{task}/measure_factors.log",
+        "results/logs/evaluation/{task}/{system}/{variant}/on_{task}/estimate_code_information.log",
     benchmark:
-        "results/benchmarks/evaluation/{task}/{system}/{variant}/on_{task}/measure_factors.jsonl"
+        "results/benchmarks/evaluation/{task}/{system}/{variant}/on_{task}/estimate_code_information.jsonl"
     params:
         settings=STUDY.information.model_dump(mode="json"),
-        code=code_of("measure_factors"),
+        code=code_of("estimate_code_information"),
     script:
-        "../scripts/measure_factors.py"
+        "../scripts/estimate_code_information.py"
 
 
 rule probe_true_factors:

@@ -60,7 +60,7 @@ rule make_figure:
         "../scripts/make_figure.py"
 
 
-rule play_factors:
+rule render_audio_examples:
     input:
         model=decomposer_of_sounds,
         folds="results/corpora/folds/{task}.csv",
@@ -71,14 +71,14 @@ rule play_factors:
         sounds=report(
             directory("results/report/sounds/{task}/{system}/{variant}"),
             patterns=["{sound}.mp3"],
-            category="Sounds",
+            category="AudioExamples",
             labels={"task": "{task}", "decomposer": "{variant}", "sound": "{sound}"},
-            caption="../report/play_factors.rst",
+            caption="../report/render_audio_examples.rst",
         ),
     log:
-        "results/logs/report/sounds/{task}/{system}/{variant}/play_factors.log",
+        "results/logs/report/sounds/{task}/{system}/{variant}/render_audio_examples.log",
     benchmark:
-        "results/benchmarks/report/sounds/{task}/{system}/{variant}/play_factors.jsonl"
+        "results/benchmarks/report/sounds/{task}/{system}/{variant}/render_audio_examples.jsonl"
     resources:
         gpu=gpus,
         slots_per_gpu=STUDY.compute.slots_per_gpu,
@@ -90,10 +90,10 @@ rule play_factors:
         mel_settings=spectrogram_settings,
         code=sound_code,
     script:
-        "../scripts/play_factors.py"
+        "../scripts/render_audio_examples.py"
 
 
-rule draw_corpus:
+rule plot_corpus:
     input:
         manifest="results/corpora/manifests/{corpus}.csv",
         audio=ancient(synthesised_audio),
@@ -103,18 +103,18 @@ rule draw_corpus:
             patterns=["{picture}.png", "{picture}.svg"],
             category="Corpora",
             labels={"corpus": "{corpus}", "picture": "{picture}"},
-            caption="../report/draw_corpus.rst",
+            caption="../report/plot_corpus.rst",
         ),
     log:
-        "results/logs/report/corpora/{corpus}/draw_corpus.log",
+        "results/logs/report/corpora/{corpus}/plot_corpus.log",
     benchmark:
-        "results/benchmarks/report/corpora/{corpus}/draw_corpus.jsonl"
+        "results/benchmarks/report/corpora/{corpus}/plot_corpus.jsonl"
     params:
         root=corpus_root,
         f0_method=STUDY.f0_method,
         code=drawing_code,
     script:
-        "../scripts/draw_corpus.py"
+        "../scripts/plot_corpus.py"
 
 
 rule make_page:
@@ -124,7 +124,7 @@ rule make_page:
         figures=expand("results/report/figures/{figure}.svg", figure=STUDY.figures),
         audits=expand("results/corpora/audits/{task}.json", task=STUDY.tasks),
         notes=notes_of_study,
-        glances=expand("results/report/corpora/{corpus}", corpus=STUDY.corpora),
+        corpus_overviews=expand("results/report/corpora/{corpus}", corpus=STUDY.corpora),
         runs=runs_of_study,
         shuffles=shuffles_of_study,
         sounds=sounds_of_study,

@@ -17,7 +17,7 @@ rule train:
         "results/benchmarks/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/train.jsonl"
     wildcard_constraints:
         system=one_of(systems_by("network")),
-    priority: 1  # who hears rebuilt speech goes before who makes more of it
+    priority: 1  # who hears reconstructed speech goes before who makes more of it
     threads: STUDY.compute.threads
     resources:
         gpu=gpus,
@@ -28,7 +28,7 @@ rule train:
         arguments=system_arguments,
         classes=classes_of_task,
         heard=heard_in_training,
-        hearing=hearing_of_run,
+        input_spec=input_spec_of_run,
         compute=STUDY.compute.of_results,
         code=training_code,
     script:
@@ -67,8 +67,8 @@ rule train_decomposer:
         "../scripts/train_decomposer.py"
 
 
-# Speech rebuilt under nine conditions takes space: it is gone once all judges of it have heard it.
-rule rebuild_speech:
+# Speech reconstructed under nine conditions takes space: it is gone once all classifiers of it have heard it.
+rule reconstruct_speech:
     input:
         model="results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/model.safetensors",
         features=spectrograms_of_decomposer,
@@ -76,15 +76,15 @@ rule rebuild_speech:
         folds="results/corpora/folds/{task}.csv",
         heard_folds="results/corpora/folds/{on_task}.csv",
     output:
-        rebuilt=temp(
+        reconstructed=temp(
             directory(
-                "results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/rebuilt/on_{on_task}"
+                "results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/reconstructed/on_{on_task}"
             )
         ),
     log:
-        "results/logs/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/rebuilt/on_{on_task}/rebuild_speech.log",
+        "results/logs/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/reconstructed/on_{on_task}/reconstruct_speech.log",
     benchmark:
-        "results/benchmarks/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/rebuilt/on_{on_task}/rebuild_speech.jsonl"
+        "results/benchmarks/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/reconstructed/on_{on_task}/reconstruct_speech.jsonl"
     wildcard_constraints:
         system=one_of(systems_by("decomposer")),
     threads: STUDY.compute.threads
@@ -99,7 +99,7 @@ rule rebuild_speech:
         compute=STUDY.compute.of_results,
         code=rebuilding_code,
     script:
-        "../scripts/rebuild_speech.py"
+        "../scripts/reconstruct_speech.py"
 
 
 rule test_run:
@@ -112,12 +112,12 @@ rule test_run:
     output:
         predictions="results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/{test}/predictions.csv",
     log:
-        "results/logs/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/{test}/test_run.log",
+        "results/logs/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/{test}/evaluate_cross_corpus.log",
     benchmark:
-        "results/benchmarks/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/{test}/test_run.jsonl"
+        "results/benchmarks/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/{test}/evaluate_cross_corpus.jsonl"
     wildcard_constraints:
         system=one_of(systems_by("network")),
-    priority: 1  # who hears rebuilt speech goes before who makes more of it
+    priority: 1  # who hears reconstructed speech goes before who makes more of it
     threads: STUDY.compute.threads
     resources:
         gpu=gpus,
@@ -133,7 +133,7 @@ rule test_run:
         compute=STUDY.compute.of_results,
         code=test_code,
     script:
-        "../scripts/test_run.py"
+        "../scripts/evaluate_cross_corpus.py"
 
 
 rule fit_svm:
@@ -155,13 +155,13 @@ rule fit_svm:
     params:
         svm=svm_settings,
         classes=classes_of_task,
-        hearing=hearing_of_run,
+        input_spec=input_spec_of_run,
         code=code_of("fit_svm"),
     script:
         "../scripts/fit_svm.py"
 
 
-rule inspect_run:
+rule extract_attention:
     input:
         features=features_of_variant,
         folds="results/corpora/folds/{task}.csv",
@@ -170,9 +170,9 @@ rule inspect_run:
         attention="results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/attention.npz",
         shuffle="results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/column_shuffle.json",
     log:
-        "results/logs/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/inspect_run.log",
+        "results/logs/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/extract_attention.log",
     benchmark:
-        "results/benchmarks/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/inspect_run.jsonl"
+        "results/benchmarks/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/extract_attention.jsonl"
     threads: STUDY.compute.threads
     resources:
         gpu=gpus,
@@ -185,4 +185,4 @@ rule inspect_run:
         compute=STUDY.compute.of_results,
         code=inspection_code,
     script:
-        "../scripts/inspect_run.py"
+        "../scripts/extract_attention.py"

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from emofactors.config import TaskConfig
+from emofactors.config.tasks import TaskConfig
 from emofactors.corpora.audit import audit_task
 from emofactors.corpora.manifest import read_manifest
 from emofactors.corpora.splits import read_folds
-from emofactors.files import read_json, write_text_atomically
-from emofactors.runlog import log_to
+from emofactors.io.atomic import write_text_atomically
+from emofactors.io.json import read_json
+from emofactors.jobs.log import log_to
 
 log_to(snakemake.log[0])
 utterances = read_manifest(Path(snakemake.input.manifest))
@@ -19,7 +20,7 @@ audit = audit_task(
     utterances,
     TaskConfig(**snakemake.params.task),
     notes,
-    least_training_speakers=snakemake.params.least_training_speakers,
+    min_training_speakers=snakemake.params.min_training_speakers,
 )
 
 write_text_atomically(Path(snakemake.log[0]).with_suffix(".json"), audit.to_json())  # kept if it fails

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from emofactors.config import CorpusConfig
-from emofactors.corpora.download import download_corpus, show_terms
-from emofactors.files import write_text_atomically
-from emofactors.runlog import log_to
+from emofactors.config.corpora import CorpusConfig
+from emofactors.corpora.acquire.download import download_corpus, show_terms
+from emofactors.io.atomic import write_text_atomically
+from emofactors.jobs.log import log_to
 
 corpus = CorpusConfig(**snakemake.params.corpus)
 corpora_root = Path(snakemake.params.corpora_root)

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from emofactors.config import AugmentationSettings, features_of
+from emofactors.config.features import features_of
+from emofactors.config.tasks import AugmentationSettings
 from emofactors.corpora.manifest import read_manifest
 from emofactors.corpora.shards import read_longest
 from emofactors.features import transform_by
 from emofactors.features.extract import extract
-from emofactors.runlog import log_to
+from emofactors.jobs.log import log_to
 
 log_to(snakemake.log[0])
 utterances = read_manifest(Path(snakemake.input.manifest))

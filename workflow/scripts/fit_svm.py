@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from emofactors.config import SvmSettings
+from emofactors.config.systems import SvmSettings
 from emofactors.corpora.splits import read_fold
 from emofactors.features.archive import FeatureArchive
-from emofactors.files import write_text_atomically
-from emofactors.runlog import log_to
-from emofactors.training.hearing import Hearing
+from emofactors.io.atomic import write_text_atomically
+from emofactors.jobs.log import log_to
+from emofactors.training.input_spec import InputSpec
 from emofactors.training.svm import describe_svm, fit_svm
 
 log_to(snakemake.log[0])
@@ -22,5 +22,5 @@ fitted.save(Path(snakemake.output.model))
 fitted.predictions.save(Path(snakemake.output.predictions), Path(snakemake.output.embeddings))
 write_text_atomically(
     Path(snakemake.output.run),
-    describe_svm(fitted, settings, hearing=Hearing.of_run(params.hearing), code=params.code),
+    describe_svm(fitted, settings, input_spec=InputSpec.of_run(params.input_spec), code=params.code),
 )

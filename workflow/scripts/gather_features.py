@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from emofactors.features.archive import gather
-from emofactors.runlog import log_to
+from emofactors.jobs.log import log_to
 
 log_to(snakemake.log[0])
 

@@ -1,8 +1,11 @@
 """rule make_figure: one figure of the paper, as PNG and SVG."""
 
-from emofactors.config import FigureConfig, IntervalSettings, TableConfig, TaskConfig
-from emofactors.report.figures import make_figure
-from emofactors.runlog import log_to
+from emofactors.config.evaluation import IntervalSettings
+from emofactors.config.figures import FigureConfig
+from emofactors.config.tables import TableConfig
+from emofactors.config.tasks import TaskConfig
+from emofactors.jobs.log import log_to
+from emofactors.report.figures.make import make_figure
 
 log_to(snakemake.log[0])
 figure = FigureConfig(**snakemake.params.figure)

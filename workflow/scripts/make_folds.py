@@ -1,11 +1,11 @@
-"""rule make_folds: who is heard in which role, in every fold of a task."""
+"""rule make_folds: who is heard in which split, in every fold of a task."""
 
 from pathlib import Path
 
-from emofactors.config import AugmentationSettings, TaskConfig
+from emofactors.config.tasks import AugmentationSettings, TaskConfig
 from emofactors.corpora.manifest import read_manifest
 from emofactors.corpora.splits import make_folds, write_folds
-from emofactors.runlog import log_to
+from emofactors.jobs.log import log_to
 
 log_to(snakemake.log[0])
 utterances = read_manifest(Path(snakemake.input.manifest))

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from emofactors.files import read_json_files, write_text_atomically
-from emofactors.report.costs import costs, costs_csv, read_jobs, rule_costs, rule_costs_csv
-from emofactors.report.glance import read_glances
-from emofactors.report.html import make_page, read_run, read_scores, read_texts
-from emofactors.report.sounds import read_sounds
-from emofactors.runlog import log_to
-from emofactors.study import Study
+from emofactors.config.study import Study
+from emofactors.io.atomic import write_text_atomically
+from emofactors.io.json import read_json_files
+from emofactors.jobs.log import log_to
+from emofactors.report.page.audio_examples import read_audio_examples
+from emofactors.report.page.corpus_overview import read_corpus_overviews
+from emofactors.report.page.costs import costs, costs_csv, read_jobs, rule_costs, rule_costs_csv
+from emofactors.report.page.page import make_page, read_run, read_scores, read_texts
 
 log_to(snakemake.log[0])
 study = Study(**snakemake.params.study)
@@ -25,9 +26,9 @@ page = make_page(
     audits=read_json_files(snakemake.input.audits, "the audit of a task"),
     notes=read_json_files(snakemake.input.notes, "the notes of a corpus"),
     runs=runs,
-    glances=read_glances(snakemake.input.glances),
+    corpus_overviews=read_corpus_overviews(snakemake.input.corpus_overviews),
     inspections=[read_run(path) for path in snakemake.input.shuffles],
-    sounds=read_sounds(snakemake.input.sounds),
+    sounds=read_audio_examples(snakemake.input.sounds),
     rule_costs=spent,
 )
 

@@ -1,12 +1,15 @@
 """rule make_table: one table of the paper, ours beside published, in four forms."""
 
-from emofactors.config import IntervalSettings, SystemConfig, TableConfig, TaskConfig
-from emofactors.files import read_json_files
-from emofactors.report.ablation import make_ablation_table
-from emofactors.report.factor_tables import make_ground_truth_table, make_information_table
-from emofactors.report.layout import write_table
-from emofactors.report.tables import make_table, read_evaluations
-from emofactors.runlog import log_to
+from emofactors.config.evaluation import IntervalSettings
+from emofactors.config.systems import SystemConfig
+from emofactors.config.tables import TableConfig
+from emofactors.config.tasks import TaskConfig
+from emofactors.io.json import read_json_files
+from emofactors.jobs.log import log_to
+from emofactors.report.tables.factor_ablation import make_ablation_table
+from emofactors.report.tables.factor_tables import make_ground_truth_table, make_information_table
+from emofactors.report.tables.layout import write_table
+from emofactors.report.tables.tidy import make_table, read_evaluations
 
 log_to(snakemake.log[0])
 name, given, params = snakemake.wildcards.table, snakemake.input, snakemake.params
@@ -17,11 +20,11 @@ intervals = IntervalSettings(**params.intervals)
 corpora = read_json_files(given.notes, "the notes of a corpus")
 
 match table.kind:
-    case "factors":
+    case "factor_ablation":
         tidy = make_ablation_table(name, table, tasks, given.confusions, intervals, corpora, params.others)
-    case "information":
+    case "code_information":
         tidy = make_information_table(name, table, tasks, given.codes, corpora)
-    case "ground_truth":
+    case "true_factors":
         tidy = make_ground_truth_table(name, table, tasks, given.codes, corpora)
     case _:
         evaluations = read_evaluations(given.confusions, table.metrics)

@@ -1,9 +1,9 @@
 """rule probe_true_factors: what the codes of a decomposer tell of the factors a corpus was made from."""
 
-from emofactors.config import ProbeSettings
-from emofactors.evaluation.factor_information import read_code_runs
+from emofactors.config.evaluation import ProbeSettings
+from emofactors.evaluation.code_information import read_code_runs
 from emofactors.evaluation.true_factors import probe_true_factors, read_factors
-from emofactors.runlog import log_to
+from emofactors.jobs.log import log_to
 
 log_to(snakemake.log[0])
 runs = read_code_runs(snakemake.input.codes)

@@ -1,7 +1,7 @@
 """rule score_variant: the test predictions of all folds and seeds, counted and scored."""
 
 from emofactors.evaluation.scores import as_models, read_predictions, score_runs
-from emofactors.runlog import log_to
+from emofactors.jobs.log import log_to
 
 log_to(snakemake.log[0])
 predictions = read_predictions(snakemake.input.predictions)

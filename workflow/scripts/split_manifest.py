@@ -4,7 +4,7 @@ from pathlib import Path
 
 from emofactors.corpora.manifest import read_manifest
 from emofactors.corpora.shards import write_longest, write_shards
-from emofactors.runlog import log_to
+from emofactors.jobs.log import log_to
 
 log_to(snakemake.log[0])
 manifest = read_manifest(Path(snakemake.input.manifest))

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from emofactors.config import CorpusConfig
-from emofactors.corpora.synthetic import synthesize
-from emofactors.runlog import log_to
-from emofactors.sheets import write_csv
+from emofactors.config.corpora import CorpusConfig
+from emofactors.corpora.readers.synthetic import synthesize
+from emofactors.io.csv import write_csv
+from emofactors.jobs.log import log_to
 
 log_to(snakemake.log[0])
 corpus = CorpusConfig(**snakemake.params.corpus)

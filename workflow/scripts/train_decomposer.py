@@ -2,17 +2,20 @@
 
 from pathlib import Path
 
-from emofactors.config import ComputeSettings, RunSettings
+from emofactors.config.systems import ComputeSettings, RunSettings
 from emofactors.corpora.splits import read_fold
 from emofactors.features.archive import FeatureArchive
 from emofactors.features.speech_factors import FactorArchive
-from emofactors.files import write_text_atomically
-from emofactors.runlog import log_to
+from emofactors.inference.reconstruction import held_out_codes
+from emofactors.io.atomic import write_text_atomically
+from emofactors.jobs.device import keep_freed_memory, lease_device
+from emofactors.jobs.log import log_to
+from emofactors.jobs.seeding import seed_everything
 from emofactors.systems import build_system
-from emofactors.training.decomposition import decomposer_data, held_out_codes
-from emofactors.training.device import keep_freed_memory, lease_device
-from emofactors.training.run import describe_run, fit_resumably, load_roles
-from emofactors.training.seeding import seed_everything
+from emofactors.training.data_of_fold import load_splits
+from emofactors.training.decomposition import decomposer_data
+from emofactors.training.metadata import run_metadata
+from emofactors.training.resume import fit_resumably
 
 log_to(snakemake.log[0])
 keep_freed_memory()
@@ -24,13 +27,13 @@ fold = read_fold(Path(snakemake.input.folds), int(snakemake.wildcards.fold))
 archive = FactorArchive.of_fold(
     FeatureArchive(Path(snakemake.input.features)), FeatureArchive(Path(snakemake.input.pitch)), fold
 )
-roles = load_roles(fold, archive, params.classes, run, device, stream=bool(snakemake.resources.stream))
+splits = load_splits(fold, archive, params.classes, run, device, stream=bool(snakemake.resources.stream))
 system = build_system(
     snakemake.wildcards.system, params.arguments, decomposer_data(fold, params.classes, archive.n_bins, run)
 ).to(device)
 
 trained, checkpoint = fit_resumably(
-    system, roles, run, compute, arguments=params.arguments, seed=seed, code=params.code
+    system, splits, run, compute, arguments=params.arguments, seed=seed, code=params.code
 )
 
 held_out = held_out_codes(trained.system, fold, archive, compute.precision)
@@ -38,9 +41,9 @@ trained.save(Path(snakemake.output.model), Path(snakemake.output.history))
 held_out.save(Path(snakemake.output.codes))
 write_text_atomically(
     Path(snakemake.output.run),
-    describe_run(
+    run_metadata(
         trained,
-        roles["train"],
+        splits["train"],
         run=run,
         arguments=params.arguments,
         compute=compute,

@@ -45,10 +45,10 @@ def command(
     gender, text, language and others (docs/own_data.md). Every file is heard. Ends with status 1 if there is a
     fault.
     """
-    from emofactors.config import CorpusConfig
-    from emofactors.corpora.check import Finding, check_corpus, ordered
-    from emofactors.corpora.draft import check_name, draft_study, least_duration_s
-    from emofactors.plain import read_yaml
+    from emofactors.config.corpora import CorpusConfig
+    from emofactors.corpora.onboarding.check import Finding, check_corpus, ordered
+    from emofactors.corpora.onboarding.draft import check_name, draft_study, min_duration_s
+    from emofactors.io.yaml import read_yaml
 
     if not (CONFIG / "config.yaml").is_file():
         raise InputError(f"{CONFIG / 'config.yaml'}: is missing; expected to be in the folder of the project")
@@ -59,7 +59,7 @@ def command(
     corpora_root, folder = _placed(file, read_yaml(CONFIG / "config.yaml")["corpora_root"])
     content: dict[str, Any] = {"reader": "table", "folder": folder, "file": file.name, "title": title or name}
     content |= {"columns": _columns(column)} if column else {}
-    checked = check_corpus(Path(corpora_root) / folder, CorpusConfig(**content), least_s=least_duration_s(CONFIG))
+    checked = check_corpus(Path(corpora_root) / folder, CorpusConfig(**content), min_s=min_duration_s(CONFIG))
     findings, draft = checked.findings, None
     if not any(finding.is_fault for finding in findings):
         try:
@@ -125,7 +125,7 @@ def _summary(file: Path, utterances: "pd.DataFrame") -> str:
 
 def _write(files: dict[Path, str]) -> None:
     """Write files that are not there yet, or all already as they should be."""
-    from emofactors.files import write_text_atomically
+    from emofactors.io.atomic import write_text_atomically
 
     others = [path for path, text in files.items() if path.exists() and path.read_text(encoding="utf-8") != text]
     if others:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from emofactors.errors import InputError
-from emofactors.files import write_text_atomically
+from emofactors.io.atomic import write_text_atomically
 
 EXAMPLES = (
     "emofactors predict results/training/emodb7_groups3/cnn_bigru/mel_center/fold0/seed0 speech.wav",
@@ -48,10 +48,10 @@ def command(
     import torch
 
     from emofactors.features import transform_by
+    from emofactors.inference.audio_files import as_json, as_table, audio_files, predict_files
+    from emofactors.inference.saved_model import find_runs, load_run
+    from emofactors.jobs.device import choose_device
     from emofactors.systems import build_system
-    from emofactors.training.device import choose_device
-    from emofactors.training.recordings import as_json, as_table, audio_files, hear_recordings
-    from emofactors.training.trained import find_runs, load_run
 
     if output is not None and (output.is_dir() or not output.parent.is_dir()):
         raise InputError(f"{output}: cannot be written, expected a file in a folder that exists")
@@ -61,8 +61,8 @@ def command(
     where = choose_device(device)
     runs = [load_run(folder, build_system, where) for folder in folders]
     found = audio_files(files)
-    hearing = hear_recordings(found, runs, transform_by, threads=threads)
-    with typer.progressbar(hearing, length=len(found), file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+    predictions = predict_files(found, runs, transform_by, threads=threads)
+    with typer.progressbar(predictions, length=len(found), file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
         recordings = list(bar)
 
     table = as_table(recordings, runs)
@@ -70,7 +70,7 @@ def command(
         case "table":
             text = _as_text(table)
         case "csv":
-            from emofactors.sheets import csv_text
+            from emofactors.io.csv import csv_text
 
             text = csv_text(table, float_format="%.6f")
         case "json":
@@ -107,8 +107,8 @@ def _as_text(table: Any) -> str:
 
 def _note(recordings: Any, runs: Any) -> None:
     """On stderr: which runs were heard, and what they do not hear."""
-    named = sorted({f"{run.hearing.task}/{run.hearing.system}/{run.hearing.variant}" for run in runs})
-    corpora = sorted({run.hearing.corpus for run in runs})
+    named = sorted({f"{run.input_spec.task}/{run.input_spec.system}/{run.input_spec.variant}" for run in runs})
+    corpora = sorted({run.input_spec.corpus for run in runs})
     typer.echo(f"{len(runs)} model(s): {', '.join(named)}; trained on {', '.join(corpora)}", err=True)
     most_s = min(run.max_heard_s for run in runs)
     n_longer = sum(recording.fault is None and recording.duration_s > most_s for recording in recordings)

@@ -1,9 +1,9 @@
-"""The audit of a task: what its roles share, whatever made its folds.
+"""The audit of a task: what its splits share, whatever made its folds.
 
 The folds are held against the manifest: an utterance, its copies or its audio
-in two roles are a leak under any protocol, a speaker in two roles is one where
+in two splits are a leak under any protocol, a speaker in two splits is one where
 the task claims unseen speakers. A task that is there to show what copies are
-worth may share them, and them alone. Held-out utterances of training speakers (role ``seen``,
+worth may share them, and them alone. Held-out utterances of training speakers (split ``held_out``,
 and dev of a task with ``dev_fraction``) share those speakers with training, and nothing else.
 Shared texts leak nothing a protocol promised; they are counted, since a system may have learnt
 how a sentence sounds.
@@ -19,19 +19,19 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from emofactors.config import TaskConfig
-from emofactors.corpora.copies import original_of
-from emofactors.corpora.splits import ROLES
+from emofactors.config.tasks import TaskConfig
+from emofactors.corpora.augmentations import original_of
+from emofactors.corpora.splits import SPLITS
 from emofactors.errors import InputError
-from emofactors.sheets import groups_of, rows_of
+from emofactors.io.csv import groups_of, rows_of
 
 #: Findings of one kind that are listed; the others are counted.
 _N_LISTED = 20
 
 
 @dataclass(frozen=True)
-class RoleFigures:
-    """One role of one fold.
+class SplitFigures:
+    """One split of one fold.
 
     Attributes:
         n_utterances: its utterances, copies included.
@@ -46,16 +46,16 @@ class RoleFigures:
 
 @dataclass(frozen=True)
 class Shared:
-    """What two roles of one fold have in common.
+    """What two splits of one fold have in common.
 
     Attributes:
         n_utterances: utterances in both.
-        n_copies: utterances of the second role that are in the first as well, themselves or as a copy of
+        n_copies: utterances of the second split that are in the first as well, themselves or as a copy of
             the same original.
-        n_audio_pairs: pairs of originals, one of each role, with the same or overlapping audio.
+        n_audio_pairs: pairs of originals, one of each split, with the same or overlapping audio.
         speakers: names of the speakers in both.
         n_texts: texts in both.
-        text_fraction: utterances of the second role whose text is heard in the first, of those with a
+        text_fraction: utterances of the second split whose text is heard in the first, of those with a
             known text, in [0, 1]; None if no text is known.
     """
 
@@ -73,12 +73,12 @@ class FoldFigures:
 
     Attributes:
         fold: its number, from 0.
-        roles: role -> figures.
-        shared: ``train/dev`` and every other pair of roles -> what the two share.
+        splits: split -> figures.
+        shared: ``train/dev`` and every other pair of splits -> what the two share.
     """
 
     fold: int
-    roles: dict[str, RoleFigures]
+    splits: dict[str, SplitFigures]
     shared: dict[str, Shared]
 
 
@@ -149,7 +149,7 @@ def audit_task(
     task: TaskConfig,
     corpus_notes: Mapping[str, Any],
     *,
-    least_training_speakers: int = 1,
+    min_training_speakers: int = 1,
 ) -> Audit:
     """Hold the folds of a task against the manifest of its corpus.
 
@@ -159,7 +159,7 @@ def audit_task(
         task: the task, with what it claims.
         corpus_notes: what ``manifest.Manifest.notes`` says of the corpus; ``title``, ``utterances``,
             ``whole`` (None if no size was published) and ``dropped`` (pairs of path and reason) are read.
-        least_training_speakers: as many as each fold must train: two where they are to be told apart.
+        min_training_speakers: as many as each fold must train: two where they are to be told apart.
 
     Returns:
         The audit.
@@ -173,27 +173,27 @@ def audit_task(
     # Speakers and emotions are the manifest's, so that the audit does not rest on what it is to check.
     emotion = heard["emotion"].map(task.class_of).fillna("no class of the task")
     known = heard[["utterance", "speaker", "text"]].assign(emotion=emotion)
-    rows = folds[["utterance", "original", "fold", "role"]].merge(
+    rows = folds[["utterance", "original", "fold", "split"]].merge(
         known.rename(columns={"utterance": "original"}), on="original"
     )
     by_fold = [(int(number), fold) for number, fold in groups_of(rows, "fold")]
     same = same_audio(heard)
-    pairs = [_roles_of_pairs(same, fold) for _, fold in by_fold]
+    pairs = [_splits_of_pairs(same, fold) for _, fold in by_fold]
 
     heard_copy = _heard_in_training(by_fold, "original")
     heard_speaker = _heard_in_training(by_fold, "speaker")
     heard_text = _heard_in_training(by_fold, "text")
     classes = rows.drop_duplicates("utterance")["emotion"].value_counts()
-    held_out = ("dev", "test") if task.seen is None else ("dev", "test", "seen")
+    held_out = ("dev", "test") if task.held_out is None else ("dev", "test", "held_out")
     return Audit(
         failures=(
-            *_listed(_utterances_in_two_roles(by_fold), "utterances in two roles"),
-            *_listed([] if task.shows_leak else _copies_in_two_roles(by_fold), "copies in two roles"),
+            *_listed(_utterances_in_two_splits(by_fold), "utterances in two splits"),
+            *_listed([] if task.shows_leak else _copies_in_two_splits(by_fold), "copies in two splits"),
             *_listed(_copies_out_of_place(by_fold, task), "copies out of place"),
-            *_listed(_audio_in_two_roles(by_fold, pairs), "audio in two roles"),
-            *_listed(_speakers_in_two_roles(by_fold, task), "speakers in two roles"),
+            *_listed(_audio_in_two_splits(by_fold, pairs), "audio in two splits"),
+            *_listed(_speakers_in_two_splits(by_fold, task), "speakers in two splits"),
             *_listed(_known_to_nobody(by_fold, task), "speakers not in training"),
-            *_listed(_too_few_speakers(by_fold, least_training_speakers), "too few speakers"),
+            *_listed(_too_few_speakers(by_fold, min_training_speakers), "too few speakers"),
             *_listed(missing_classes(by_fold, task, ("train",)), "missing classes"),
             *_listed(_other_labels(folds, rows), "other labels than the manifest's"),
         ),
@@ -201,7 +201,7 @@ def audit_task(
             *_warnings_of_leak(task, heard_copy),
             *_warnings_of_corpus(corpus_notes),
             *_warnings_of_claim(task, heard_speaker),
-            *_listed(_audio_twice_in_a_role(pairs), "audio twice in a role"),
+            *_listed(_audio_twice_in_a_split(pairs), "audio twice in a split"),
             *_warnings_of_column(task, utterances),
             *_listed(missing_classes(by_fold, task, held_out), "missing classes"),
         ),
@@ -209,7 +209,7 @@ def audit_task(
         speaker_independent=task.speaker_independent,
         n_utterances=int(rows["utterance"].nunique()),
         n_originals=len(heard),
-        n_test_utterances=int(rows.loc[rows["role"] == "test", "utterance"].nunique()),
+        n_test_utterances=int(rows.loc[rows["split"] == "test", "utterance"].nunique()),
         n_speakers=int(heard["speaker"].nunique()),
         n_folds=len(by_fold),
         class_counts={noun: int(classes.get(noun, 0)) for noun in task.classes},
@@ -246,23 +246,23 @@ def _check_names(folds: pd.DataFrame, utterances: pd.DataFrame) -> None:
 
 def _figures(number: int, fold: pd.DataFrame, pairs: pd.DataFrame, task: TaskConfig) -> FoldFigures:
     """The figures of one fold."""
-    by_role = {role: fold[fold["role"] == role] for role in ROLES}
-    if by_role["seen"].empty:
-        del by_role["seen"]
+    by_split = {split: fold[fold["split"] == split] for split in SPLITS}
+    if by_split["held_out"].empty:
+        del by_split["held_out"]
     return FoldFigures(
         fold=number,
-        roles={role: _role_figures(rows, task) for role, rows in by_role.items()},
+        splits={split: _split_figures(rows, task) for split, rows in by_split.items()},
         shared={
-            f"{first}/{second}": _shared(by_role[first], by_role[second], _between(pairs, first, second))
-            for first, second in combinations(by_role, 2)
+            f"{first}/{second}": _shared(by_split[first], by_split[second], _between(pairs, first, second))
+            for first, second in combinations(by_split, 2)
         },
     )
 
 
-def _role_figures(rows: pd.DataFrame, task: TaskConfig) -> RoleFigures:
-    """The figures of one role."""
+def _split_figures(rows: pd.DataFrame, task: TaskConfig) -> SplitFigures:
+    """The figures of one split."""
     counts = rows["emotion"].value_counts()
-    return RoleFigures(
+    return SplitFigures(
         n_utterances=len(rows),
         speakers=tuple(sorted(set(rows["speaker"]))),
         class_counts={noun: int(counts.get(noun, 0)) for noun in task.classes},
@@ -270,7 +270,7 @@ def _role_figures(rows: pd.DataFrame, task: TaskConfig) -> RoleFigures:
 
 
 def _shared(first: pd.DataFrame, second: pd.DataFrame, pairs: pd.DataFrame) -> Shared:
-    """What the rows of two roles have in common."""
+    """What the rows of two splits have in common."""
     known = second.loc[second["text"] != "", "text"]
     return Shared(
         n_utterances=len(set(first["utterance"]) & set(second["utterance"])),
@@ -286,7 +286,7 @@ def _heard_in_training(by_fold: list[tuple[int, pd.DataFrame]], column: str) -> 
     """Of every test utterance of every fold whose ``column`` is known: whether training has the same."""
     parts = [pd.Series(dtype=bool)]
     for _, fold in by_fold:
-        train, test = (fold.loc[fold["role"] == role, column] for role in ("train", "test"))
+        train, test = (fold.loc[fold["split"] == split, column] for split in ("train", "test"))
         parts.append(test[test != ""].isin(train))
     return pd.concat(parts, ignore_index=True)
 
@@ -336,63 +336,63 @@ def _overlapping(spans: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"of": pairs["of"], "first": names[:, 0], "second": names[:, 1]})
 
 
-def _roles_of_pairs(same_audio: pd.DataFrame, fold: pd.DataFrame) -> pd.DataFrame:
-    """The pairs of same audio that are both in a fold, once for each role of the one and of the other.
+def _splits_of_pairs(same_audio: pd.DataFrame, fold: pd.DataFrame) -> pd.DataFrame:
+    """The pairs of same audio that are both in a fold, once for each split of the one and of the other.
 
-    An original has the roles of its copies; ``heard_first`` and ``heard_second`` are its own name, or
-    that of a copy where only copies have the role.
+    An original has the splits of its copies; ``heard_first`` and ``heard_second`` are its own name, or
+    that of a copy where only copies have the split.
     """
-    roles = fold.groupby(["original", "role"], as_index=False)[["utterance"]].min()
+    splits = fold.groupby(["original", "split"], as_index=False)[["utterance"]].min()
     for which in ("first", "second"):
-        names = {"original": which, "role": f"role_of_{which}", "utterance": f"heard_{which}"}
-        same_audio = same_audio.merge(roles.rename(columns=names), on=which)
+        names = {"original": which, "split": f"split_of_{which}", "utterance": f"heard_{which}"}
+        same_audio = same_audio.merge(splits.rename(columns=names), on=which)
     return same_audio
 
 
-def _between(pairs: pd.DataFrame, role: str, other: str) -> pd.DataFrame:
-    """The pairs with one utterance in each of two roles."""
-    forward = (pairs["role_of_first"] == role) & (pairs["role_of_second"] == other)
-    backward = (pairs["role_of_first"] == other) & (pairs["role_of_second"] == role)
+def _between(pairs: pd.DataFrame, split: str, other: str) -> pd.DataFrame:
+    """The pairs with one utterance in each of two splits."""
+    forward = (pairs["split_of_first"] == split) & (pairs["split_of_second"] == other)
+    backward = (pairs["split_of_first"] == other) & (pairs["split_of_second"] == split)
     return pairs[forward | backward]
 
 
 # --- findings, one line each ---------------------------------------------------------------------------------
 
 
-def _utterances_in_two_roles(by_fold: list[tuple[int, pd.DataFrame]]) -> list[str]:
+def _utterances_in_two_splits(by_fold: list[tuple[int, pd.DataFrame]]) -> list[str]:
     """Utterances that stand twice in a fold."""
     lines = []
     for number, fold in by_fold:
         twice = fold[fold["utterance"].duplicated(keep=False)]
-        for utterance, roles in twice.groupby("utterance")["role"]:
+        for utterance, splits in twice.groupby("utterance")["split"]:
             lines.append(
-                f"fold {number}: utterance {utterance} is in {' and '.join(sorted(roles, key=ROLES.index))}; "
-                "expected one role, once"
+                f"fold {number}: utterance {utterance} is in {' and '.join(sorted(splits, key=SPLITS.index))}; "
+                "expected one split, once"
             )
     return lines
 
 
-def _copies_in_two_roles(by_fold: list[tuple[int, pd.DataFrame]]) -> list[str]:
-    """Originals of which one is heard in two roles under two names, with a name of each role."""
+def _copies_in_two_splits(by_fold: list[tuple[int, pd.DataFrame]]) -> list[str]:
+    """Originals of which one is heard in two splits under two names, with a name of each split."""
     lines = []
     for number, fold in by_fold:
         of_original = fold.groupby("original")
-        n_roles, n_names = (of_original[column].transform("nunique") for column in ("role", "utterance"))
-        for original, rows in fold[(n_roles > 1) & (n_names > 1)].groupby("original"):
-            name = rows.groupby("role")["utterance"].min()
-            heard = " and ".join(f"{role} ({name[role]})" for role in ROLES if role in name)
-            lines.append(f"fold {number}: copies of {original} are in {heard}; expected one role")
+        n_splits, n_names = (of_original[column].transform("nunique") for column in ("split", "utterance"))
+        for original, rows in fold[(n_splits > 1) & (n_names > 1)].groupby("original"):
+            name = rows.groupby("split")["utterance"].min()
+            heard = " and ".join(f"{split} ({name[split]})" for split in SPLITS if split in name)
+            lines.append(f"fold {number}: copies of {original} are in {heard}; expected one split")
     return lines
 
 
 def _copies_out_of_place(by_fold: list[tuple[int, pd.DataFrame]], task: TaskConfig) -> list[str]:
-    """Copies in a role, or a task, that is to have originals only."""
-    roles = {None: (), "training": ("train",), "before_split": ROLES}[task.augmented]
-    expected = f"copies in {' and '.join(roles)} only" if roles else "no copies, as the task makes none"
+    """Copies in a split, or a task, that is to have originals only."""
+    splits = {None: (), "training": ("train",), "before_split": SPLITS}[task.augmented]
+    expected = f"copies in {' and '.join(splits)} only" if splits else "no copies, as the task makes none"
     return [
-        f"fold {number}: copy {row.utterance} is in {row.role}; expected {expected}"
+        f"fold {number}: copy {row.utterance} is in {row.split}; expected {expected}"
         for number, fold in by_fold
-        for row in rows_of(fold[(fold["utterance"] != fold["original"]) & ~fold["role"].isin(roles)])
+        for row in rows_of(fold[(fold["utterance"] != fold["original"]) & ~fold["split"].isin(splits)])
     ]
 
 
@@ -411,52 +411,52 @@ def _other_labels(folds: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     ]
 
 
-def _audio_in_two_roles(by_fold: list[tuple[int, pd.DataFrame]], pairs: list[pd.DataFrame]) -> list[str]:
-    """Pairs of same audio whose utterances have different roles."""
+def _audio_in_two_splits(by_fold: list[tuple[int, pd.DataFrame]], pairs: list[pd.DataFrame]) -> list[str]:
+    """Pairs of same audio whose utterances have different splits."""
     return [
-        f"fold {number}: {pair.heard_first} ({pair.role_of_first}) and "
-        f"{pair.heard_second} ({pair.role_of_second}) "
-        f"have {pair.why}; expected them in one role"
+        f"fold {number}: {pair.heard_first} ({pair.split_of_first}) and "
+        f"{pair.heard_second} ({pair.split_of_second}) "
+        f"have {pair.why}; expected them in one split"
         for (number, _), fold_pairs in zip(by_fold, pairs, strict=True)
-        for pair in rows_of(fold_pairs[fold_pairs["role_of_first"] != fold_pairs["role_of_second"]])
+        for pair in rows_of(fold_pairs[fold_pairs["split_of_first"] != fold_pairs["split_of_second"]])
     ]
 
 
-def _roles_of_training_speakers(task: TaskConfig) -> tuple[str, ...]:
-    """The roles beside training that hear its speakers, and nobody else."""
-    return ("seen",) if task.dev_fraction is None else ("dev", "seen")
+def _splits_of_training_speakers(task: TaskConfig) -> tuple[str, ...]:
+    """The splits beside training that hear its speakers, and nobody else."""
+    return ("held_out",) if task.dev_fraction is None else ("dev", "held_out")
 
 
-def _speakers_in_two_roles(by_fold: list[tuple[int, pd.DataFrame]], task: TaskConfig) -> list[str]:
-    """Speakers in two roles of a fold that share none, with an utterance of each."""
+def _speakers_in_two_splits(by_fold: list[tuple[int, pd.DataFrame]], task: TaskConfig) -> list[str]:
+    """Speakers in two splits of a fold that share none, with an utterance of each."""
     if not task.speaker_independent:
         return []
-    of_training = {"train", *_roles_of_training_speakers(task)}
-    set_apart = [roles for roles in combinations(ROLES, 2) if not set(roles) <= of_training]
+    of_training = {"train", *_splits_of_training_speakers(task)}
+    set_apart = [splits for splits in combinations(SPLITS, 2) if not set(splits) <= of_training]
     lines = []
     for number, fold in by_fold:
         example = {
-            role: fold[fold["role"] == role].groupby("speaker")["utterance"].min().to_dict() for role in ROLES
+            split: fold[fold["split"] == split].groupby("speaker")["utterance"].min().to_dict() for split in SPLITS
         }
-        for role, other in set_apart:
-            for speaker in sorted(map(str, example[role].keys() & example[other].keys())):
+        for split, other in set_apart:
+            for speaker in sorted(map(str, example[split].keys() & example[other].keys())):
                 lines.append(
-                    f"fold {number}: speaker {speaker} is in {role} ({example[role][speaker]}) and {other} "
-                    f"({example[other][speaker]}); expected one role, as the task claims unseen speakers"
+                    f"fold {number}: speaker {speaker} is in {split} ({example[split][speaker]}) and {other} "
+                    f"({example[other][speaker]}); expected one split, as the task claims unseen speakers"
                 )
     return lines
 
 
 def _known_to_nobody(by_fold: list[tuple[int, pd.DataFrame]], task: TaskConfig) -> list[str]:
-    """Speakers of the roles of training speakers that are not in training, with an utterance."""
+    """Speakers of the splits of training speakers that are not in training, with an utterance."""
     lines = []
     for number, fold in by_fold:
-        trained = set(fold.loc[fold["role"] == "train", "speaker"])
-        for role in _roles_of_training_speakers(task):
-            example = fold[fold["role"] == role].groupby("speaker")["utterance"].min()
+        trained = set(fold.loc[fold["split"] == "train", "speaker"])
+        for split in _splits_of_training_speakers(task):
+            example = fold[fold["split"] == split].groupby("speaker")["utterance"].min()
             for speaker in sorted(set(example.index) - trained):
                 lines.append(
-                    f"fold {number}: speaker {speaker} is in {role} ({example[speaker]}) and not in train; "
+                    f"fold {number}: speaker {speaker} is in {split} ({example[speaker]}) and not in train; "
                     "expected a training speaker"
                 )
     return lines
@@ -464,7 +464,7 @@ def _known_to_nobody(by_fold: list[tuple[int, pd.DataFrame]], task: TaskConfig) 
 
 def _too_few_speakers(by_fold: list[tuple[int, pd.DataFrame]], least: int) -> list[str]:
     """Folds that train fewer speakers than asked."""
-    n_speakers = {number: fold.loc[fold["role"] == "train", "speaker"].nunique() for number, fold in by_fold}
+    n_speakers = {number: fold.loc[fold["split"] == "train", "speaker"].nunique() for number, fold in by_fold}
     return [
         f"fold {number}: training has {n} speaker{'s' if n != 1 else ''}; "
         f"expected at least {least}, to be told apart"
@@ -474,28 +474,28 @@ def _too_few_speakers(by_fold: list[tuple[int, pd.DataFrame]], least: int) -> li
 
 
 def missing_classes(
-    by_fold: list[tuple[int, pd.DataFrame]], task: TaskConfig, roles: tuple[str, ...]
+    by_fold: list[tuple[int, pd.DataFrame]], task: TaskConfig, splits: tuple[str, ...]
 ) -> list[str]:
-    """Classes without an utterance in a role; all_train has no dev and test to miss them in."""
+    """Classes without an utterance in a split; all_train has no dev and test to miss them in."""
     lines = []
     for number, fold in by_fold:
-        for role in roles if task.protocol != "all_train" else set(roles) - {"dev", "test"}:
-            spoken = set(fold.loc[fold["role"] == role, "emotion"])
+        for split in splits if task.protocol != "all_train" else set(splits) - {"dev", "test"}:
+            spoken = set(fold.loc[fold["split"] == split, "emotion"])
             missing = [noun for noun in task.classes if noun not in spoken]
             if missing:
-                lines.append(f"fold {number}: {role} has no utterance of {', '.join(missing)}")
+                lines.append(f"fold {number}: {split} has no utterance of {', '.join(missing)}")
     return lines
 
 
-def _audio_twice_in_a_role(pairs: list[pd.DataFrame]) -> list[str]:
-    """Pairs of same audio within a role, and in how many folds."""
+def _audio_twice_in_a_split(pairs: list[pd.DataFrame]) -> list[str]:
+    """Pairs of same audio within a split, and in how many folds."""
     n_folds: Counter[tuple[str, str, str]] = Counter()
     for fold_pairs in pairs:
-        within = fold_pairs[fold_pairs["role_of_first"] == fold_pairs["role_of_second"]]
-        within = within.drop_duplicates(["first", "second"])  # copies may share several roles
+        within = fold_pairs[fold_pairs["split_of_first"] == fold_pairs["split_of_second"]]
+        within = within.drop_duplicates(["first", "second"])  # copies may share several splits
         n_folds.update(zip(within["first"], within["second"], within["why"], strict=True))
     return [
-        f"{first} and {second} have {why}, and the same role in {n} of {len(pairs)} fold(s)"
+        f"{first} and {second} have {why}, and the same split in {n} of {len(pairs)} fold(s)"
         for (first, second, why), n in sorted(n_folds.items())
     ]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from emofactors.corpora.manifest import write_manifest
-from emofactors.files import damaged, read_text, write_text_atomically
+from emofactors.io.atomic import damaged, read_text, write_text_atomically
 
 
 def shard_of(utterance: str, n_shards: int) -> int:

@@ -1,9 +1,9 @@
-"""The folds of a task: which utterance is heard in which role.
+"""The folds of a task: which utterance is heard in which split.
 
 Every protocol comes down to one thing: each utterance belongs to a unit (a
 speaker, a session, a random subset), and a fold names the units that are dev
 and those that are test; all others train. Some utterances of the training speakers
-may be held out as well: as dev where speakers are too few, or as a role of their own.
+may be held out as well: as dev where speakers are too few, or as a split of their own.
 Copies of utterances join the training rows of the finished folds, or are divided like
 utterances of their own.
 """
@@ -18,16 +18,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emofactors.config import AugmentationSettings, TaskConfig
-from emofactors.corpora.copies import copy_name
+from emofactors.config.tasks import AugmentationSettings, TaskConfig
+from emofactors.corpora.augmentations import copy_name
 from emofactors.errors import InputError
-from emofactors.sheets import groups_of, read_csv, write_csv
+from emofactors.io.csv import groups_of, read_csv, write_csv
 
 #: ``original`` is what a copy was made of; of any other utterance it is its own name.
-FOLD_COLUMNS = ("utterance", "original", "speaker", "emotion", "fold", "role")
+FOLD_COLUMNS = ("utterance", "original", "speaker", "emotion", "fold", "split")
 
-#: ``seen`` are held-out utterances of the training speakers; only a task that asks for them has any.
-ROLES = ("train", "dev", "test", "seen")
+#: ``held_out`` are held-out utterances of the training speakers; only a task that asks for them has any.
+SPLITS = ("train", "dev", "test", "held_out")
 
 #: train, dev and test each need a speaker or session that no other of them has; without speakers of dev's own,
 #: train and test.
@@ -40,8 +40,8 @@ _SUBSETS_OF_FOLDS = ((8, 9), (6, 7), (4, 5), (2, 3), (0, 1))
 #: Random subsets that a protocol with strata makes for each fold.
 _SUBSETS_PER_FOLD = 2
 
-#: What sets the draws of a role apart, beside seed and fold.
-_DRAWS = {"seen": (), "dev": (1,)}
+#: What sets the draws of a split apart, beside seed and fold.
+_DRAWS = {"held_out": (), "dev": (1,)}
 
 #: Random deals of speakers to groups, of which ``speaker_groups`` keeps the most even one.
 _N_DEALS = 100
@@ -54,21 +54,21 @@ class Fold:
     Attributes:
         number: its number, from 0.
         utterances: one row an utterance, columns ``utterance``, ``original``, ``speaker``, ``emotion``,
-            ``role``.
+            ``split``.
     """
 
     number: int
     utterances: pd.DataFrame
 
-    def of_role(self, role: str) -> pd.DataFrame:
-        """The rows of one role, in the order of ``utterance``; none where the protocol has no such role.
+    def of_split(self, split: str) -> pd.DataFrame:
+        """The rows of one split, in the order of ``utterance``; none where the protocol has no such split.
 
         Raises:
-            ValueError: if ``role`` is not train, dev, test or seen.
+            ValueError: if ``split`` is not train, dev, test or held_out.
         """
-        if role not in ROLES:
-            raise ValueError(f"role is {role!r}, expected one of {', '.join(ROLES)}")
-        return self.utterances[self.utterances["role"] == role].reset_index(drop=True)
+        if split not in SPLITS:
+            raise ValueError(f"split is {split!r}, expected one of {', '.join(SPLITS)}")
+        return self.utterances[self.utterances["split"] == split].reset_index(drop=True)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class _Partition:
 def make_folds(
     utterances: pd.DataFrame, task: TaskConfig, augmentation: AugmentationSettings | None = None
 ) -> pd.DataFrame:
-    """Give every utterance of a task, and every copy of one, its role in every fold.
+    """Give every utterance of a task, and every copy of one, its split in every fold.
 
     The same seed gives the same folds, whatever the order of the manifest's
     rows. Utterances of an emotion that is no class of the task are left out, and
@@ -98,7 +98,7 @@ def make_folds(
 
     Args:
         utterances: manifest of the task's corpus, columns ``manifest.MANIFEST_COLUMNS``.
-        task: the task; its protocol says who is heard in which role, and ``augmented`` whether copies
+        task: the task; its protocol says who is heard in which split, and ``augmented`` whether copies
             are made of the training utterances of a fold, or of all utterances before they are divided.
         augmentation: the kinds of copies; None for a task without.
 
@@ -108,11 +108,11 @@ def make_folds(
 
     Raises:
         ValueError: if ``augmentation`` is missing for a task with copies, or given for one without.
-        InputError: if a class has no utterance, or none in the training role of a fold; if ``folds``
+        InputError: if a class has no utterance, or none in the training split of a fold; if ``folds``
             is not the number of speakers or sessions; if there are too few speakers, sessions or
             utterances for the protocol; if a session is missing or shares a speaker; if a value held
-            out does not occur; if ``dev_fraction`` or ``seen`` leaves a training speaker without an utterance
-            of that role.
+            out does not occur; if ``dev_fraction`` or ``held_out`` leaves a training speaker without an utterance
+            of that split.
             One line a fault.
     """
     if (task.augmentation is None) != (augmentation is None):
@@ -128,21 +128,21 @@ def make_folds(
     partition = _partition(heard, task)
     parts = []
     for number, held_out in enumerate(partition.folds):
-        role = np.select(
+        split = np.select(
             [partition.units.isin(held_out.test), partition.units.isin(held_out.dev)], ["test", "dev"], "train"
         )
-        parts.append(heard[["utterance", "original", "speaker", "emotion"]].assign(fold=number, role=role))
+        parts.append(heard[["utterance", "original", "speaker", "emotion"]].assign(fold=number, split=split))
     folds = pd.concat(parts, ignore_index=True)[list(FOLD_COLUMNS)]
     _check_training(folds, task)
     if task.dev_fraction is not None:
-        folds["role"] = folds["role"].mask(_drawn(folds, "dev", task.dev_fraction, task.seed), "dev")
+        folds["split"] = folds["split"].mask(_drawn(folds, "dev", task.dev_fraction, task.seed), "dev")
         _check_drawn(folds, "dev", f"dev_fraction is {task.dev_fraction:g}")
-    if task.seen is not None:
-        folds["role"] = folds["role"].mask(_drawn(folds, "seen", task.seen, task.seed), "seen")
-        _check_drawn(folds, "seen", f"seen is {task.seen:g}")
+    if task.held_out is not None:
+        folds["split"] = folds["split"].mask(_drawn(folds, "held_out", task.held_out, task.seed), "held_out")
+        _check_drawn(folds, "held_out", f"held_out is {task.held_out:g}")
     if augmentation is not None and task.augmented == "training":
-        others = folds[folds["role"] != "train"]
-        folds = pd.concat([others, _with_copies(folds[folds["role"] == "train"], augmentation)])
+        others = folds[folds["split"] != "train"]
+        folds = pd.concat([others, _with_copies(folds[folds["split"] == "train"], augmentation)])
         folds = folds.sort_values(["fold", "utterance"], ignore_index=True)
     return folds
 
@@ -313,11 +313,11 @@ def _stratified_subsets(heard: pd.DataFrame, task: TaskConfig) -> pd.Series:
 # --- held-out utterances of training speakers ----------------------------------------------------------------
 
 
-def _drawn(folds: pd.DataFrame, role: str, fraction: float, seed: int) -> pd.Series:
-    """Which training rows a role is given: drawn from those of each speaker and class."""
+def _drawn(folds: pd.DataFrame, split: str, fraction: float, seed: int) -> pd.Series:
+    """Which training rows a split is given: drawn from those of each speaker and class."""
     chosen = pd.Series(False, index=folds.index)
-    for number, fold in groups_of(folds[folds["role"] == "train"], "fold"):
-        rng = np.random.default_rng([seed, number, *_DRAWS[role]])
+    for number, fold in groups_of(folds[folds["split"] == "train"], "fold"):
+        rng = np.random.default_rng([seed, number, *_DRAWS[split]])
         strata: Mapping[Any, pd.Index] = fold.groupby(["speaker", "emotion"]).groups
         n_held_out = _numbers_held_out({name: len(rows) for name, rows in strata.items()}, fraction, rng)
         for name, rows in strata.items():
@@ -362,12 +362,12 @@ def _numbers_held_out(
     return numbers
 
 
-def _check_drawn(folds: pd.DataFrame, role: str, stated: str) -> None:
-    """A training speaker without a held-out utterance is none that the role hears: one line for each fold."""
+def _check_drawn(folds: pd.DataFrame, split: str, stated: str) -> None:
+    """A training speaker without a held-out utterance is none that the split hears: one line for each fold."""
     faults = []
     for number, fold in groups_of(folds, "fold"):
-        n_trained = fold.loc[fold["role"] == "train", "speaker"].value_counts().sort_index()
-        lacking = n_trained[~n_trained.index.isin(fold.loc[fold["role"] == role, "speaker"])]
+        n_trained = fold.loc[fold["split"] == "train", "speaker"].value_counts().sort_index()
+        lacking = n_trained[~n_trained.index.isin(fold.loc[fold["split"] == split, "speaker"])]
         if len(lacking):
             faults.append(
                 f"task: {stated}: fold {number}: holds out no utterance of {len(lacking)} of the "
@@ -389,8 +389,10 @@ def _faults(heard: pd.DataFrame, task: TaskConfig) -> list[str]:
         for noun in task.classes
         if noun not in spoken
     ]
-    if task.seen is not None and task.augmented == "before_split":
-        faults.append("task: seen does not go with augmented: before_split, which divides copies like utterances")
+    if task.held_out is not None and task.augmented == "before_split":
+        faults.append(
+            "task: held_out does not go with augmented: before_split, which divides copies like utterances"
+        )
     if heard.empty:
         return faults
     match task.protocol:
@@ -413,11 +415,11 @@ def _faults(heard: pd.DataFrame, task: TaskConfig) -> list[str]:
 def _faults_of_speakers(n_speakers: int, task: TaskConfig) -> list[str]:
     """Whether there are as many speakers as folds, and some left to train."""
     number = "the number of speakers with utterances of the task's classes"
-    least, roles = _LEAST_UNITS, "train, dev and test"
+    least, splits = _LEAST_UNITS, "train, dev and test"
     if task.dev_fraction is not None:
-        least, roles = _LEAST_UNITS_WITHOUT_DEV, "train and test"
+        least, splits = _LEAST_UNITS_WITHOUT_DEV, "train and test"
     if n_speakers < least:
-        return [f"corpus: has {n_speakers} speaker(s), expected at least {least}: {roles} share none"]
+        return [f"corpus: has {n_speakers} speaker(s), expected at least {least}: {splits} share none"]
     if task.protocol == "leave_one_speaker_out" and task.n_folds != n_speakers:
         return [f"task: folds is {task.n_folds}, expected {n_speakers}: {number}"]
     if task.n_folds > n_speakers:
@@ -457,7 +459,7 @@ def _faults_of_sessions(heard: pd.DataFrame, task: TaskConfig) -> list[str]:
         if len(occurs) > 1:
             faults.append(
                 f"corpus: speaker {speaker!r} occurs in sessions {', '.join(sorted(occurs))}; expected one, "
-                "as sessions in different roles must not share a speaker"
+                "as sessions in different splits must not share a speaker"
             )
     return faults
 
@@ -473,9 +475,9 @@ def _faults_of_values(column: pd.Series, task: TaskConfig) -> list[str]:
         ]
     listed = ", ".join(sorted(values)[:20]) + (" ..." if len(values) > 20 else "")
     faults = [
-        f"task: {role}: no utterance has {task.column} {value!r}, expected one of {listed}"
-        for role in ("dev", "test")
-        for value in getattr(task, role)
+        f"task: {split}: no utterance has {task.column} {value!r}, expected one of {listed}"
+        for split in ("dev", "test")
+        for value in getattr(task, split)
         if value not in values
     ]
     if values <= {*task.dev, *task.test}:
@@ -487,10 +489,10 @@ def _check_training(folds: pd.DataFrame, task: TaskConfig) -> None:
     """A class that is not trained in a fold can only be missed there: one line for each."""
     faults = []
     for number, fold in groups_of(folds, "fold"):
-        count = pd.crosstab(fold["emotion"], fold["role"])
-        count = count.reindex(index=list(task.classes), columns=ROLES, fill_value=0)
+        count = pd.crosstab(fold["emotion"], fold["split"])
+        count = count.reindex(index=list(task.classes), columns=SPLITS, fill_value=0)
         for noun in task.classes:
-            n_train, n_dev, n_test = (count[role][noun] for role in ("train", "dev", "test"))
+            n_train, n_dev, n_test = (count[split][noun] for split in ("train", "dev", "test"))
             if n_train == 0:
                 faults.append(
                     f"task: fold {number}: class {noun!r} has no training utterance "

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from emofactors.evaluation.metrics import (
+from emofactors.evaluation.statistics.metrics import (
     class_recalls,
     confusion_matrix,
     macro_f1,
     unweighted_accuracy,
     weighted_accuracy,
 )
-from emofactors.sheets import read_csv, write_csv
+from emofactors.io.csv import read_csv, write_csv
 
 #: Columns of counts, and what they are.
 _COUNTED = {"seed": int, "speaker": str, "truth": str, "prediction": str, "count": int}
@@ -33,17 +33,17 @@ class Scores:
             macro_f1, recall_<class> of each class, n; scores in [0, 1]. Where a fold's test lacks
             a class, its recall, ua and macro_f1 are NaN.
         confusion: seed, speaker, truth, prediction, count over all folds; counts above zero only.
-        seen: likewise of the held-out utterances of seen speakers, each as often as it is held out; empty
-            where the folds have no role ``seen``.
+        held_out: likewise of the held-out utterances of seen speakers, each as often as it is held out; empty
+            where the folds have no split ``held_out``.
     """
 
     scores: pd.DataFrame
     confusion: pd.DataFrame
-    seen: pd.DataFrame
+    held_out: pd.DataFrame
 
-    def write(self, scores: str | Path, confusion: str | Path, seen: str | Path) -> None:
+    def write(self, scores: str | Path, confusion: str | Path, held_out: str | Path) -> None:
         """Write all as CSV; at full precision, for a number is rounded once, where it is printed."""
-        for path, table in ((scores, self.scores), (confusion, self.confusion), (seen, self.seen)):
+        for path, table in ((scores, self.scores), (confusion, self.confusion), (held_out, self.held_out)):
             write_csv(path, table)
 
 
@@ -54,13 +54,13 @@ def read_predictions(paths: Iterable[str | Path]) -> dict[tuple[int, int], pd.Da
         paths: files ``…/fold{fold}/seed{seed}/…predictions.csv``.
 
     Returns:
-        (fold, seed) -> utterance, speaker, role, truth and prediction, all of them text (speaker ``03``).
+        (fold, seed) -> utterance, speaker, split, truth and prediction, all of them text (speaker ``03``).
 
     Raises:
         InputError: if a file is missing or damaged.
         ValueError: if a path tells no fold and seed, or two tell the same.
     """
-    columns = ("utterance", "speaker", "role", "truth", "prediction")
+    columns = ("utterance", "speaker", "split", "truth", "prediction")
     predictions = {}
     for path in map(Path, paths):
         run = fold_and_seed(path)
@@ -86,8 +86,8 @@ def score_runs(predictions: Mapping[tuple[int, int], pd.DataFrame], classes: Seq
     """Score the test predictions of one variant: each run, and all folds of a seed pooled.
 
     Args:
-        predictions: (fold, seed) -> table with columns utterance, speaker, role, truth and
-            prediction; rows of role ``test`` are scored, those of role ``seen`` counted.
+        predictions: (fold, seed) -> table with columns utterance, speaker, split, truth and
+            prediction; rows of split ``test`` are scored, those of split ``held_out`` counted.
         classes: the task's classes, in the order of its columns, C.
 
     Returns:
@@ -102,12 +102,12 @@ def score_runs(predictions: Mapping[tuple[int, int], pd.DataFrame], classes: Seq
     missing = [(fold, seed) for fold in folds for seed in seeds if (fold, seed) not in predictions]
     if missing or not predictions:
         raise ValueError(f"no predictions of (fold, seed) {missing}; expected every fold of every seed")
-    rows, counts, seen = [], [], []
+    rows, counts, held_out = [], [], []
     first_tested: dict[str, str] | None = None
     for seed in seeds:
-        runs = {fold: _of_role("test", predictions[fold, seed], classes) for fold in folds}
+        runs = {fold: _of_split("test", predictions[fold, seed], classes) for fold in folds}
         if any(part.empty for part in runs.values()):
-            raise ValueError("no prediction of role 'test', expected at least one")
+            raise ValueError("no prediction of split 'test', expected at least one")
         pooled = pd.concat(runs.values(), ignore_index=True)
         twice = pooled.loc[pooled["utterance"].duplicated(), "utterance"]
         if len(twice):
@@ -122,12 +122,12 @@ def score_runs(predictions: Mapping[tuple[int, int], pd.DataFrame], classes: Seq
         rows += [_score(part, classes, fold=str(fold), seed=seed) for fold, part in runs.items()]
         rows.append(_score(pooled, classes, fold=POOLED, seed=seed))
         counts.append(_count(pooled, classes, seed=seed))
-        heard = pd.concat([_of_role("seen", predictions[fold, seed], classes) for fold in folds])
-        seen.append(_count(heard, classes, seed=seed))
+        heard = pd.concat([_of_split("held_out", predictions[fold, seed], classes) for fold in folds])
+        held_out.append(_count(heard, classes, seed=seed))
     return Scores(
         scores=pd.DataFrame(rows),
         confusion=pd.concat(counts, ignore_index=True),
-        seen=pd.concat(seen, ignore_index=True),
+        held_out=pd.concat(held_out, ignore_index=True),
     )
 
 
@@ -188,9 +188,9 @@ def speaker_confusions(confusion: pd.DataFrame, classes: Sequence[str]) -> np.nd
     return counts
 
 
-def _of_role(role: str, predictions: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
-    """The rows of a role, with the class indices ``i_truth`` and ``i_prediction``."""
-    rows = predictions[predictions["role"] == role]
+def _of_split(split: str, predictions: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+    """The rows of a split, with the class indices ``i_truth`` and ``i_prediction``."""
+    rows = predictions[predictions["split"] == split]
     return rows.assign(
         i_truth=_class_index(rows["truth"], classes), i_prediction=_class_index(rows["prediction"], classes)
     )

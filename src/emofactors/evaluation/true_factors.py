@@ -5,7 +5,7 @@ rhythm and the pitch into that of pitch, and the voice into none. Linear
 probes say what an utterance's codes hold of each factor, clusters
 what they are arranged by.
 
-An utterance is the mean and the deviation of its codes, of every representation alike. The number of codes is not
+An utterance is the mean and the std of its codes, of every representation alike. The number of codes is not
 given, or it would tell sentence and pace without a look at any of them. Nor is
 their order: codes set at fixed places of the utterance were tried, and tell ten fixed sentences apart
 whatever they are codes of, for the course of the loudness is enough. What is
@@ -23,11 +23,11 @@ from sklearn.linear_model import RidgeCV
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from emofactors.config import ProbeSettings
-from emofactors.evaluation.factor_information import REPRESENTATIONS, Codes
-from emofactors.evaluation.mutual_information import cluster, plug_in_information, shared_information
-from emofactors.evaluation.probes import probe, probe_parts
-from emofactors.sheets import read_csv, write_csv
+from emofactors.config.evaluation import ProbeSettings
+from emofactors.evaluation.code_information import REPRESENTATIONS, Codes
+from emofactors.evaluation.probe_models import probe, probe_parts
+from emofactors.evaluation.statistics.mutual_information import cluster, plug_in_information, shared_information
+from emofactors.io.csv import read_csv, write_csv
 
 #: True factor -> column of the corpus' table of factors. Pace is in words a minute, as it is heard; pitch is
 #: that above the voice's own, as codes of pitch are of F0 normalised by speaker.
@@ -93,7 +93,7 @@ def probe_true_factors(
     factor, numbers cut into quarters, above its mean under permutations.
 
     Args:
-        runs: (fold, seed) -> codes; those of role ``test`` are taken.
+        runs: (fold, seed) -> codes; those of split ``test`` are taken.
         factors: as :func:`read_factors` gives them.
         settings: parts of the cross-validation, clusters, permutations, and the seed of all.
 
@@ -109,27 +109,27 @@ def probe_true_factors(
     rows: list[dict[str, Any]] = []
     with threadpool_limits(1):  # sums, and so clusters and probes, vary in the last bit with the number of threads
         for (fold, seed), codes in sorted(runs.items()):
-            tested = codes.of_role("test")
+            tested = codes.of_split("test")
             strangers = sorted(set(tested.utterances.tolist()) - set(factors.index))
             if strangers or not len(tested.utterances):
                 raise ValueError(
                     f"fold {fold} of seed {seed}: {strangers[0]!r} has no true factors, expected those of all"
                     if strangers
-                    else f"fold {fold} of seed {seed} has no utterance of role 'test', expected at least one"
+                    else f"fold {fold} of seed {seed} has no utterance of split 'test', expected at least one"
                 )
             rows += [{"fold": fold, "seed": seed} | row for row in _probe_run(tested, factors, settings)]
     return TrueFactors(pd.DataFrame(rows)[list(FACTOR_COLUMNS)])
 
 
 def summaries(codes: np.ndarray, utterance: np.ndarray) -> np.ndarray:
-    """Mean and deviation of the codes of each utterance.
+    """Mean and std of the codes of each utterance.
 
     Args:
         codes: shape (M, D).
         utterance: index from 0 of each code, shape (M,); each utterance has one.
 
     Returns:
-        Means, then deviations, shape (N, 2 D), float64.
+        Means, then stds, shape (N, 2 D), float64.
     """
     codes = np.asarray(codes, dtype=np.float64)
     counts = np.bincount(utterance)[:, None]  # (N, 1)

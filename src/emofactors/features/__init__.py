@@ -3,7 +3,7 @@
 from functools import partial
 from importlib.util import find_spec
 
-from emofactors.config import Features, OpensmileSettings
+from emofactors.config.features import Features, OpensmileSettings
 from emofactors.errors import InputError
 from emofactors.features.audio import Transform
 from emofactors.features.pitch import PitchTracker, f0_tracks

@@ -16,10 +16,10 @@ from typing import BinaryIO, Self
 import numpy as np
 import pandas as pd
 
-from emofactors.arrays import DAMAGE
 from emofactors.errors import InputError
-from emofactors.files import damaged
-from emofactors.sheets import groups_of, read_csv, rows_of, write_csv
+from emofactors.io.atomic import damaged
+from emofactors.io.csv import groups_of, read_csv, rows_of, write_csv
+from emofactors.io.npz import DAMAGE
 
 #: A shard is closed once it has this size.
 SHARD_BYTES = 256 * 2**20

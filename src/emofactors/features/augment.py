@@ -5,8 +5,8 @@ import hashlib
 import numpy as np
 import soxr
 
-from emofactors.config import AugmentationSettings
-from emofactors.corpora.copies import copy_name
+from emofactors.config.tasks import AugmentationSettings
+from emofactors.corpora.augmentations import copy_name
 
 
 def augmented(samples: np.ndarray, utterance: str, kind: str, settings: AugmentationSettings) -> np.ndarray:
@@ -53,8 +53,8 @@ def _generator(copy: str, seed: int) -> np.random.Generator:
 def _with_noise(samples: np.ndarray, snr_db: float, generator: np.random.Generator) -> np.ndarray:
     """Samples and white Gaussian noise, ``snr_db`` below them."""
     power = np.mean(np.square(samples, dtype=np.float64))
-    deviation = np.sqrt(power / 10 ** (snr_db / 10))
-    return samples + np.float32(deviation) * generator.standard_normal(len(samples), dtype=np.float32)
+    std = np.sqrt(power / 10 ** (snr_db / 10))
+    return samples + np.float32(std) * generator.standard_normal(len(samples), dtype=np.float32)
 
 
 def _shifted(samples: np.ndarray, n_later: int) -> np.ndarray:

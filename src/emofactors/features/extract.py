@@ -14,16 +14,17 @@ import numpy as np
 import pandas as pd
 import torch
 
-from emofactors.config import AugmentationSettings, Features, FeatureSettings
+from emofactors.config.features import Features, FeatureSettings
+from emofactors.config.tasks import AugmentationSettings
 from emofactors.corpora.audio import read_waveform
-from emofactors.corpora.copies import copy_name
+from emofactors.corpora.augmentations import copy_name
 from emofactors.errors import InputError
 from emofactors.features.archive import ArchiveWriter
 from emofactors.features.audio import Transform, resampled
 from emofactors.features.augment import augmented
 from emofactors.features.image import image, n_frames_of
 from emofactors.features.spectrogram import log_spectrograms
-from emofactors.sheets import rows_of
+from emofactors.io.csv import rows_of
 
 logger = logging.getLogger(__name__)
 
@@ -185,7 +186,7 @@ def features_of_takes(takes: Sequence[Take], settings: Features, transform: Tran
         InputError: if one is shorter than a window's half, or has features that are not finite.
     """
     # openSMILE and trackers of F0 hear whatever there is; a spectrogram reflects the utterance at its ends.
-    shortest = settings.least_samples if isinstance(settings, FeatureSettings) else 1
+    shortest = settings.min_samples if isinstance(settings, FeatureSettings) else 1
     for take in takes:
         if len(take.samples) < shortest:
             raise InputError(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from emofactors.config import FunctionalSettings
+from emofactors.config.features import FunctionalSettings
 from emofactors.features.pitch import PitchTracker
 from emofactors.features.spectrogram import log_spectrograms
 
@@ -17,7 +17,7 @@ def functionals(
 ) -> list[np.ndarray]:
     """Functionals of whole utterances.
 
-    In this order: of each Mel band in dB and of log F0 its mean, its deviation, and each percentile, first
+    In this order: of each Mel band in dB and of log F0 its mean, its std, and each percentile, first
     all tracks' means; then, with ``deltas``, the same of their slopes; then the share of voiced frames. F0
     counts where it is voiced, its slope where the frames around are voiced, too. Where there is none, log F0
     is in the middle of its range and stands still, so that an utterance without voice has functionals.
@@ -88,7 +88,7 @@ def _functionals(bands: np.ndarray, log_f0: np.ndarray, settings: FunctionalSett
 def _statistics(
     bands: np.ndarray, log_f0: np.ndarray, without_voice: float, settings: FunctionalSettings
 ) -> np.ndarray:
-    """Mean, deviation and percentiles of bands (T, n_mels) and of the voiced frames of F0, all in one row."""
+    """Mean, std and percentiles of bands (T, n_mels) and of the voiced frames of F0, all in one row."""
     voiced = log_f0[np.isfinite(log_f0)]
     if len(voiced) == 0:
         voiced = np.array([without_voice])
@@ -102,5 +102,5 @@ def _statistics(
 
 
 def _over_time(tracks: np.ndarray, percentiles: Sequence[float]) -> np.ndarray:
-    """Mean, deviation and percentiles of each track, a row each: (T, F) -> (2 + percentiles, F)."""
+    """Mean, std and percentiles of each track, a row each: (T, F) -> (2 + percentiles, F)."""
     return np.stack([tracks.mean(axis=0), tracks.std(axis=0), *np.percentile(tracks, percentiles, axis=0)])

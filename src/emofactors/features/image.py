@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from emofactors.config import FeatureSettings
+from emofactors.config.features import FeatureSettings
 
 #: A spectrogram that varies by no more than this many dB is constant: resizing rounds.
 CONSTANT_DB = 1e-3

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torchaudio.functional import griffinlim
 
-from emofactors.config import FeatureSettings
+from emofactors.config.features import FeatureSettings
 from emofactors.features.spectrogram import mel_filters
 
 #: Steps of Griffin and Lim's method, and how fast they go on from the one before: the usual ones.

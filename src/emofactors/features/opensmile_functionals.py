@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import opensmile
 
-from emofactors.config import OpensmileSettings
+from emofactors.config.features import OpensmileSettings
 
 #: Silence follows a shorter utterance up to this many seconds: openSMILE has no functionals of less than its
 #: longest window and a frame.

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from emofactors.config import PitchSettings
+from emofactors.config.features import PitchSettings
 
 #: From samples (n_samples,) and their rate, and the keywords hop_ms, min_hz and max_hz, to F0 in Hz, (T,).
 PitchTracker = Callable[..., np.ndarray]

@@ -16,7 +16,7 @@ import torch
 from scipy.signal import butter, sosfiltfilt
 from torch import Tensor
 
-from emofactors.config import FeatureSettings
+from emofactors.config.features import FeatureSettings
 from emofactors.errors import InputError
 
 #: Frames that are transformed together: their spectra stay in a processor's cache. Always as many: the last bit
@@ -69,7 +69,7 @@ def log_spectrograms(waveforms: Sequence[np.ndarray], settings: FeatureSettings)
         One float32 array an utterance, frames first, (T, F) with T = 1 + n_samples // hop_length.
 
     Raises:
-        InputError: if a waveform is shorter than ``settings.least_samples``.
+        InputError: if a waveform is shorter than ``settings.min_samples``.
     """
     line = _laid_end_to_end([_high_passed(waveform, settings) for waveform in waveforms], settings)
     decibels = _decibels(line.samples, settings)  # (sum of T and seams, F)
@@ -87,7 +87,7 @@ def log_spectrograms(waveforms: Sequence[np.ndarray], settings: FeatureSettings)
 
 def _high_passed(waveform: np.ndarray, settings: FeatureSettings) -> np.ndarray:
     """A waveform without what lies below ``high_pass_hz``; too short ones stay, and are complained of later."""
-    if settings.high_pass_hz is None or len(waveform) < settings.least_samples:
+    if settings.high_pass_hz is None or len(waveform) < settings.min_samples:
         return waveform
     return sosfiltfilt(_high_pass(settings), waveform).astype(np.float32)
 
@@ -97,9 +97,9 @@ def _laid_end_to_end(waveforms: Sequence[np.ndarray], settings: FeatureSettings)
     reach, hop_length = settings.reach, settings.hop_length
     first_frame, n_frames, n_line_frames = [], [], 0
     for i, waveform in enumerate(waveforms):
-        if len(waveform) < settings.least_samples:
+        if len(waveform) < settings.min_samples:
             raise InputError(
-                f"waveform {i}: has {len(waveform)} samples, expected at least {settings.least_samples}"
+                f"waveform {i}: has {len(waveform)} samples, expected at least {settings.min_samples}"
             )
         first_frame.append(n_line_frames)
         n_frames.append(1 + len(waveform) // hop_length)

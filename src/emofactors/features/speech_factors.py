@@ -17,29 +17,29 @@ UNVOICED = -1e10
 #: Deviations of a speaker's log F0 on either side of its mean that the range from 0 to 1 holds.
 DEVIATIONS = 4
 
-#: A deviation of log F0 up to this is rounding: an octave is 0.7.
+#: A std of log F0 up to this is rounding: an octave is 0.7.
 _CONSTANT = 1e-6
 
 
 @dataclass(frozen=True)
 class _Voice:
-    """Mean and deviation of a speaker's log F0; deviation 0 where too little is voiced to have one."""
+    """Mean and std of a speaker's log F0; std 0 where too little is voiced to have one."""
 
     mean: float
-    deviation: float
+    std: float
 
 
 class FactorArchive:
     """Log-Mel frames and pitch of a corpus side by side, to be read as a :class:`FeatureArchive` is.
 
-    Pitch is log F0 in deviations from its speaker's mean, four on either side brought to [0, 1] and clipped,
+    Pitch is log F0 in stds from its speaker's mean, four on either side brought to [0, 1] and clipped,
     so that it says how somebody speaks and not who does; at 0 the published quantisation hears it as unvoiced.
-    Mean and deviation of a speaker are over the voiced frames of its training utterances; a speaker who has
+    Mean and std of a speaker are over the voiced frames of its training utterances; a speaker who has
     none is normalised by all utterances it has here, which takes no label. Where they do not differ, or none
-    is voiced, no deviation is known and every voiced frame of the speaker is in the middle, at 0.5.
+    is voiced, no std is known and every voiced frame of the speaker is in the middle, at 0.5.
 
     Source: Qian et al., Unsupervised speech decomposition via triple information bottleneck, ICML 2020, public
-    code: mean and deviation over the files of a speaker, end to end.
+    code: mean and std over the files of a speaker, end to end.
 
     Args:
         mel: log-Mel spectrograms.
@@ -95,7 +95,7 @@ class FactorArchive:
             Them.
         """
         speaker_of = dict(zip(fold.utterances["utterance"], fold.utterances["speaker"], strict=True))
-        return cls(mel, f0, speaker_of, list(fold.of_role("train")["utterance"]) if trains else ())
+        return cls(mel, f0, speaker_of, list(fold.of_split("train")["utterance"]) if trains else ())
 
     def __getitem__(self, utterance: str) -> np.ndarray:
         """Mel bands, then pitch: (T, n_mels + 1) float32; pitch in [0, 1], ``UNVOICED`` where unvoiced.
@@ -119,7 +119,7 @@ class FactorArchive:
         return self._mel.n_frames(utterance)
 
     def _voice(self, speaker: str) -> _Voice:
-        """A speaker's mean and deviation, over its utterances that count, found when they are first asked for."""
+        """A speaker's mean and std, over its utterances that count, found when they are first asked for."""
         if speaker not in self._voices:
             f0_hz = np.concatenate([self._f0[utterance][:, 0] for utterance in self._heard_of[speaker]])
             log_f0 = np.log(f0_hz[f0_hz > 0], dtype=np.float64)
@@ -132,10 +132,10 @@ class FactorArchive:
     def _pitch(f0_hz: np.ndarray, voice: _Voice) -> np.ndarray:
         """Pitch of F0 in Hz, (T, 1) float32."""
         voiced = f0_hz > 0
-        if voice.deviation <= _CONSTANT:
+        if voice.std <= _CONSTANT:
             return np.where(voiced, 0.5, UNVOICED).astype(np.float32)
         log_f0 = np.log(np.where(voiced, f0_hz, 1.0), dtype=np.float64)
-        off = np.clip((log_f0 - voice.mean) / voice.deviation / DEVIATIONS, -1.0, 1.0)
+        off = np.clip((log_f0 - voice.mean) / voice.std / DEVIATIONS, -1.0, 1.0)
         return np.where(voiced, (off + 1) / 2, UNVOICED).astype(np.float32)
 
 

@@ -71,7 +71,7 @@ class ConvolutionStack(nn.Module):
         >>> x, n_frames = stack(randn(2, 1, 101, 128), tensor([101, 60]))
         >>> x.shape, n_frames  # of the second utterance what lies beyond frame 12 is not to be read
         (torch.Size([2, 64, 23, 29]), tensor([23, 12]))
-        >>> stack.least_frames
+        >>> stack.min_frames
         13
     """
 
@@ -104,7 +104,7 @@ class ConvolutionStack(nn.Module):
         return size
 
     @property
-    def least_frames(self) -> int:
+    def min_frames(self) -> int:
         """The shortest input that gives one output frame."""
         size = 1
         for layer in reversed(self.layers):

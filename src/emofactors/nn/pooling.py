@@ -7,7 +7,7 @@ from torch import Tensor
 VARIANCE_FLOOR = 1e-10
 
 
-def mean_and_deviation(x: Tensor, valid: Tensor) -> Tensor:
+def mean_and_std(x: Tensor, valid: Tensor) -> Tensor:
     """Mean and standard deviation over the valid frames, side by side.
 
     Source: Snyder et al. 2018, statistics pooling.
@@ -17,11 +17,11 @@ def mean_and_deviation(x: Tensor, valid: Tensor) -> Tensor:
         valid: the frames that belong to each utterance, at least one, (B, T), bool.
 
     Returns:
-        (B, 2 D): means, then deviations, which are those of a whole population (divided by the frames).
+        (B, 2 D): means, then stds, which are those of a whole population (divided by the frames).
 
     Example:
         >>> x, valid = torch.tensor([[[1.0], [5.0], [9.0]]]), torch.tensor([[True, True, False]])
-        >>> mean_and_deviation(x, valid)
+        >>> mean_and_std(x, valid)
         tensor([[3., 2.]])
     """
     outside = ~valid[:, :, None]  # (B, T, 1)

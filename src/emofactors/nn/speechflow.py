@@ -245,7 +245,7 @@ class SpeakerTable(nn.Module):
 
     Args:
         n_speakers: training speakers, S.
-        dim: size of an embedding, E; the length of each is its root, as if its entries had deviation 1.
+        dim: size of an embedding, E; the length of each is its root, as if its entries had std 1.
 
     Example:
         >>> table = SpeakerTable(n_speakers=20, dim=32)

@@ -14,8 +14,8 @@ import pandas as pd
 from scipy.stats import t as student
 
 from emofactors.errors import InputError
-from emofactors.report.measures import METRICS
-from emofactors.report.tables import read_tidy
+from emofactors.report.tables.metrics import METRICS
+from emofactors.report.tables.tidy import read_tidy
 
 #: Metrics that are verified; all are in percent.
 VERIFIED = (*METRICS, *(f"{metric}_difference" for metric in METRICS))
@@ -86,7 +86,9 @@ def verify(kept: Path, made: Path) -> list[Check]:
         raise InputError(f"{kept}: no such results are kept; expected a folder of tables (*.csv)")
     repetitions = sorted(path for path in kept.glob("repetitions/*") if path.is_dir())
     if not repetitions:
-        raise InputError(f"{kept}/repetitions: missing; expected tables of repetitions, by whose spread to judge")
+        raise InputError(
+            f"{kept}/repetitions: missing; expected tables of repetitions, by whose spread to classifier"
+        )
     checks = []
     for path in tables:
         ours = _numbers(path)
@@ -105,7 +107,7 @@ def tolerances(kept: pd.DataFrame, repetitions: Sequence[pd.DataFrame]) -> np.nd
     r"""By how much a repetition may differ from a kept number.
 
     A kept number and one made anew are two draws, so their distance has :math:`\sqrt 2` times the standard
-    deviation of one. That is pooled over the rows of a metric that any repetition moved; a difference is of two
+    std of one. That is pooled over the rows of a metric that any repetition moved; a difference is of two
     rows. A number that none moved has what a few test utterances are worth.
 
     Args:

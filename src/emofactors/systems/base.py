@@ -95,7 +95,7 @@ class System(Network, Protocol):
     """
 
     @property
-    def least_frames(self) -> int:
+    def min_frames(self) -> int:
         """The shortest utterance it can hear, in frames; shorter ones are padded."""
 
     def __call__(self, batch: Batch) -> Any:

@@ -78,9 +78,9 @@ class CnnBigru(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's types lack it
 
     @property
-    def least_frames(self) -> int:
+    def min_frames(self) -> int:
         """The shortest utterance it can hear, in frames; shorter ones are padded with silence."""
-        return self.convolutions.least_frames
+        return self.convolutions.min_frames
 
     def forward(self, batch: Batch) -> Output:
         """Embedding (B, D) and logits (B, C) of a batch."""

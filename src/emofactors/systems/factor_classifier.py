@@ -1,4 +1,4 @@
-"""The judge of factors: emotions of spectrograms that were rebuilt from some of them (Sun et al. 2021)."""
+"""The classifier of factors: emotions of spectrograms that were reconstructed from some of them (Sun et al. 2021)."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ class FactorClassifier(nn.Module):
     has to be masked. In evaluation batch norm has running statistics: what it
     says of a segment does not depend on the others of its batch.
 
-    Source: Sun et al. 2021, judge of rebuilt speech; Chen et al. 2018, the network; settings in
+    Source: Sun et al. 2021, classifier of reconstructed speech; Chen et al. 2018, the network; settings in
     ``config/systems/factor_classifier.yaml``.
 
     Args:
@@ -94,9 +94,9 @@ class FactorClassifier(nn.Module):
         self.delta_window = delta_window
         self.leaky_slope = leaky_slope
         #: Shorter ones would be pooled away.
-        self.least_frames = pool_size[0]
+        self.min_frames = pool_size[0]
 
-        # Standardised features have deviation 1, their deltas less: each channel is brought to the same.
+        # Standardised features have std 1, their deltas less: each channel is brought to the same.
         self.channel_norm = nn.BatchNorm2d(3, affine=False, momentum=None)
         self.convolutions = SameConvolutions(
             3,

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from emofactors.errors import InputError
 from emofactors.nn.bilstm import ValidBilstm
 from emofactors.nn.gradient_reversal import reversal_ramp, reverse_gradient
-from emofactors.nn.pooling import mean_and_deviation
+from emofactors.nn.pooling import mean_and_std
 from emofactors.nn.posterior_entropy import posterior_entropy
 from emofactors.nn.time_delay import TimeDelayStack
 from emofactors.systems.base import Batch, Output, TrainingData
@@ -56,7 +56,7 @@ class SpeakerAdversarial(nn.Module):
     """
 
     #: Convolutions keep the number of frames, so that one is enough.
-    least_frames = 1
+    min_frames = 1
 
     class_weights: Tensor
     memory: Tensor
@@ -115,7 +115,7 @@ class SpeakerAdversarial(nn.Module):
             data.n_bins, conv_channels, kernel_size=conv_kernel_size, dilations=conv_dilations
         )
         self.bilstm = ValidBilstm(conv_channels, lstm_units)
-        self.embed = nn.Linear(4 * lstm_units, embedding_dim)  # of both directions mean and deviation
+        self.embed = nn.Linear(4 * lstm_units, embedding_dim)  # of both directions mean and std
         self.emotion_head = _head(embedding_dim, emotion_hidden, data.n_classes)
         self.speaker_head = None
         if grl_weight > 0 or entropy_weight > 0:
@@ -137,7 +137,7 @@ class SpeakerAdversarial(nn.Module):
         x = self.time_delay(batch.features, valid)
         with torch.autocast(x.device.type, enabled=False):  # a recurrence sums up rounding errors
             x = self.bilstm(x.float(), batch.n_frames)  # (B, T, 2 * units)
-            embedding = self.embed(mean_and_deviation(x, valid))
+            embedding = self.embed(mean_and_std(x, valid))
             return Output(embedding=embedding, logits=self.emotion_head(embedding))
 
     def losses(self, output: Output, batch: Batch) -> dict[str, Tensor]:
@@ -159,17 +159,17 @@ class SpeakerAdversarial(nn.Module):
         ramp = reversal_ramp((self.step / self.n_updates).clamp(max=1.0))
         heard = torch.cat([self.memory, output.embedding.detach()])  # (M + B, D)
         speaker = torch.cat([self.memory_speaker, batch.speaker])
-        mean, deviation = _mean_and_deviation(heard, speaker >= 0)
-        logits = self.speaker_head((heard - mean) / deviation)
+        mean, std = _mean_and_std(heard, speaker >= 0)
+        logits = self.speaker_head((heard - mean) / std)
         losses["speaker"] = F.cross_entropy(logits, speaker, ignore_index=-1)
         # The encoder moves against the head as it is: by these terms the head would learn to know nobody.
         frozen = {name: parameter.detach() for name, parameter in self.speaker_head.named_parameters()}
         if self.grl_weight > 0:
             reversed_ = reverse_gradient(output.embedding, self.grl_weight * ramp)
-            logits = functional_call(self.speaker_head, frozen, ((reversed_ - mean) / deviation,))  # (B, S)
+            logits = functional_call(self.speaker_head, frozen, ((reversed_ - mean) / std,))  # (B, S)
             losses["reversal"] = F.cross_entropy(logits, batch.speaker, ignore_index=-1)
         if self.entropy_weight > 0:
-            logits = functional_call(self.speaker_head, frozen, ((output.embedding - mean) / deviation,))
+            logits = functional_call(self.speaker_head, frozen, ((output.embedding - mean) / std,))
             losses["entropy"] = -self.entropy_weight * ramp * posterior_entropy(logits)
         return losses
 
@@ -183,8 +183,8 @@ class SpeakerAdversarial(nn.Module):
             self.memory_speaker = torch.cat([batch.speaker, self.memory_speaker])[:n_kept]
 
 
-def _mean_and_deviation(embedding: Tensor, is_known: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and deviation (D,) of those embeddings (N, D) that are known (N,), the latter never 0."""
+def _mean_and_std(embedding: Tensor, is_known: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and std (D,) of those embeddings (N, D) that are known (N,), the latter never 0."""
     weight = is_known.to(embedding.dtype)[:, None] / is_known.sum().clamp(min=1)  # (N, 1)
     mean = (weight * embedding).sum(dim=0)
     variance = (weight * (embedding - mean).square()).sum(dim=0)

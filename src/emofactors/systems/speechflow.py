@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from emofactors.config import FACTORS
+from emofactors.config.labels import FACTORS
 from emofactors.errors import InputError
 from emofactors.nn.cycle_loss import Cycled, Substitution, cycle, draw_substitution
 from emofactors.nn.pitch_bins import N_PITCH_BINS, pitch_bins
@@ -17,12 +17,12 @@ from emofactors.systems.base import Batch, TrainingData
 
 
 @dataclass(frozen=True)
-class Rebuilt:
-    """A batch of speech, rebuilt from its codes.
+class Reconstructed:
+    """A batch of speech, reconstructed from its codes.
 
     Attributes:
-        mel: rebuilt Mel spectrogram, (B, T, F).
-        pitch: rebuilt pitch, a value a bin, (B, T, 257).
+        mel: reconstructed Mel spectrogram, (B, T, F).
+        pitch: reconstructed pitch, a value a bin, (B, T, 257).
         target_mel: the Mel spectrogram that was heard, (B, T, F).
         target_bins: bins of its pitch, (B, T), int64.
         cycle: the cycle loss, not yet weighted; None where it is not wanted.
@@ -36,7 +36,7 @@ class Rebuilt:
 
 
 class SpeechFlow(nn.Module):
-    """Speech taken apart by three encoders with narrow codes, and rebuilt from the codes and the speaker.
+    """Speech taken apart by three encoders with narrow codes, and reconstructed from the codes and the speaker.
 
     It hears Mel bands with a last column for the pitch: log-F0 normalised by
     speaker to [0, 1], 0 or less where unvoiced. Training hears crops of one
@@ -63,9 +63,9 @@ class SpeechFlow(nn.Module):
         pitch_decoder_layers: its layers.
         speaker_dim: size of a speaker's embedding, E.
         mean_speaker_share: share of the utterances, in training, that have the mean embedding instead of their
-            speaker's, in [0, 1): a decoder that never met it could not rebuild an unseen speaker.
+            speaker's, in [0, 1): a decoder that never met it could not reconstruct an unseen speaker.
         downsample: frames of a code.
-        rebuilt_frames: frames of a segment that is rebuilt for others to hear, a multiple of ``downsample``.
+        reconstructed_frames: frames of a segment that is reconstructed for others to hear, a multiple of ``downsample``.
         crop_frames: least and greatest length of a crop, multiples of ``downsample``.
         resampled_frames: least and greatest number of frames of a segment that is resampled as one.
         resampling: least and greatest scale of a segment.
@@ -99,7 +99,7 @@ class SpeechFlow(nn.Module):
         speaker_dim: int,
         mean_speaker_share: float,
         downsample: int,
-        rebuilt_frames: int,
+        reconstructed_frames: int,
         crop_frames: Sequence[int],
         resampled_frames: Sequence[int],
         resampling: Sequence[float],
@@ -125,7 +125,7 @@ class SpeechFlow(nn.Module):
             "pitch_decoder_layers": pitch_decoder_layers,
             "speaker_dim": speaker_dim,
             "downsample": downsample,
-            "rebuilt_frames": rebuilt_frames,
+            "reconstructed_frames": reconstructed_frames,
         }
         for key, size in sizes.items():
             if size < 1:
@@ -160,12 +160,12 @@ class SpeechFlow(nn.Module):
             raise InputError(f"speechflow: a frame has {data.n_bins} bins, expected Mel bands and the pitch")
         if data.n_speakers < 1:
             raise InputError(f"speechflow: training has {data.n_speakers} speakers, expected at least 1")
-        if rebuilt_frames % downsample:
+        if reconstructed_frames % downsample:
             raise InputError(
-                f"speechflow: rebuilt_frames is {rebuilt_frames}, expected a multiple of downsample ({downsample})"
+                f"speechflow: reconstructed_frames is {reconstructed_frames}, expected a multiple of downsample ({downsample})"
             )
         self.downsample = downsample
-        self.rebuilt_frames = rebuilt_frames
+        self.reconstructed_frames = reconstructed_frames
         self.crop_frames = tuple(crop_frames)
         self.resampled_frames = (resampled_frames[0], resampled_frames[1])
         self.resampling = (resampling[0], resampling[1])
@@ -209,12 +209,12 @@ class SpeechFlow(nn.Module):
         )
 
     @property
-    def least_frames(self) -> int:
+    def min_frames(self) -> int:
         """The shortest crop: shorter utterances are padded with silence."""
         return self.crop_frames[0]
 
-    def forward(self, batch: Batch) -> Rebuilt:
-        """A batch rebuilt: in training of random crops, in evaluation whole, with silence up to a whole code.
+    def forward(self, batch: Batch) -> Reconstructed:
+        """A batch reconstructed: in training of random crops, in evaluation whole, with silence up to a whole code.
 
         Raises:
             InputError: if the batch does not say who speaks.
@@ -229,8 +229,8 @@ class SpeechFlow(nn.Module):
             speaker = speaker.masked_fill(is_mean, -1)
         return self.reconstruct(self._cropped(batch), speaker)
 
-    def reconstruct(self, speech: Tensor, speaker: Tensor) -> Rebuilt:
-        """Speech (B, T, F + 1) of speakers (B,) rebuilt; in training resampled at random, and with its cycle."""
+    def reconstruct(self, speech: Tensor, speaker: Tensor) -> Reconstructed:
+        """Speech (B, T, F + 1) of speakers (B,) reconstructed; in training resampled at random, and with its cycle."""
         codes = self.encode(speech)
         embedding = self.speaker_embedding(speaker)
         if self.training and self.cycle_weight > 0:
@@ -238,11 +238,11 @@ class SpeechFlow(nn.Module):
             (mel, pitch), loss = cycled.decoded, cycled.loss
         else:
             mel, pitch, loss = self.decode(codes, embedding), self.decode_pitch(codes), None
-        return Rebuilt(
+        return Reconstructed(
             mel=mel, pitch=pitch, target_mel=speech[..., :-1], target_bins=pitch_bins(speech[..., -1]), cycle=loss
         )
 
-    def losses(self, output: Rebuilt, batch: Batch) -> dict[str, Tensor]:
+    def losses(self, output: Reconstructed, batch: Batch) -> dict[str, Tensor]:
         """Weighted squared errors of Mel spectrogram and pitch; in training with a weight of it the cycle loss."""
         target = _one_hot(output.target_bins)
         losses = {
@@ -257,7 +257,7 @@ class SpeechFlow(nn.Module):
         """Errors of Mel spectrogram and pitch, weighted as in training, of utterances that do not train."""
         return self.losses(self(batch), batch)
 
-    def after_step(self, output: Rebuilt, batch: Batch) -> None:
+    def after_step(self, output: Reconstructed, batch: Batch) -> None:
         """Nothing is changed by rule."""
 
     def encode(self, speech: Tensor, kept: Collection[str] = FACTORS) -> Codes:
@@ -306,8 +306,8 @@ class SpeechFlow(nn.Module):
         """A value for each bin of the pitch, (B, T, 257), of rhythm and pitch."""
         return self.pitch_decoder(torch.cat([codes.rhythm, codes.pitch], dim=2))
 
-    def rebuild(self, speech: Tensor, kept: Collection[str], speaker: Tensor) -> Tensor:
-        """Speech rebuilt from what is kept of it.
+    def reconstruct_from(self, speech: Tensor, kept: Collection[str], speaker: Tensor) -> Tensor:
+        """Speech reconstructed from what is kept of it.
 
         Source: Sun et al. 2021, how speech is recognized to be emotional: inputs of removed factors are zeroed.
 

@@ -83,7 +83,7 @@ class VitTransfer(nn.Module):
         height, width = _checked_patch(patch, data)
         self.stage = stage
         self.alpha = alpha
-        self.least_frames = width
+        self.min_frames = width
 
         self.stem = ImageStem(stem_channels) if stem else None
         self.coordinates = coordinates

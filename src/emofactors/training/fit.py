@@ -17,16 +17,16 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from emofactors.config import RunSettings
-from emofactors.evaluation.metrics import class_recalls, confusion_matrix
+from emofactors.config.systems import RunSettings
+from emofactors.evaluation.statistics.metrics import class_recalls, confusion_matrix
 from emofactors.features.standardisation import Standardisation
-from emofactors.files import write_bytes_atomically
-from emofactors.sheets import write_csv
+from emofactors.io.atomic import write_bytes_atomically
+from emofactors.io.csv import write_csv
+from emofactors.jobs.device import autocast
 from emofactors.systems.base import HasDevLosses, System
-from emofactors.training.batches import RoleData, shuffled_batches, sorted_batches
 from emofactors.training.checkpoint import Checkpoint
-from emofactors.training.device import autocast
-from emofactors.training.predictions import Heard, of_utterances
+from emofactors.training.dataset import SplitData, shuffled_batches, sorted_batches
+from emofactors.training.predictions import ModelOutputs, of_utterances
 
 log = logging.getLogger(__name__)
 
@@ -103,8 +103,8 @@ class Trained:
 
 def fit(
     system: System,
-    train: RoleData,
-    dev: RoleData,
+    train: SplitData,
+    dev: SplitData,
     run: RunSettings,
     *,
     seed: int,
@@ -113,7 +113,7 @@ def fit(
 ) -> Trained:
     """Train a system and keep the weights that score best on dev.
 
-    The test role is no argument: nothing here can look at it.
+    The test split is no argument: nothing here can look at it.
 
     Args:
         system: with fresh weights, on its device.
@@ -166,7 +166,7 @@ def fit(
         )
         for chosen in batches[progress.batch :]:
             checkpoint.offer(full_state)
-            batch = train.batch(chosen, system.least_frames)
+            batch = train.batch(chosen, system.min_frames)
             with autocast(batch.features.device, precision):
                 output = system(batch)
             losses = system.losses(output, batch)
@@ -202,34 +202,34 @@ def fit(
 
 
 @torch.inference_mode()
-def infer(system: System, role: RoleData, batch_size: int, precision: str) -> tuple[np.ndarray, np.ndarray]:
-    """Logits (N, C) and embeddings (N, D) of a role's rows, float32, in their order; it has at least one."""
+def infer(system: System, split: SplitData, batch_size: int, precision: str) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (N, C) and embeddings (N, D) of a split's rows, float32, in their order; it has at least one."""
     system.eval()
     made: tuple[np.ndarray, np.ndarray] | None = None
-    for chosen in sorted_batches(role.n_frames, batch_size):
-        batch = role.batch(chosen, system.least_frames)
+    for chosen in sorted_batches(split.n_frames, batch_size):
+        batch = split.batch(chosen, system.min_frames)
         with autocast(batch.features.device, precision):
             output = system(batch)
         if made is None:
             # Made at once: what is kept between batches would break up the memory that the next one wants.
             made = (
-                np.empty((len(role), output.logits.shape[1]), np.float32),
-                np.empty((len(role), output.embedding.shape[1]), np.float32),
+                np.empty((len(split), output.logits.shape[1]), np.float32),
+                np.empty((len(split), output.embedding.shape[1]), np.float32),
             )
         logits, embeddings = made
         logits[chosen] = output.logits.float().cpu().numpy()
         embeddings[chosen] = output.embedding.float().cpu().numpy()
-    assert made is not None  # the role has at least one row
+    assert made is not None  # the split has at least one row
     return made
 
 
-def run_key(settings: Any, code: str, system: System, *roles: RoleData) -> str:
+def run_key(settings: Any, code: str, system: System, *splits: SplitData) -> str:
     """Hash of what makes a training what it is: settings, code, the weights it starts from, and data."""
     weights = sha256()
     for name, tensor in system.state_dict().items():
         weights.update(name.encode())
         weights.update(tensor.cpu().contiguous().numpy().data)
-    text = json.dumps([settings, code, weights.hexdigest(), [role.digest() for role in roles]], sort_keys=True)
+    text = json.dumps([settings, code, weights.hexdigest(), [split.digest() for split in splits]], sort_keys=True)
     return sha256(text.encode()).hexdigest()[:32]
 
 
@@ -256,7 +256,7 @@ def _is_time_to_evaluate(progress: Progress, run: RunSettings, *, epoch_ends: bo
     return epoch_ends if every is None else progress.step % every == 0
 
 
-def _evaluate(system: System, dev: RoleData, run: RunSettings, precision: str, progress: Progress) -> bool:
+def _evaluate(system: System, dev: SplitData, run: RunSettings, precision: str, progress: Progress) -> bool:
     """Add a row to the history; whether its weights are the best so far."""
     row: dict[str, float] = {"epoch": progress.epoch + 1, "step": progress.step}
     for name, total in progress.loss_sums.items():
@@ -275,7 +275,7 @@ def _evaluate(system: System, dev: RoleData, run: RunSettings, precision: str, p
         return False
     logits, embedding = infer(system, dev, run.batch_size, precision)
     system.train()
-    heard = of_utterances(Heard("dev", dev.utterances, dev.speakers, dev.emotion, logits, embedding))
+    heard = of_utterances(ModelOutputs("dev", dev.utterances, dev.speakers, dev.emotion, logits, embedding))
     confusion = confusion_matrix(heard.emotion, heard.logits.argmax(axis=1), heard.logits.shape[1])
     # A dev speaker may lack a class. Which ones are there is the same at every evaluation, so the mean
     # over these still ranks them; it is used for nothing else.
@@ -291,12 +291,12 @@ def _evaluate(system: System, dev: RoleData, run: RunSettings, precision: str, p
 
 
 @torch.inference_mode()
-def _dev_losses(system: HasDevLosses, dev: RoleData, batch_size: int, precision: str) -> dict[str, float]:
+def _dev_losses(system: HasDevLosses, dev: SplitData, batch_size: int, precision: str) -> dict[str, float]:
     """Mean of each loss of a system over the rows of dev, as ``dev_<loss>``."""
     system.eval()
     sums: dict[str, float] = {}
     for chosen in sorted_batches(dev.n_frames, batch_size):
-        batch = dev.batch(chosen, system.least_frames)
+        batch = dev.batch(chosen, system.min_frames)
         with autocast(batch.features.device, precision):
             losses = system.dev_losses(batch)
         for name, term in losses.items():

@@ -9,18 +9,18 @@ import numpy as np
 import pandas as pd
 from scipy.special import log_softmax, softmax
 
-from emofactors.sheets import write_csv
+from emofactors.io.csv import write_csv
 
-#: The role whose predictions are not kept: they are of no use, its embeddings are.
-TRAINING_ROLE = "train"
+#: The split whose predictions are not kept: they are of no use, its embeddings are.
+TRAINING_SPLIT = "train"
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What a trained system made of the utterances of one role, or of their segments.
+class ModelOutputs:
+    """What a trained system made of the utterances of one split, or of their segments.
 
     Attributes:
-        role: name of the role.
+        split: name of the split.
         utterances: N names; an utterance in segments has a row for each of them, one after the other.
         speakers: speaker of each, N entries.
         emotion: class index of each, (N,).
@@ -28,7 +28,7 @@ class Heard:
         embedding: (N, D), float32.
     """
 
-    role: str
+    split: str
     utterances: Sequence[str]
     speakers: Sequence[str]
     emotion: np.ndarray
@@ -41,10 +41,10 @@ class Predictions:
     """Predictions and embeddings of one run.
 
     Attributes:
-        table: utterance, speaker, role, truth, prediction, p_<class> for each class; every role but train.
-        embedding: of every role, (N, D), float32.
-        labels: utterance, role, emotion and speaker of each embedding, N rows.
-        utterances_per_s: utterances heard a second, all roles.
+        table: utterance, speaker, split, truth, prediction, p_<class> for each class; every split but train.
+        embedding: of every split, (N, D), float32.
+        labels: utterance, split, emotion and speaker of each embedding, N rows.
+        utterances_per_s: utterances heard a second, all splits.
     """
 
     table: pd.DataFrame
@@ -62,7 +62,7 @@ class Predictions:
             np.savez(file, embedding=self.embedding, **labels)
 
 
-def of_utterances(heard: Heard) -> Heard:
+def of_utterances(heard: ModelOutputs) -> ModelOutputs:
     """One row an utterance, where rows are segments.
 
     The posterior of a class is its largest in any segment, the embedding is
@@ -94,37 +94,37 @@ def of_utterances(heard: Heard) -> Heard:
     )
 
 
-def as_predictions(heard: Iterable[Heard], classes: Sequence[str], *, wall_s: float) -> Predictions:
-    """What was heard of each role, as the tables of a run.
+def as_predictions(heard: Iterable[ModelOutputs], classes: Sequence[str], *, wall_s: float) -> Predictions:
+    """What was heard of each split, as the tables of a run.
 
     Args:
-        heard: the roles that have utterances, a row an utterance; the class with the highest logit is predicted,
+        heard: the splits that have utterances, a row an utterance; the class with the highest logit is predicted,
             and p_<class> is the softmax of the logits.
         classes: classes of the task, in order.
         wall_s: seconds it took to hear them all.
 
     Returns:
-        Predictions of every role but train, embeddings of all roles.
+        Predictions of every split but train, embeddings of all splits.
     """
     tables, embeddings, labels = [], [], []
-    for role in heard:
+    for split in heard:
         about = pd.DataFrame(
             {
-                "utterance": role.utterances,
-                "speaker": role.speakers,
-                "role": role.role,
-                "truth": [classes[i] for i in role.emotion],
+                "utterance": split.utterances,
+                "speaker": split.speakers,
+                "split": split.split,
+                "truth": [classes[i] for i in split.emotion],
             }
         )
-        embeddings.append(role.embedding)
+        embeddings.append(split.embedding)
         labels.append(about.rename(columns={"truth": "emotion"}))
-        if role.role != TRAINING_ROLE:
-            about["prediction"] = [classes[i] for i in role.logits.argmax(axis=1)]
-            posterior = softmax(role.logits.astype(np.float64), axis=1)  # (N, C)
+        if split.split != TRAINING_SPLIT:
+            about["prediction"] = [classes[i] for i in split.logits.argmax(axis=1)]
+            posterior = softmax(split.logits.astype(np.float64), axis=1)  # (N, C)
             for i, emotion in enumerate(classes):
                 about[f"p_{emotion}"] = posterior[:, i]
             tables.append(about)
-    columns = ["utterance", "speaker", "role", "truth", "prediction", *(f"p_{c}" for c in classes)]
+    columns = ["utterance", "speaker", "split", "truth", "prediction", *(f"p_{c}" for c in classes)]
     embedding = np.concatenate(embeddings)
     return Predictions(
         table=pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns),

@@ -16,14 +16,14 @@ from safetensors.numpy import load_file, save
 from scipy.spatial.distance import cdist
 from sklearn.svm import SVC
 
-from emofactors.config import SvmSettings
-from emofactors.corpora.splits import ROLES, Fold
+from emofactors.config.systems import SvmSettings
+from emofactors.corpora.splits import SPLITS, Fold
 from emofactors.errors import InputError
 from emofactors.features.archive import FeatureArchive
 from emofactors.features.standardisation import Standardisation, fit_standardisation
-from emofactors.files import damaged, missing, write_bytes_atomically
-from emofactors.training.hearing import Hearing
-from emofactors.training.predictions import TRAINING_ROLE, Heard, Predictions, as_predictions
+from emofactors.io.atomic import damaged, missing, write_bytes_atomically
+from emofactors.training.input_spec import InputSpec
+from emofactors.training.predictions import TRAINING_SPLIT, ModelOutputs, Predictions, as_predictions
 
 #: Packages whose version can change a number; the optional ones among them where they are installed.
 _PACKAGES = ("emofactors", "numpy", "scipy", "scikit-learn", "soundfile", "praat-parselmouth", "opensmile")
@@ -35,8 +35,8 @@ class FittedSvm:
 
     Attributes:
         machine: the machine.
-        standardisation: mean and deviation of each functional in training.
-        predictions: of every role.
+        standardisation: mean and std of each functional in training.
+        predictions: of every split.
         training_utterances: training rows.
         wall_s: seconds of standardising and fitting.
     """
@@ -69,7 +69,7 @@ class SavedSvm:
         n_support: number of each class', (C,).
         dual_coefficients: of each support vector against each other class, (C - 1, S).
         intercepts: of each pair of classes, (C (C - 1) / 2,).
-        standardisation: mean and deviation of each functional in training.
+        standardisation: mean and std of each functional in training.
     """
 
     kernel: str
@@ -91,7 +91,7 @@ class SavedSvm:
             arrays = load_file(model)
             standardisation = Standardisation.from_arrays(arrays)
             if standardisation is None:
-                raise ValueError("no mean and deviation of the functionals")
+                raise ValueError("no mean and std of the functionals")
             read = cls(
                 kernel,
                 support_vectors=arrays["support_vectors"],
@@ -155,7 +155,7 @@ def fit_svm(fold: Fold, archive: FeatureArchive, classes: Sequence[str], setting
     Source: Cortes & Vapnik 1995; LIBSVM, Chang & Lin 2011.
 
     Args:
-        fold: who is heard in which role.
+        fold: who is heard in which split.
         archive: functionals of the corpus, one frame an utterance.
         classes: classes of the task, in order.
         settings: kernel and penalty.
@@ -167,44 +167,46 @@ def fit_svm(fold: Fold, archive: FeatureArchive, classes: Sequence[str], setting
     Raises:
         InputError: if an utterance is missing, or has more than one frame.
     """
-    roles = sorted(fold.utterances["role"].unique(), key=ROLES.index)
-    rows = {role: fold.of_role(role) for role in roles}
+    splits = sorted(fold.utterances["split"].unique(), key=SPLITS.index)
+    rows = {split: fold.of_split(split) for split in splits}
     index = {name: i for i, name in enumerate(classes)}
     started = time.monotonic()
-    standardisation = fit_standardisation(archive, list(rows[TRAINING_ROLE]["utterance"]))
+    standardisation = fit_standardisation(archive, list(rows[TRAINING_SPLIT]["utterance"]))
     functionals = {
-        role: standardisation.apply(_functionals(archive, rows[role]["utterance"].tolist())) for role in roles
+        split: standardisation.apply(_functionals(archive, rows[split]["utterance"].tolist())) for split in splits
     }
-    emotion = {role: rows[role]["emotion"].map(index).to_numpy(dtype=np.int64) for role in roles}
+    emotion = {split: rows[split]["emotion"].map(index).to_numpy(dtype=np.int64) for split in splits}
     machine = SVC(
         C=settings.penalty,
         kernel=settings.kernel,
         gamma="auto",
         class_weight="balanced" if settings.balanced else None,
         decision_function_shape="ovr",
-    ).fit(functionals[TRAINING_ROLE], emotion[TRAINING_ROLE])
+    ).fit(functionals[TRAINING_SPLIT], emotion[TRAINING_SPLIT])
     fitted = time.monotonic()
     heard = [
-        Heard(
-            role=role,
-            utterances=rows[role]["utterance"].tolist(),
-            speakers=rows[role]["speaker"].tolist(),
-            emotion=emotion[role],
-            logits=_scores(machine, functionals[role]),
-            embedding=functionals[role],
+        ModelOutputs(
+            split=split,
+            utterances=rows[split]["utterance"].tolist(),
+            speakers=rows[split]["speaker"].tolist(),
+            emotion=emotion[split],
+            logits=_scores(machine, functionals[split]),
+            embedding=functionals[split],
         )
-        for role in roles
+        for split in splits
     ]
     return FittedSvm(
         machine=machine,
         standardisation=standardisation,
         predictions=as_predictions(heard, classes, wall_s=time.monotonic() - fitted),
-        training_utterances=len(rows[TRAINING_ROLE]),
+        training_utterances=len(rows[TRAINING_SPLIT]),
         wall_s=fitted - started,
     )
 
 
-def describe_svm(fitted: FittedSvm, settings: SvmSettings, *, code: str, hearing: Hearing | None = None) -> str:
+def describe_svm(
+    fitted: FittedSvm, settings: SvmSettings, *, code: str, input_spec: InputSpec | None = None
+) -> str:
     """What a run says of itself, as JSON text; null for what only networks have.
 
     A support vector machine keeps training rows, and no parameters of a number chosen beforehand: the number
@@ -230,8 +232,8 @@ def describe_svm(fitted: FittedSvm, settings: SvmSettings, *, code: str, hearing
         "versions": {"python": platform.python_version()} | _versions(),
         "code": code,
     }
-    if hearing is not None:
-        about["hearing"] = hearing.model_dump(mode="json")
+    if input_spec is not None:
+        about["input_spec"] = input_spec.model_dump(mode="json")
     return json.dumps(about, indent=2) + "\n"
 
 

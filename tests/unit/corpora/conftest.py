@@ -10,7 +10,7 @@ import pytest
 import soundfile
 import yaml
 
-from emofactors.config import CorpusConfig
+from emofactors.config.corpora import CorpusConfig
 
 CONFIG = Path(__file__).parents[3] / "config" / "corpora"
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emofactors.config import AugmentationSettings, TaskConfig
+from emofactors.config.tasks import AugmentationSettings, TaskConfig
 from emofactors.corpora.audit import audit_task
-from emofactors.corpora.copies import copy_name, original_of
+from emofactors.corpora.augmentations import copy_name, original_of
 from emofactors.corpora.splits import make_folds
 from emofactors.errors import InputError
 
@@ -51,17 +51,17 @@ def manifest():
     return pd.DataFrame(rows, index=[row["utterance"] for row in rows])
 
 
-def folds_of(roles):
-    """One fold by hand: utterance -> role."""
-    table = pd.DataFrame({"utterance": list(roles), "role": list(roles.values())})
+def folds_of(splits):
+    """One fold by hand: utterance -> split."""
+    table = pd.DataFrame({"utterance": list(splits), "split": list(splits.values())})
     parts = table["utterance"].str.split("_", expand=True)
     original = table["utterance"].map(original_of)
     return table.assign(original=original, speaker=parts[0], emotion=parts[1], fold=0)
 
 
-def all_of(speakers, role):
-    """Both emotions of some speakers in one role."""
-    return {f"{speaker}_{emotion}_0": role for speaker in speakers for emotion in ("anger", "sadness")}
+def all_of(speakers, split):
+    """Both emotions of some speakers in one split."""
+    return {f"{speaker}_{emotion}_0": split for speaker in speakers for emotion in ("anger", "sadness")}
 
 
 CLEAN = all_of(["s0", "s1"], "train") | all_of(["s2"], "dev") | all_of(["s3"], "test")
@@ -103,19 +103,19 @@ def test_figures_are_those_of_the_folds():
     assert (audit.n_utterances, audit.n_test_utterances, audit.n_speakers, audit.n_folds) == (8, 2, 4, 1)
     assert audit.class_counts == {"anger": 4, "sadness": 4}
     fold = audit.folds[0]
-    assert list(fold.roles) == ["train", "dev", "test"]
-    assert fold.roles["train"].speakers == ("s0", "s1")
-    assert fold.roles["train"].class_counts == {"anger": 2, "sadness": 2}
+    assert list(fold.splits) == ["train", "dev", "test"]
+    assert fold.splits["train"].speakers == ("s0", "s1")
+    assert fold.splits["train"].class_counts == {"anger": 2, "sadness": 2}
     assert list(fold.shared) == ["train/dev", "train/test", "dev/test"]
     assert fold.shared["train/test"].speakers == ()
     assert fold.shared["train/test"].n_texts == 1
 
 
-def test_an_utterance_in_two_roles_fails_with_its_name():
+def test_an_utterance_in_two_splits_fails_with_its_name():
     folds = pd.concat([folds_of(CLEAN), folds_of({"s0_anger_0": "test"})])
     audit = audit_task(folds, manifest(), task_of(**(HOLDOUT | {"claims_unseen_speakers": False})), WHOLE)
     assert audit.verdict == "fail"
-    assert audit.failures == ("fold 0: utterance s0_anger_0 is in train and test; expected one role, once",)
+    assert audit.failures == ("fold 0: utterance s0_anger_0 is in train and test; expected one split, once",)
     assert audit.folds[0].shared["train/test"].n_utterances == 1
     assert audit.heard_copy_fraction == pytest.approx(1 / 3)
 
@@ -140,23 +140,23 @@ def test_copies_of_training_utterances_pass(changes):
     assert audit.class_counts == {"anger": 72, "sadness": 72}
     for fold in audit.folds:
         assert [shared.n_copies for shared in fold.shared.values()] == [0, 0, 0]
-        assert fold.roles["train"].n_utterances % 3 == 0
+        assert fold.splits["train"].n_utterances % 3 == 0
 
 
 def test_copies_divided_like_utterances_fail():
     folds = make_folds(manifest(), task_of(**A), AUGMENTATION)
     audit = audit_of(A | {"shows_leak": False}, folds)
-    n_apart = sum(len(rows) > 1 for rows in folds.groupby(["fold", "original"])["role"].unique())
+    n_apart = sum(len(rows) > 1 for rows in folds.groupby(["fold", "original"])["split"].unique())
     assert n_apart > 20
     assert len(audit.failures) == 21
-    assert audit.failures[-1] == f"and {n_apart - 20} more: copies in two roles"
+    assert audit.failures[-1] == f"and {n_apart - 20} more: copies in two splits"
     assert all(line.startswith("fold 0: copies of s") for line in audit.failures[:20])
 
 
 def test_copies_divided_like_utterances_pass_where_that_is_to_be_shown_with_a_warning_that_counts_them():
     folds = make_folds(manifest(), task_of(**A), AUGMENTATION)
-    trained = set(folds.loc[folds["role"] == "train", ["fold", "original"]].itertuples(index=False, name=None))
-    tested = list(folds.loc[folds["role"] == "test", ["fold", "original"]].itertuples(index=False, name=None))
+    trained = set(folds.loc[folds["split"] == "train", ["fold", "original"]].itertuples(index=False, name=None))
+    tested = list(folds.loc[folds["split"] == "test", ["fold", "original"]].itertuples(index=False, name=None))
     n_heard = sum(row in trained for row in tested)
     assert 48 < n_heard < len(tested) == 144
     audit = audit_of(A)
@@ -168,28 +168,28 @@ def test_copies_divided_like_utterances_pass_where_that_is_to_be_shown_with_a_wa
     assert sum(fold.shared["train/test"].n_copies for fold in audit.folds) == n_heard
 
 
-def test_copies_in_two_roles_are_named_with_one_of_each_role():
+def test_copies_in_two_splits_are_named_with_one_of_each_split():
     copies = {"s0_anger_0~noise": "train", "s0_anger_0~speed": "test", "s1_anger_0~noise": "train"}
     folds = folds_of(CLEAN | copies)
     audit = audit_of(A | {"shows_leak": False}, folds)
     assert audit.failures == (
-        "fold 0: copies of s0_anger_0 are in train (s0_anger_0) and test (s0_anger_0~speed); expected one role",
+        "fold 0: copies of s0_anger_0 are in train (s0_anger_0) and test (s0_anger_0~speed); expected one split",
     )
     assert audit.folds[0].shared["train/test"].n_copies == 1
     assert audit.folds[0].shared["train/dev"].n_copies == 0
     assert audit.heard_copy_fraction == pytest.approx(1 / 3)
 
 
-@pytest.mark.parametrize("role", ["dev", "test"])
+@pytest.mark.parametrize("split", ["dev", "test"])
 @pytest.mark.parametrize("changes", [B, C], ids=["B", "C"])
-def test_a_copy_of_a_held_out_utterance_put_into_training_fails(changes, role):
+def test_a_copy_of_a_held_out_utterance_put_into_training_fails(changes, split):
     folds = make_folds(manifest(), task_of(**changes), AUGMENTATION)
-    held_out = folds[(folds["fold"] == 1) & (folds["role"] == role)].head(1)
+    held_out = folds[(folds["fold"] == 1) & (folds["split"] == split)].head(1)
     (name,) = held_out["utterance"]
-    smuggled = held_out.assign(utterance=copy_name(name, "noise"), role="train")
+    smuggled = held_out.assign(utterance=copy_name(name, "noise"), split="train")
     audit = audit_of(changes, pd.concat([folds, smuggled]))
     assert audit.failures[0] == (
-        f"fold 1: copies of {name} are in train ({name}~noise) and {role} ({name}); expected one role"
+        f"fold 1: copies of {name} are in train ({name}~noise) and {split} ({name}); expected one split"
     )
 
 
@@ -225,16 +225,16 @@ def test_a_task_that_shows_what_copies_leak_may_share_nothing_else():
     ]
 
 
-def test_the_same_audio_of_copied_utterances_is_one_pair_of_two_roles():
+def test_the_same_audio_of_copied_utterances_is_one_pair_of_two_splits():
     utterances = manifest()
     utterances.loc["s3_anger_0", "audio_sha256"] = utterances.loc["s1_anger_0", "audio_sha256"]
     copies = {
         copy_name(name, kind): "train" for name in ("s0_anger_0", "s1_anger_0") for kind in ("noise", "speed")
     }
-    folds = folds_of({name: role for name, role in CLEAN.items() if name != "s1_anger_0"} | copies)
+    folds = folds_of({name: split for name, split in CLEAN.items() if name != "s1_anger_0"} | copies)
     audit = audit_task(folds, utterances, task_of(**(HOLDOUT | AUGMENTED)), WHOLE)
     assert audit.failures == (
-        "fold 0: s1_anger_0~noise (train) and s3_anger_0 (test) have the same audio; expected them in one role",
+        "fold 0: s1_anger_0~noise (train) and s3_anger_0 (test) have the same audio; expected them in one split",
     )
     assert audit.folds[0].shared["train/test"].n_audio_pairs == 1
 
@@ -248,22 +248,22 @@ def test_the_same_audio_twice_in_training_is_one_warning_whatever_its_copies():
     audit = audit_task(folds_of(CLEAN | copies), utterances, task_of(**(HOLDOUT | AUGMENTED)), WHOLE)
     assert audit.failures == ()
     assert audit.warnings == (
-        "s0_anger_0 and s1_anger_0 have the same audio, and the same role in 1 of 1 fold(s)",
+        "s0_anger_0 and s1_anger_0 have the same audio, and the same split in 1 of 1 fold(s)",
     )
 
 
-def test_a_pair_whose_copies_are_in_every_role_is_counted_once():
+def test_a_pair_whose_copies_are_in_every_split_is_counted_once():
     utterances = manifest()
     utterances.loc["s3_anger_0", "audio_sha256"] = utterances.loc["s1_anger_0", "audio_sha256"]
     copies = {"s1_anger_0~noise": "test", "s3_anger_0~noise": "train"}
     audit = audit_task(folds_of(CLEAN | copies), utterances, task_of(**A), WHOLE)
     assert audit.failures == (
-        "fold 0: s1_anger_0~noise (test) and s3_anger_0~noise (train) have the same audio; expected them in one role",
-        "fold 0: s1_anger_0 (train) and s3_anger_0 (test) have the same audio; expected them in one role",
+        "fold 0: s1_anger_0~noise (test) and s3_anger_0~noise (train) have the same audio; expected them in one split",
+        "fold 0: s1_anger_0 (train) and s3_anger_0 (test) have the same audio; expected them in one split",
     )
     assert audit.folds[0].shared["train/test"].n_audio_pairs == 1
     within = [line for line in audit.warnings if "the same audio" in line]
-    assert within == ["s1_anger_0 and s3_anger_0 have the same audio, and the same role in 1 of 1 fold(s)"]
+    assert within == ["s1_anger_0 and s3_anger_0 have the same audio, and the same split in 1 of 1 fold(s)"]
 
 
 @pytest.mark.parametrize(
@@ -304,13 +304,13 @@ def test_an_utterance_of_no_class_of_the_task_fails():
 
 
 @pytest.mark.parametrize("claims_unseen_speakers", [True, False])
-def test_the_same_audio_in_two_roles_fails_with_the_pair_named(claims_unseen_speakers):
+def test_the_same_audio_in_two_splits_fails_with_the_pair_named(claims_unseen_speakers):
     utterances = manifest()
     utterances.loc["s3_anger_0", "audio_sha256"] = utterances.loc["s1_anger_0", "audio_sha256"]
     task = task_of(**(HOLDOUT | {"claims_unseen_speakers": claims_unseen_speakers}))
     audit = audit_task(folds_of(CLEAN), utterances, task, WHOLE)
     assert audit.failures == (
-        "fold 0: s1_anger_0 (train) and s3_anger_0 (test) have the same audio; expected them in one role",
+        "fold 0: s1_anger_0 (train) and s3_anger_0 (test) have the same audio; expected them in one split",
     )
     assert audit.folds[0].shared["train/test"].n_audio_pairs == 1
     assert audit.folds[0].shared["train/dev"].n_audio_pairs == 0
@@ -335,13 +335,13 @@ def test_one_recording_listed_as_two_utterances_is_one_pair():
     assert "the same audio" in audit.failures[0]
 
 
-def test_the_same_audio_within_a_role_is_a_warning_with_the_pair_named():
+def test_the_same_audio_within_a_split_is_a_warning_with_the_pair_named():
     utterances = manifest()
     utterances.loc["s1_anger_0", "audio_sha256"] = utterances.loc["s0_anger_0", "audio_sha256"]
     audit = audit_task(folds_of(CLEAN), utterances, task_of(**HOLDOUT), WHOLE)
     assert audit.verdict == "pass"
     assert audit.warnings == (
-        "s0_anger_0 and s1_anger_0 have the same audio, and the same role in 1 of 1 fold(s)",
+        "s0_anger_0 and s1_anger_0 have the same audio, and the same split in 1 of 1 fold(s)",
     )
 
 
@@ -353,14 +353,14 @@ def segments(**spans):
     return utterances
 
 
-def test_overlapping_segments_of_a_recording_in_two_roles_fail():
+def test_overlapping_segments_of_a_recording_in_two_splits_fail():
     utterances = segments(
         s1_anger_0=(0.0, 9.0), s0_anger_0=(1.0, 2.0), s0_sadness_0=(3.0, 4.0), s3_anger_0=(8.0, 12.0)
     )
     audit = audit_task(folds_of(CLEAN), utterances, task_of(**HOLDOUT), WHOLE)
     assert audit.failures == (
         "fold 0: s1_anger_0 (train) and s3_anger_0 (test) have overlapping audio of long.wav; "
-        "expected them in one role",
+        "expected them in one split",
     )
 
 
@@ -378,17 +378,17 @@ def test_a_whole_recording_overlaps_every_segment_of_it():
 
 
 @pytest.mark.parametrize(
-    ("role", "other"), [("train", "dev"), ("train", "test"), ("dev", "test")], ids=lambda role: role
+    ("split", "other"), [("train", "dev"), ("train", "test"), ("dev", "test")], ids=lambda split: split
 )
-def test_a_shared_speaker_fails_a_task_that_claims_unseen_speakers(role, other):
-    home = {"train": "s0", "dev": "s2"}[role]
+def test_a_shared_speaker_fails_a_task_that_claims_unseen_speakers(split, other):
+    home = {"train": "s0", "dev": "s2"}[split]
     folds = folds_of(CLEAN | {f"{home}_anger_1": other})
     audit = audit_task(folds, manifest(), task_of(**HOLDOUT), WHOLE)
     assert audit.failures == (
-        f"fold 0: speaker {home} is in {role} ({home}_anger_0) and {other} ({home}_anger_1); "
-        "expected one role, as the task claims unseen speakers",
+        f"fold 0: speaker {home} is in {split} ({home}_anger_0) and {other} ({home}_anger_1); "
+        "expected one split, as the task claims unseen speakers",
     )
-    assert audit.folds[0].shared[f"{role}/{other}"].speakers == (home,)
+    assert audit.folds[0].shared[f"{split}/{other}"].speakers == (home,)
 
 
 @pytest.mark.parametrize("n_speakers", [2, 3])
@@ -398,15 +398,15 @@ def test_dev_of_training_speakers_passes_and_their_test_does_not(n_speakers):
     folds = make_folds(utterances, task)
     audit = audit_task(folds, utterances, task, WHOLE)
     assert (audit.failures, audit.heard_speaker_fraction) == ((), 0.0)
-    assert audit.folds[0].roles["dev"].speakers == audit.folds[0].roles["train"].speakers
+    assert audit.folds[0].splits["dev"].speakers == audit.folds[0].splits["train"].speakers
 
-    first = folds[(folds["fold"] == 0) & (folds["role"] == "train")].index[0]
-    leak = folds.assign(role=folds["role"].mask(folds.index == first, "test"))
+    first = folds[(folds["fold"] == 0) & (folds["split"] == "train")].index[0]
+    leak = folds.assign(split=folds["split"].mask(folds.index == first, "test"))
     failures = audit_task(leak, utterances, task, WHOLE).failures
     assert len(failures) == 2
-    assert all("expected one role, as the task claims unseen speakers" in line for line in failures)
+    assert all("expected one split, as the task claims unseen speakers" in line for line in failures)
 
-    nobody = folds[(folds["fold"] != 0) | (folds["role"] != "train") | (folds["speaker"] != "s1")]
+    nobody = folds[(folds["fold"] != 0) | (folds["split"] != "train") | (folds["speaker"] != "s1")]
     failures = audit_task(nobody, utterances, task, WHOLE).failures
     assert failures[0].startswith("fold 0: speaker s1 is in dev (s1_")
     assert failures[0].endswith("and not in train; expected a training speaker")
@@ -422,7 +422,7 @@ def test_speakers_are_those_of_the_manifest():
 def test_a_shared_speaker_is_a_warning_of_a_speaker_dependent_task():
     task = task_of(protocol="stratified_random", strata=["emotion"])
     audit = audit_task(make_folds(manifest(), task), manifest(), task, WHOLE)
-    n_test = sum(fold.roles["test"].n_utterances for fold in audit.folds)
+    n_test = sum(fold.splits["test"].n_utterances for fold in audit.folds)
     assert audit.verdict == "pass"
     assert not audit.speaker_independent
     assert audit.warnings[0] == (
@@ -445,14 +445,14 @@ def test_heard_texts_are_counted_over_known_texts():
 
 
 def test_a_class_missing_from_dev_or_test_warns_and_from_train_fails():
-    without = {name: role for name, role in CLEAN.items() if name not in ("s2_anger_0", "s3_sadness_0")}
+    without = {name: split for name, split in CLEAN.items() if name not in ("s2_anger_0", "s3_sadness_0")}
     audit = audit_task(folds_of(without), manifest(), task_of(**HOLDOUT), WHOLE)
     assert audit.verdict == "pass"
     assert audit.warnings == (
         "fold 0: dev has no utterance of anger",
         "fold 0: test has no utterance of sadness",
     )
-    without = {name: role for name, role in CLEAN.items() if (role, name[3:-2]) != ("train", "anger")}
+    without = {name: split for name, split in CLEAN.items() if (split, name[3:-2]) != ("train", "anger")}
     audit = audit_task(folds_of(without), manifest(), task_of(**HOLDOUT), WHOLE)
     assert audit.failures == ("fold 0: train has no utterance of anger",)
 
@@ -472,7 +472,7 @@ def test_many_findings_of_a_kind_are_counted():
     n_shared = sum(len(shared.speakers) for fold in audit.folds for shared in fold.shared.values())
     assert n_shared > 20
     assert len(audit.failures) == 21
-    assert audit.failures[-1] == f"and {n_shared - 20} more: speakers in two roles"
+    assert audit.failures[-1] == f"and {n_shared - 20} more: speakers in two splits"
 
 
 def test_folds_of_another_manifest_are_refused():
@@ -496,49 +496,61 @@ def test_the_json_opens_with_the_verdict_and_holds_every_figure():
     content = json.loads(text)
     assert text.startswith('{\n  "verdict": "pass",\n  "failures": [],\n')
     assert content["protocol"] == "speaker-independent, 3 speaker groups, 1 dev speaker(s)"
-    assert content["folds"][1]["roles"]["test"]["n_utterances"] == 16
+    assert content["folds"][1]["splits"]["test"]["n_utterances"] == 16
     assert content["heard_speaker_fraction"] == 0.0
 
 
 # --- held-out utterances of training speakers
 
-SEEN_TASK = HOLDOUT | {"seen": 0.25}
-SEEN = CLEAN | {"s0_anger_1": "seen", "s0_sadness_1": "seen", "s1_anger_1": "seen", "s1_sadness_1": "seen"}
+SEEN_TASK = HOLDOUT | {"held_out": 0.25}
+SEEN = CLEAN | {
+    "s0_anger_1": "held_out",
+    "s0_sadness_1": "held_out",
+    "s1_anger_1": "held_out",
+    "s1_sadness_1": "held_out",
+}
 
 
 @pytest.mark.parametrize("augmented", [{}, AUGMENTED], ids=["originals", "copies"])
 def test_folds_with_seen_utterances_pass(augmented):
-    task = task_of(protocol="speaker_groups", folds=3, dev_speakers=1, seen=0.25, **augmented)
+    task = task_of(protocol="speaker_groups", folds=3, dev_speakers=1, held_out=0.25, **augmented)
     folds = make_folds(manifest(), task, AUGMENTATION if augmented else None)
-    audit = audit_task(folds, manifest(), task, WHOLE, least_training_speakers=2)
+    audit = audit_task(folds, manifest(), task, WHOLE, min_training_speakers=2)
     assert (audit.failures, audit.warnings) == ((), ())
     assert audit.heard_speaker_fraction == 0.0, "the fraction is of test utterances"
     for fold in audit.folds:
-        assert list(fold.roles) == ["train", "dev", "test", "seen"]
-        assert fold.roles["seen"].speakers == fold.roles["train"].speakers
-        assert fold.roles["seen"].class_counts == {"anger": 3, "sadness": 3}  # 3 speakers, 1 in 4 each
-        assert list(fold.shared) == ["train/dev", "train/test", "train/seen", "dev/test", "dev/seen", "test/seen"]
-        assert fold.shared["train/seen"].speakers == fold.roles["train"].speakers
-        assert fold.shared["train/seen"].n_copies == 0
-        assert fold.shared["test/seen"].speakers == fold.shared["dev/seen"].speakers == ()
+        assert list(fold.splits) == ["train", "dev", "test", "held_out"]
+        assert fold.splits["held_out"].speakers == fold.splits["train"].speakers
+        assert fold.splits["held_out"].class_counts == {"anger": 3, "sadness": 3}  # 3 speakers, 1 in 4 each
+        assert list(fold.shared) == [
+            "train/dev",
+            "train/test",
+            "train/held_out",
+            "dev/test",
+            "dev/held_out",
+            "test/held_out",
+        ]
+        assert fold.shared["train/held_out"].speakers == fold.splits["train"].speakers
+        assert fold.shared["train/held_out"].n_copies == 0
+        assert fold.shared["test/held_out"].speakers == fold.shared["dev/held_out"].speakers == ()
     assert audit.protocol.endswith("25 % of the training speakers' utterances held out")
 
 
 def test_a_seen_utterance_that_trains_as_well_fails():
     folds = pd.concat([folds_of(SEEN), folds_of({"s0_anger_1": "train"})])
     assert audit_of(SEEN_TASK, folds).failures == (
-        "fold 0: utterance s0_anger_1 is in train and seen; expected one role, once",
+        "fold 0: utterance s0_anger_1 is in train and held_out; expected one split, once",
     )
 
 
 def test_a_copy_of_a_seen_utterance_fails_wherever_it_is():
     trained = audit_of(SEEN_TASK | AUGMENTED, folds_of(SEEN | {"s0_anger_1~noise": "train"}))
     assert trained.failures == (
-        "fold 0: copies of s0_anger_1 are in train (s0_anger_1~noise) and seen (s0_anger_1); expected one role",
+        "fold 0: copies of s0_anger_1 are in train (s0_anger_1~noise) and held_out (s0_anger_1); expected one split",
     )
-    assert trained.folds[0].shared["train/seen"].n_copies == 1
-    held_out = audit_of(SEEN_TASK | AUGMENTED, folds_of(SEEN | {"s0_anger_1~noise": "seen"}))
-    assert held_out.failures == ("fold 0: copy s0_anger_1~noise is in seen; expected copies in train only",)
+    assert trained.folds[0].shared["train/held_out"].n_copies == 1
+    held_out = audit_of(SEEN_TASK | AUGMENTED, folds_of(SEEN | {"s0_anger_1~noise": "held_out"}))
+    assert held_out.failures == ("fold 0: copy s0_anger_1~noise is in held_out; expected copies in train only",)
 
 
 def test_audio_that_is_trained_and_seen_fails():
@@ -546,35 +558,35 @@ def test_audio_that_is_trained_and_seen_fails():
     utterances.loc["s0_anger_1", "audio_sha256"] = utterances.loc["s1_anger_0", "audio_sha256"]
     audit = audit_task(folds_of(SEEN), utterances, task_of(**SEEN_TASK), WHOLE)
     assert audit.failures == (
-        "fold 0: s0_anger_1 (seen) and s1_anger_0 (train) have the same audio; expected them in one role",
+        "fold 0: s0_anger_1 (held_out) and s1_anger_0 (train) have the same audio; expected them in one split",
     )
-    assert audit.folds[0].shared["train/seen"].n_audio_pairs == 1
+    assert audit.folds[0].shared["train/held_out"].n_audio_pairs == 1
 
 
-@pytest.mark.parametrize(("role", "speaker"), [("dev", "s2"), ("test", "s3")])
-def test_a_seen_speaker_of_dev_or_test_fails(role, speaker):
-    audit = audit_of(SEEN_TASK, folds_of(SEEN | {f"{speaker}_anger_1": "seen"}))
+@pytest.mark.parametrize(("split", "speaker"), [("dev", "s2"), ("test", "s3")])
+def test_a_seen_speaker_of_dev_or_test_fails(split, speaker):
+    audit = audit_of(SEEN_TASK, folds_of(SEEN | {f"{speaker}_anger_1": "held_out"}))
     assert audit.failures == (
-        f"fold 0: speaker {speaker} is in {role} ({speaker}_anger_0) and seen ({speaker}_anger_1); "
-        "expected one role, as the task claims unseen speakers",
-        f"fold 0: speaker {speaker} is in seen ({speaker}_anger_1) and not in train; expected a training speaker",
+        f"fold 0: speaker {speaker} is in {split} ({speaker}_anger_0) and held_out ({speaker}_anger_1); "
+        "expected one split, as the task claims unseen speakers",
+        f"fold 0: speaker {speaker} is in held_out ({speaker}_anger_1) and not in train; expected a training speaker",
     )
 
 
 def test_a_class_that_no_seen_utterance_has_is_a_warning():
-    audit = audit_of(SEEN_TASK, folds_of(CLEAN | {"s0_anger_1": "seen", "s1_anger_1": "seen"}))
+    audit = audit_of(SEEN_TASK, folds_of(CLEAN | {"s0_anger_1": "held_out", "s1_anger_1": "held_out"}))
     assert audit.failures == ()
-    assert audit.warnings == ("fold 0: seen has no utterance of sadness",)
+    assert audit.warnings == ("fold 0: held_out has no utterance of sadness",)
 
 
 # --- speakers to be told apart
 
 
 def test_too_few_training_speakers_fail_with_their_number():
-    one = {name: role for name, role in CLEAN.items() if not name.startswith("s1")}
+    one = {name: split for name, split in CLEAN.items() if not name.startswith("s1")}
     task = task_of(**HOLDOUT)
     audits = [
-        audit_task(folds_of(one), manifest(), task, WHOLE, least_training_speakers=least).failures
+        audit_task(folds_of(one), manifest(), task, WHOLE, min_training_speakers=least).failures
         for least in (1, 2, 3)
     ]
     assert audits == [
@@ -582,7 +594,7 @@ def test_too_few_training_speakers_fail_with_their_number():
         ("fold 0: training has 1 speaker; expected at least 2, to be told apart",),
         ("fold 0: training has 1 speaker; expected at least 3, to be told apart",),
     ]
-    two = audit_task(folds_of(CLEAN), manifest(), task, WHOLE, least_training_speakers=3)
+    two = audit_task(folds_of(CLEAN), manifest(), task, WHOLE, min_training_speakers=3)
     assert two.failures == ("fold 0: training has 2 speakers; expected at least 3, to be told apart",)
 
 
@@ -614,7 +626,7 @@ def test_a_corpus_of_one_speaker_is_refused_where_speakers_are_to_be_told_apart(
 
     def prepare():
         folds = make_folds(utterances, task, AUGMENTATION if task.augmented else None)
-        audit_task(folds, utterances, task, WHOLE, least_training_speakers=2).stop_if_failed()
+        audit_task(folds, utterances, task, WHOLE, min_training_speakers=2).stop_if_failed()
 
     with pytest.raises(InputError) as error:
         prepare()
@@ -634,7 +646,7 @@ def test_a_test_speaker_in_training_fails_a_holdout_that_claims_unseen_speakers(
     audit = audit_task(make_folds(utterances, task), utterances, task, WHOLE)
     assert audit.failures == (
         "fold 0: speaker s4 is in train (s4_anger_2) and test (s4_anger_0); "
-        "expected one role, as the task claims unseen speakers",
+        "expected one split, as the task claims unseen speakers",
     )
     without = task_of(**changes)
     audit = audit_task(make_folds(utterances, without), utterances, without, WHOLE)

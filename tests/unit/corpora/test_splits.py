@@ -11,12 +11,13 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emofactors.config import AugmentationSettings, CorpusConfig, TaskConfig
-from emofactors.corpora import read_corpus
-from emofactors.corpora.copies import copy_name, original_of
+from emofactors.config.corpora import CorpusConfig
+from emofactors.config.tasks import AugmentationSettings, TaskConfig
+from emofactors.corpora.augmentations import copy_name, original_of
+from emofactors.corpora.readers import read_corpus
 from emofactors.corpora.splits import (
     FOLD_COLUMNS,
-    ROLES,
+    SPLITS,
     _numbers_held_out,
     _stratified_subsets,
     make_folds,
@@ -37,8 +38,8 @@ PROTOCOLS = {
     "holdout": {"protocol": "holdout", "column": "speaker", "dev": ["s1"], "test": ["s2", "s3"]},
     "all_train": {"protocol": "all_train"},
 }
-#: The roles of a task without held-out utterances of training speakers.
-THREE_ROLES = ("train", "dev", "test")
+#: The splits of a task without held-out utterances of training speakers.
+THREE_SPLITS = ("train", "dev", "test")
 SPEAKER_INDEPENDENT = ("leave_one_speaker_out", "speaker_groups", "leave_one_session_out")
 
 AUGMENTATION = AugmentationSettings(
@@ -76,10 +77,10 @@ def manifest(genders="fmfmfm", n_each=12, emotions=("anger", "sadness")):
     return pd.DataFrame(rows)
 
 
-def speakers_of_roles(folds):
-    """Fold -> role -> set of speakers."""
+def speakers_of_splits(folds):
+    """Fold -> split -> set of speakers."""
     return {
-        number: {role: set(fold.loc[fold["role"] == role, "speaker"]) for role in THREE_ROLES}
+        number: {split: set(fold.loc[fold["split"] == split, "speaker"]) for split in THREE_SPLITS}
         for number, fold in folds.groupby("fold")
     }
 
@@ -97,7 +98,7 @@ def independent_task(request):
 # --- every protocol
 
 
-def test_every_utterance_has_one_role_in_every_fold(task):
+def test_every_utterance_has_one_split_in_every_fold(task):
     utterances = manifest()
     folds = make_folds(utterances, task)
     assert tuple(folds.columns) == FOLD_COLUMNS
@@ -105,7 +106,7 @@ def test_every_utterance_has_one_role_in_every_fold(task):
     for _, fold in folds.groupby("fold"):
         assert fold["utterance"].tolist() == sorted(utterances["utterance"])
     assert folds["fold"].is_monotonic_increasing
-    assert set(folds["role"]) == ({"train"} if task.protocol == "all_train" else set(THREE_ROLES))
+    assert set(folds["split"]) == ({"train"} if task.protocol == "all_train" else set(THREE_SPLITS))
 
 
 def test_row_order_of_the_manifest_changes_nothing(task):
@@ -155,16 +156,16 @@ def test_a_class_that_is_absent_takes_in_every_utterance_whose_emotions_are_know
 # --- speaker-independent protocols
 
 
-def test_no_speaker_in_two_roles(independent_task):
-    roles = speakers_of_roles(make_folds(manifest(), independent_task))
-    assert len(roles) == independent_task.n_folds
-    for speakers in roles.values():
-        for one, other in combinations(THREE_ROLES, 2):
+def test_no_speaker_in_two_splits(independent_task):
+    splits = speakers_of_splits(make_folds(manifest(), independent_task))
+    assert len(splits) == independent_task.n_folds
+    for speakers in splits.values():
+        for one, other in combinations(THREE_SPLITS, 2):
             assert not speakers[one] & speakers[other]
 
 
 def test_dev_never_shares_a_speaker_with_train(independent_task):
-    for speakers in speakers_of_roles(make_folds(manifest(), independent_task)).values():
+    for speakers in speakers_of_splits(make_folds(manifest(), independent_task)).values():
         assert speakers["dev"]
         assert not speakers["dev"] & speakers["train"]
 
@@ -172,36 +173,36 @@ def test_dev_never_shares_a_speaker_with_train(independent_task):
 @pytest.mark.parametrize("name", [*SPEAKER_INDEPENDENT, "stratified_folds"])
 def test_every_utterance_is_test_once(name):
     folds = make_folds(manifest(), task_of(**PROTOCOLS[name]))
-    tested = folds.loc[folds["role"] == "test", "utterance"]
+    tested = folds.loc[folds["split"] == "test", "utterance"]
     assert sorted(tested) == sorted(manifest()["utterance"])
 
 
 def test_fold_i_tests_speaker_i():
-    roles = speakers_of_roles(make_folds(manifest(), task_of(**PROTOCOLS["leave_one_speaker_out"])))
-    assert [roles[i]["test"] for i in range(6)] == [{f"s{i}"} for i in range(6)]
+    splits = speakers_of_splits(make_folds(manifest(), task_of(**PROTOCOLS["leave_one_speaker_out"])))
+    assert [splits[i]["test"] for i in range(6)] == [{f"s{i}"} for i in range(6)]
 
 
 def test_dev_follows_the_test_speaker_on_the_ring():
-    roles = speakers_of_roles(make_folds(manifest("ffmmff"), task_of(**PROTOCOLS["leave_one_speaker_out"])))
+    splits = speakers_of_splits(make_folds(manifest("ffmmff"), task_of(**PROTOCOLS["leave_one_speaker_out"])))
     ring = ["s0", "s2", "s1", "s4", "s3", "s5"]  # four women at 1/8, 3/8 ..., two men at 1/4 and 3/4
-    assert [roles[int(ring[i][1])]["dev"] for i in range(6)] == [
+    assert [splits[int(ring[i][1])]["dev"] for i in range(6)] == [
         {ring[(i + 1) % 6], ring[(i + 2) % 6]} for i in range(6)
     ]
 
 
 def test_dev_of_leave_one_speaker_out_is_of_both_genders_and_uses_all_speakers_evenly():
-    roles = speakers_of_roles(make_folds(manifest(), task_of(**PROTOCOLS["leave_one_speaker_out"])))
-    dev = [speaker for speakers in roles.values() for speaker in speakers["dev"]]
+    splits = speakers_of_splits(make_folds(manifest(), task_of(**PROTOCOLS["leave_one_speaker_out"])))
+    dev = [speaker for speakers in splits.values() for speaker in speakers["dev"]]
     assert len(dev) == 12
     assert {dev.count(f"s{i}") for i in range(6)} == {2}
-    for speakers in roles.values():
+    for speakers in splits.values():
         assert sorted(int(speaker[1:]) % 2 for speaker in speakers["dev"]) == [0, 1]  # even: female, odd: male
 
 
 def test_dev_of_leave_one_speaker_out_is_even_where_genders_are_not():
     task = task_of(protocol="leave_one_speaker_out", folds=7, dev_speakers=2)
-    roles = speakers_of_roles(make_folds(manifest(genders="fffmfff"), task))
-    dev = [speaker for speakers in roles.values() for speaker in speakers["dev"]]
+    splits = speakers_of_splits(make_folds(manifest(genders="fffmfff"), task))
+    dev = [speaker for speakers in splits.values() for speaker in speakers["dev"]]
     assert {dev.count(f"s{i}") for i in range(7)} == {2}
 
 
@@ -209,7 +210,7 @@ def test_groups_are_balanced_in_gender_and_size():
     utterances = manifest(genders="ffffffmmmm")
     folds = make_folds(utterances, task_of(**PROTOCOLS["speaker_groups"]))
     gender = utterances.drop_duplicates("speaker").set_index("speaker")["gender"]
-    groups = [gender[sorted(speakers["test"])] for speakers in speakers_of_roles(folds).values()]
+    groups = [gender[sorted(speakers["test"])] for speakers in speakers_of_splits(folds).values()]
     assert [int((group == "female").sum()) for group in groups] == [2, 2, 2]
     assert sorted(int((group == "male").sum()) for group in groups) == [1, 1, 2]
 
@@ -218,42 +219,45 @@ def test_groups_are_balanced_in_utterances():
     utterances = manifest(genders="fmfmfmfmfmfm")
     keep = utterances["utterance"].str[-2:].astype(int) < 1 + utterances["speaker"].str[1:].astype(int)
     folds = make_folds(utterances[keep], task_of(**PROTOCOLS["speaker_groups"]))
-    tested = folds[folds["role"] == "test"].groupby("fold").size()
+    tested = folds[folds["split"] == "test"].groupby("fold").size()
     assert tested.max() - tested.min() <= 0.2 * tested.mean()
 
 
 def test_dev_of_speaker_groups_is_of_both_genders_and_new_in_every_fold():
-    roles = speakers_of_roles(make_folds(manifest("fm" * 6), task_of(**PROTOCOLS["speaker_groups"])))
-    dev = [speaker for speakers in roles.values() for speaker in speakers["dev"]]
+    splits = speakers_of_splits(make_folds(manifest("fm" * 6), task_of(**PROTOCOLS["speaker_groups"])))
+    dev = [speaker for speakers in splits.values() for speaker in speakers["dev"]]
     assert len(set(dev)) == len(dev) == 6
-    for speakers in roles.values():
+    for speakers in splits.values():
         assert sorted(int(speaker[1:]) % 2 for speaker in speakers["dev"]) == [0, 1]
 
 
 def test_the_gender_of_a_single_dev_speaker_alternates():
     task = task_of(protocol="speaker_groups", folds=4, dev_speakers=1)
-    roles = speakers_of_roles(make_folds(manifest(genders="fmfmfmfm"), task))
-    genders = [int(next(iter(speakers["dev"]))[1:]) % 2 for speakers in roles.values()]
+    splits = speakers_of_splits(make_folds(manifest(genders="fmfmfmfm"), task))
+    genders = [int(next(iter(speakers["dev"]))[1:]) % 2 for speakers in splits.values()]
     assert sorted(genders) == [0, 0, 1, 1]
 
 
 def test_speakers_of_unknown_gender_are_divided_too():
-    roles = speakers_of_roles(make_folds(manifest(genders="------"), task_of(**PROTOCOLS["speaker_groups"])))
-    assert [len(speakers["test"]) for speakers in roles.values()] == [2, 2, 2]
+    splits = speakers_of_splits(make_folds(manifest(genders="------"), task_of(**PROTOCOLS["speaker_groups"])))
+    assert [len(speakers["test"]) for speakers in splits.values()] == [2, 2, 2]
 
 
 def test_eight_speakers_make_two_groups():
     task = task_of(protocol="speaker_groups", folds=2, dev_speakers=1)
-    roles = speakers_of_roles(make_folds(manifest(genders="fmfmfmfm"), task))
-    assert [[len(speakers[role]) for role in THREE_ROLES] for speakers in roles.values()] == [[3, 1, 4], [3, 1, 4]]
-    assert not roles[0]["test"] & roles[1]["test"]
+    splits = speakers_of_splits(make_folds(manifest(genders="fmfmfmfm"), task))
+    assert [[len(speakers[split]) for split in THREE_SPLITS] for speakers in splits.values()] == [
+        [3, 1, 4],
+        [3, 1, 4],
+    ]
+    assert not splits[0]["test"] & splits[1]["test"]
 
 
 def test_dev_is_the_session_after_test():
     folds = make_folds(manifest(), task_of(**PROTOCOLS["leave_one_session_out"]))
-    roles = speakers_of_roles(folds)
-    assert [roles[i]["test"] for i in range(3)] == [{"s0", "s1"}, {"s2", "s3"}, {"s4", "s5"}]
-    assert [roles[i]["dev"] for i in range(3)] == [{"s2", "s3"}, {"s4", "s5"}, {"s0", "s1"}]
+    splits = speakers_of_splits(folds)
+    assert [splits[i]["test"] for i in range(3)] == [{"s0", "s1"}, {"s2", "s3"}, {"s4", "s5"}]
+    assert [splits[i]["dev"] for i in range(3)] == [{"s2", "s3"}, {"s4", "s5"}, {"s0", "s1"}]
 
 
 @st.composite
@@ -277,18 +281,18 @@ def test_any_corpus_is_divided_without_sharing_a_speaker(utterances, data):
     n_dev = data.draw(st.integers(1, most_dev))
     task = task_of(protocol=protocol, folds=n_folds, dev_speakers=n_dev, seed=data.draw(st.integers(0, 99)))
     folds = make_folds(utterances, task)
-    roles = speakers_of_roles(folds)
-    assert len(roles) == n_folds
-    for speakers in roles.values():
-        assert sum(len(speakers[role]) for role in THREE_ROLES) == n_speakers  # disjoint, and nobody is lost
+    splits = speakers_of_splits(folds)
+    assert len(splits) == n_folds
+    for speakers in splits.values():
+        assert sum(len(speakers[split]) for split in THREE_SPLITS) == n_speakers  # disjoint, and nobody is lost
         assert len(speakers["dev"]) == n_dev
         assert speakers["train"]
-    sizes = [len(speakers["test"]) for speakers in roles.values()]
+    sizes = [len(speakers["test"]) for speakers in splits.values()]
     assert sum(sizes) == n_speakers
     assert max(sizes) - min(sizes) <= 1
     gender = utterances.drop_duplicates("speaker").set_index("speaker")["gender"]
     for noun in gender.unique():
-        of_gender = [int((gender[sorted(speakers["test"])] == noun).sum()) for speakers in roles.values()]
+        of_gender = [int((gender[sorted(speakers["test"])] == noun).sum()) for speakers in splits.values()]
         assert max(of_gender) - min(of_gender) <= 1
 
 
@@ -297,7 +301,7 @@ def test_any_corpus_is_divided_without_sharing_a_speaker(utterances, data):
 
 def test_stratified_random_tests_every_odd_subset_once_and_half_of_the_utterances():
     folds = make_folds(manifest(n_each=20), task_of(**PROTOCOLS["stratified_random"]))
-    dev, test = (folds.loc[folds["role"] == role, "utterance"] for role in ("dev", "test"))
+    dev, test = (folds.loc[folds["split"] == split, "utterance"] for split in ("dev", "test"))
     assert not dev.duplicated().any()
     assert not test.duplicated().any()
     assert not set(dev) & set(test)
@@ -308,12 +312,12 @@ def test_stratified_random_tests_every_odd_subset_once_and_half_of_the_utterance
 def test_stratified_random_balances_strata_within_one():
     utterances = manifest(n_each=17)
     folds = make_folds(utterances, task_of(**PROTOCOLS["stratified_random"]))
-    held_out = folds[folds["role"] != "train"].merge(
+    held_out = folds[folds["split"] != "train"].merge(
         utterances[["utterance", "session", "style", "gender"]], on="utterance"
     )
     counts = held_out.groupby(["session", "style", "gender", "emotion"]).apply(
         lambda stratum: (
-            pd.crosstab(stratum["fold"], stratum["role"])
+            pd.crosstab(stratum["fold"], stratum["split"])
             .reindex(index=range(5), columns=["dev", "test"], fill_value=0)
             .to_numpy()
             .ravel()
@@ -338,8 +342,8 @@ def subsets_written_plainly(utterances, strata, seed, n_subsets, random_start):
     return subset
 
 
-def names_of_role(folds, number, role):
-    return set(folds.loc[(folds["fold"] == number) & (folds["role"] == role), "utterance"])
+def names_of_split(folds, number, split):
+    return set(folds.loc[(folds["fold"] == number) & (folds["split"] == split), "utterance"])
 
 
 def test_stratified_random_tests_the_odd_subsets_from_the_last_on():
@@ -347,8 +351,8 @@ def test_stratified_random_tests_the_odd_subsets_from_the_last_on():
     subset = subsets_written_plainly(manifest(), task.strata, seed=3, n_subsets=10, random_start=True)
     folds = make_folds(manifest(), task)
     for number in range(5):
-        for role, of_role in (("test", 9 - 2 * number), ("dev", 8 - 2 * number)):
-            assert names_of_role(folds, number, role) == {name for name in subset if subset[name] == of_role}
+        for split, of_split in (("test", 9 - 2 * number), ("dev", 8 - 2 * number)):
+            assert names_of_split(folds, number, split) == {name for name in subset if subset[name] == of_split}
 
 
 @pytest.mark.parametrize("n_folds", [2, 3, 5])
@@ -357,17 +361,17 @@ def test_stratified_folds_test_two_subsets_and_dev_is_the_next(n_folds):
     subset = subsets_written_plainly(manifest(), task.strata, seed=3, n_subsets=2 * n_folds, random_start=False)
     folds = make_folds(manifest(), task)
     for number in range(n_folds):
-        for role, of_role in (
+        for split, of_split in (
             ("test", {2 * number, 2 * number + 1}),
             ("dev", {(2 * number + 2) % (2 * n_folds)}),
         ):
-            assert names_of_role(folds, number, role) == {name for name in subset if subset[name] in of_role}
+            assert names_of_split(folds, number, split) == {name for name in subset if subset[name] in of_split}
 
 
 @pytest.mark.parametrize(("n_folds", "sizes"), [(2, (36, 36, 72)), (3, (72, 24, 48)), (6, (108, 12, 24))])
 def test_dev_of_stratified_folds_is_half_of_what_is_tested(n_folds, sizes):
     task = task_of(protocol="stratified_folds", folds=n_folds, strata=["emotion"])
-    counts = make_folds(manifest(), task).groupby("fold")["role"].value_counts().unstack()[list(THREE_ROLES)]
+    counts = make_folds(manifest(), task).groupby("fold")["split"].value_counts().unstack()[list(THREE_SPLITS)]
     assert len(counts) == n_folds
     for found in counts.to_numpy():
         assert tuple(found) == sizes  # each emotion has 72 utterances, of which every subset gets as many
@@ -396,13 +400,13 @@ def test_stratified_random_starts_each_stratum_at_random():
     utterances = manifest(n_each=11)
     task = task_of(protocol="stratified_random", strata=["speaker", "emotion"])
     folds = make_folds(utterances, task)
-    sizes = folds[folds["role"] != "train"].groupby(["fold", "role"]).size()
+    sizes = folds[folds["split"] != "train"].groupby(["fold", "split"]).size()
     assert sizes.max() < 24  # were each dealt from the first subset on, that would get two of each of 12 strata
 
 
-def test_holdout_gives_the_named_values_their_roles():
-    roles = speakers_of_roles(make_folds(manifest(), task_of(**PROTOCOLS["holdout"])))
-    assert roles == {0: {"train": {"s0", "s4", "s5"}, "dev": {"s1"}, "test": {"s2", "s3"}}}
+def test_holdout_gives_the_named_values_their_splits():
+    splits = speakers_of_splits(make_folds(manifest(), task_of(**PROTOCOLS["holdout"])))
+    assert splits == {0: {"train": {"s0", "s4", "s5"}, "dev": {"s1"}, "test": {"s2", "s3"}}}
 
 
 def partitioned():
@@ -415,8 +419,8 @@ PARTITION = {"protocol": "holdout", "column": "partition", "dev": ["valid"], "te
 
 
 def test_holdout_leaves_out_what_the_publishers_gave_no_partition():
-    roles = speakers_of_roles(make_folds(partitioned(), task_of(**PARTITION)))
-    assert roles == {0: {"train": {"s0", "s1"}, "dev": {"s2"}, "test": {"s3"}}}
+    splits = speakers_of_splits(make_folds(partitioned(), task_of(**PARTITION)))
+    assert splits == {0: {"train": {"s0", "s1"}, "dev": {"s2"}, "test": {"s3"}}}
 
 
 def test_a_corpus_without_a_partition_is_said():
@@ -479,30 +483,30 @@ def test_seen_speakers_are_the_training_speakers_of_any_corpus(utterances, data)
     }
     fraction = data.draw(st.sampled_from([0.5, 0.7, 0.9]))  # of two utterances at least one
     without = make_folds(utterances, task_of(**protocol))
-    folds = make_folds(utterances, task_of(**protocol, seen=fraction))
-    # Nothing but training rows has another role, and what was dev and test still is.
-    same = folds.assign(role=folds["role"].replace("seen", "train"))
+    folds = make_folds(utterances, task_of(**protocol, held_out=fraction))
+    # Nothing but training rows has another split, and what was dev and test still is.
+    same = folds.assign(split=folds["split"].replace("held_out", "train"))
     pd.testing.assert_frame_equal(same, without)
-    n_training = (without["role"] == "train").sum()
-    assert n_training > (folds["role"] == "seen").sum() > 0
+    n_training = (without["split"] == "train").sum()
+    assert n_training > (folds["split"] == "held_out").sum() > 0
     for _, fold in folds.groupby("fold"):
-        speakers = fold.groupby("role")["speaker"].agg(set)
-        assert speakers["seen"] == speakers["train"]
-        assert not speakers["seen"] & (speakers["dev"] | speakers["test"])
-        assert set(fold.loc[fold["role"] == "train", "emotion"]) == {"anger", "sadness"}
+        speakers = fold.groupby("split")["speaker"].agg(set)
+        assert speakers["held_out"] == speakers["train"]
+        assert not speakers["held_out"] & (speakers["dev"] | speakers["test"])
+        assert set(fold.loc[fold["split"] == "train", "emotion"]) == {"anger", "sadness"}
 
 
 @settings(max_examples=12, deadline=None)
 @given(utterances=corpora(least=2), kinds=st.integers(1, 3), seed=st.integers(0, 99))
 def test_no_seen_utterance_has_a_copy_and_no_copy_is_seen(utterances, kinds, seed):
     augmentation = AUGMENTATION.model_copy(update={"copies": AUGMENTATION.copies[:kinds]})
-    plain = {"protocol": "speaker_groups", "folds": 3, "dev_speakers": 1, "seed": seed, "seen": 0.5}
+    plain = {"protocol": "speaker_groups", "folds": 3, "dev_speakers": 1, "seed": seed, "held_out": 0.5}
     originals = make_folds(utterances, task_of(**plain))
     folds = make_folds(utterances, task_of(**plain, **AUGMENTED), augmentation)
     is_copy = folds["utterance"] != folds["original"]
-    assert set(folds.loc[is_copy, "role"]) == {"train"}
-    assert set(roles_of_originals(folds).map(len)) == {1}
-    assert is_copy.sum() == kinds * (originals["role"] == "train").sum()
+    assert set(folds.loc[is_copy, "split"]) == {"train"}
+    assert set(splits_of_originals(folds).map(len)) == {1}
+    assert is_copy.sum() == kinds * (originals["split"] == "train").sum()
     pd.testing.assert_frame_equal(folds[~is_copy].reset_index(drop=True), originals)
 
 
@@ -511,32 +515,36 @@ def test_each_class_and_speaker_gives_its_share_where_no_stratum_comes_to_an_utt
     utterances = manifest(genders="fm" * 10, n_each=8, emotions=("anger", "sadness", "fear", "calm", "neutral"))
     utterances = utterances[(utterances["emotion"] != "neutral") | (utterances["text"] < "t2")]
     classes = ["anger", "sadness", "fear", "calm", "neutral"]
-    task = task_of(classes=classes, protocol="speaker_groups", folds=5, dev_speakers=4, seen=0.1)
+    task = task_of(classes=classes, protocol="speaker_groups", folds=5, dev_speakers=4, held_out=0.1)
     folds = make_folds(utterances, task)
     for _, fold in folds.groupby("fold"):
-        seen = fold[fold["role"] == "seen"]
-        by_speaker, by_class = seen["speaker"].value_counts(), seen["emotion"].value_counts()
+        held_out = fold[fold["split"] == "held_out"]
+        by_speaker, by_class = held_out["speaker"].value_counts(), held_out["emotion"].value_counts()
         assert set(by_speaker) <= {3, 4}  # of 36
         assert (by_class[["anger", "sadness", "fear", "calm"]] - 9.6).abs().max() < 1  # of 12 speakers' 8
         assert abs(by_class["neutral"] - 4.8) < 1
 
 
 def test_seen_utterances_are_others_in_every_fold_and_with_another_seed():
-    task = task_of(**PROTOCOLS["speaker_groups"], seen=0.25)
+    task = task_of(**PROTOCOLS["speaker_groups"], held_out=0.25)
     folds = make_folds(manifest(), task)
     of_fold = [
-        set(folds.loc[(folds["fold"] == n) & (folds["role"] == "seen") & (folds["speaker"] == "s0"), "utterance"])
+        set(
+            folds.loc[
+                (folds["fold"] == n) & (folds["split"] == "held_out") & (folds["speaker"] == "s0"), "utterance"
+            ]
+        )
         for n in range(3)
     ]
     chosen = [names for names in of_fold if names]
     assert len(chosen) >= 1
     shuffled = make_folds(manifest().sample(frac=1, random_state=1), task)
     pd.testing.assert_frame_equal(folds, shuffled)
-    leave_one = {**PROTOCOLS["leave_one_speaker_out"], "seen": 0.25}
+    leave_one = {**PROTOCOLS["leave_one_speaker_out"], "held_out": 0.25}
     by_seed = [make_folds(manifest(), task_of(**leave_one, seed=seed)) for seed in (1, 1, 2)]
     pd.testing.assert_frame_equal(by_seed[0], by_seed[1])
     assert not by_seed[0].equals(by_seed[2])
-    drawn = by_seed[0][(by_seed[0]["role"] == "seen") & (by_seed[0]["speaker"] == "s0")]
+    drawn = by_seed[0][(by_seed[0]["split"] == "held_out") & (by_seed[0]["speaker"] == "s0")]
     assert drawn.groupby("fold")["utterance"].agg(frozenset).nunique() > 1
 
 
@@ -544,12 +552,12 @@ def test_a_fraction_that_leaves_a_speaker_unseen_is_said_in_one_line_a_fold():
     utterances = manifest(n_each=12)
     few = utterances[(utterances["speaker"] != "s3") | (utterances["utterance"].str[-2:] < "02")]
     task = task_of(
-        protocol="holdout", column="speaker", dev=["s1"], test=["s2"], seen=0.1, claims_unseen_speakers=True
+        protocol="holdout", column="speaker", dev=["s1"], test=["s2"], held_out=0.1, claims_unseen_speakers=True
     )
     with pytest.raises(InputError) as error:
         make_folds(few, task)
     assert str(error.value) == (
-        "task: seen is 0.1: fold 0: holds out no utterance of 1 of the 4 training speakers, 's3' with 4 is one; "
+        "task: held_out is 0.1: fold 0: holds out no utterance of 1 of the 4 training speakers, 's3' with 4 is one; "
         "expected one of each speaker: a larger fraction"
     )
 
@@ -560,25 +568,25 @@ def test_the_only_training_utterance_of_a_class_is_never_held_out():
     holdout = {"protocol": "holdout", "column": "speaker", "dev": ["s1"], "test": ["s2"]}
     for seed in range(20):
         task = task_of(
-            **holdout, classes=["anger", "sadness", "fear"], seen=0.5, seed=seed, claims_unseen_speakers=True
+            **holdout, classes=["anger", "sadness", "fear"], held_out=0.5, seed=seed, claims_unseen_speakers=True
         )
         folds = make_folds(one_fear, task).set_index("utterance")
-        assert folds.loc["s0_fear_00", "role"] == "train"
+        assert folds.loc["s0_fear_00", "split"] == "train"
 
 
 def test_seen_utterances_of_copies_divided_like_utterances_are_refused():
     with pytest.raises(InputError) as error:
-        make_folds(manifest(), task_of(**A, seen=0.1, claims_unseen_speakers=True), AUGMENTATION)
+        make_folds(manifest(), task_of(**A, held_out=0.1, claims_unseen_speakers=True), AUGMENTATION)
     assert str(error.value) == (
-        "task: seen does not go with augmented: before_split, which divides copies like utterances"
+        "task: held_out does not go with augmented: before_split, which divides copies like utterances"
     )
 
 
-def test_a_fold_gives_the_rows_of_the_role_seen_and_none_without_it(tmp_path):
-    for name, changes in (("with", {"seen": 0.25}), ("without", {})):
+def test_a_fold_gives_the_rows_of_the_split_seen_and_none_without_it(tmp_path):
+    for name, changes in (("with", {"held_out": 0.25}), ("without", {})):
         write_folds(make_folds(manifest(), task_of(**PROTOCOLS["speaker_groups"], **changes)), tmp_path / name)
-    assert len(read_fold(tmp_path / "with", 0).of_role("seen")) == 12  # of 2 speakers' 24
-    assert read_fold(tmp_path / "without", 0).of_role("seen").empty
+    assert len(read_fold(tmp_path / "with", 0).of_split("held_out")) == 12  # of 2 speakers' 24
+    assert read_fold(tmp_path / "without", 0).of_split("held_out").empty
 
 
 # --- dev of training speakers
@@ -589,27 +597,31 @@ def test_few_speakers_have_dev_utterances_instead_of_dev_speakers(genders):
     task = task_of(protocol="leave_one_speaker_out", folds=len(genders), dev_fraction=0.25)
     folds = make_folds(manifest(genders), task)
     names = {f"s{number}" for number in range(len(genders))}
-    for number, roles in speakers_of_roles(folds).items():
-        assert roles["test"] == {f"s{number}"}
-        assert roles["train"] == roles["dev"] == names - roles["test"]
-        counts = folds[folds["fold"] == number].groupby(["speaker", "emotion", "role"]).size()
-        assert set(counts.xs("dev", level="role")) == {3}  # a quarter of twelve
-        assert set(counts.xs("train", level="role")) == {9}
+    for number, splits in speakers_of_splits(folds).items():
+        assert splits["test"] == {f"s{number}"}
+        assert splits["train"] == splits["dev"] == names - splits["test"]
+        counts = folds[folds["fold"] == number].groupby(["speaker", "emotion", "split"]).size()
+        assert set(counts.xs("dev", level="split")) == {3}  # a quarter of twelve
+        assert set(counts.xs("train", level="split")) == {9}
 
 
 def test_dev_utterances_are_not_drawn_like_seen_ones():
     plain = {"protocol": "leave_one_speaker_out", "folds": 3, "dev_fraction": 0.25}
-    without, with_seen = (make_folds(manifest("fmf"), task_of(**plain, **more)) for more in ({}, {"seen": 0.25}))
-    pd.testing.assert_frame_equal(without, with_seen.assign(role=with_seen["role"].replace("seen", "train")))
+    without, with_held_out = (
+        make_folds(manifest("fmf"), task_of(**plain, **more)) for more in ({}, {"held_out": 0.25})
+    )
+    pd.testing.assert_frame_equal(
+        without, with_held_out.assign(split=with_held_out["split"].replace("held_out", "train"))
+    )
     by_seed = [make_folds(manifest("fmf"), task_of(**plain, seed=seed)) for seed in (0, 0, 1)]
     pd.testing.assert_frame_equal(by_seed[0], by_seed[1])
     assert not by_seed[0].equals(by_seed[2])
     groups = {"protocol": "speaker_groups", "folds": 3}
     alone = make_folds(manifest(), task_of(**groups, dev_fraction=0.25))
-    seen = make_folds(manifest(), task_of(**groups, dev_speakers=1, seen=0.25))
+    held_out = make_folds(manifest(), task_of(**groups, dev_speakers=1, held_out=0.25))
     chosen = [
-        set(folds.loc[(folds["role"] == role) & (folds["fold"] == 0), "utterance"])
-        for folds, role in ((alone, "dev"), (seen, "seen"))
+        set(folds.loc[(folds["split"] == split) & (folds["fold"] == 0), "utterance"])
+        for folds, split in ((alone, "dev"), (held_out, "held_out"))
     ]
     assert not chosen[1] <= chosen[0]
 
@@ -632,9 +644,9 @@ def test_one_speaker_is_too_few_without_dev_speakers_too():
 # --- copies
 
 
-def roles_of_originals(folds):
-    """(Fold, original) -> the roles its own row and its copies have."""
-    return folds.groupby(["fold", "original"])["role"].agg(set)
+def splits_of_originals(folds):
+    """(Fold, original) -> the splits its own row and its copies have."""
+    return folds.groupby(["fold", "original"])["split"].agg(set)
 
 
 @pytest.mark.parametrize("changes", [B, C], ids=["B", "C"])
@@ -643,8 +655,8 @@ def test_no_copy_of_a_test_or_dev_utterance_is_in_training(changes):
     folds = make_folds(manifest(), task, AUGMENTATION)
     assert sorted(folds["fold"].unique()) == list(range(task.n_folds))
     for _, fold in folds.groupby("fold"):
-        trained = fold[fold["role"] == "train"]
-        held_out = fold[fold["role"] != "train"]
+        trained = fold[fold["split"] == "train"]
+        held_out = fold[fold["split"] != "train"]
         assert len(trained) == 4 * trained["original"].nunique()
         assert not set(trained["original"]) & set(held_out["original"])
         assert held_out["utterance"].tolist() == held_out["original"].tolist()
@@ -660,30 +672,30 @@ def test_no_copy_of_a_held_out_utterance_of_any_corpus_is_in_training(utterances
     augmentation = AUGMENTATION.model_copy(update={"copies": tuple(kinds)})
     task = task_of(**protocol, **AUGMENTED, seed=data.draw(st.integers(0, 99)))
     folds = make_folds(utterances, task, augmentation)
-    assert set(roles_of_originals(folds).map(len)) == {1}
+    assert set(splits_of_originals(folds).map(len)) == {1}
     is_copy = folds["utterance"] != folds["original"]
-    assert set(folds.loc[is_copy, "role"]) == {"train"}
-    assert is_copy.sum() == len(kinds) * (~is_copy & (folds["role"] == "train")).sum()
+    assert set(folds.loc[is_copy, "split"]) == {"train"}
+    assert is_copy.sum() == len(kinds) * (~is_copy & (folds["split"] == "train")).sum()
 
 
 def test_of_copies_divided_like_utterances_most_have_another_in_training():
     folds = make_folds(manifest(), task_of(**A), AUGMENTATION)
-    roles = roles_of_originals(folds)
-    leaked = roles.map(lambda found: {"train", "test"} <= found)
+    splits = splits_of_originals(folds)
+    leaked = splits.map(lambda found: {"train", "test"} <= found)
     assert (
         leaked.mean() > 0.4
     )  # of four rows, 7 in 10 train and 2 in 10 test: both happen to 1 - .8^4 - .3^4 + .1^4
-    assert len(roles) == 5 * 144
+    assert len(splits) == 5 * 144
 
 
 def test_copies_divided_like_utterances_are_test_once_each_and_balanced_in_class():
     folds = make_folds(manifest(), task_of(**A), AUGMENTATION)
     for _, fold in folds.groupby("fold"):
         assert len(fold) == fold["utterance"].nunique() == 4 * 144
-        counts = pd.crosstab(fold["emotion"], fold["role"])
-        for role, share in (("train", 0.7), ("dev", 0.1), ("test", 0.2)):
-            assert (counts[role] - 4 * 72 * share).abs().max() <= 2
-    tested = folds.loc[folds["role"] == "test", "utterance"]
+        counts = pd.crosstab(fold["emotion"], fold["split"])
+        for split, share in (("train", 0.7), ("dev", 0.1), ("test", 0.2)):
+            assert (counts[split] - 4 * 72 * share).abs().max() <= 2
+    tested = folds.loc[folds["split"] == "test", "utterance"]
     assert len(tested) == tested.nunique() == 4 * 144
 
 
@@ -712,7 +724,7 @@ def test_folds_with_copies_are_ordered_by_fold_and_name_whatever_the_order_of_th
 
 
 @pytest.mark.parametrize("changes", [B, C], ids=["B", "C"])
-def test_copying_training_changes_no_role_of_an_original(changes):
+def test_copying_training_changes_no_split_of_an_original(changes):
     plain = {key: value for key, value in changes.items() if key not in AUGMENTED}
     folds = make_folds(manifest(), task_of(**changes), AUGMENTATION)
     originals = folds[folds["utterance"] == folds["original"]].reset_index(drop=True)
@@ -735,18 +747,18 @@ def test_folds_are_read_as_they_were_written(tmp_path):
     again = read_folds(tmp_path / "folds.csv")
     assert again["speaker"].iloc[0] == "00"
     pd.testing.assert_frame_equal(again, folds, check_dtype=False)
-    assert (tmp_path / "folds.csv").read_bytes().startswith(b"utterance,original,speaker,emotion,fold,role\n")
+    assert (tmp_path / "folds.csv").read_bytes().startswith(b"utterance,original,speaker,emotion,fold,split\n")
 
 
-def test_a_fold_gives_the_rows_of_a_role(tmp_path):
+def test_a_fold_gives_the_rows_of_a_split(tmp_path):
     write_folds(make_folds(manifest(), task_of(**PROTOCOLS["leave_one_speaker_out"])), tmp_path / "folds.csv")
     fold = read_fold(tmp_path / "folds.csv", 3)
     assert fold.number == 3
-    assert set(fold.of_role("test")["speaker"]) == {"s3"}
-    assert list(fold.of_role("train").columns) == ["utterance", "original", "speaker", "emotion", "role"]
-    assert sum(len(fold.of_role(role)) for role in ROLES) == len(fold.utterances) == len(manifest())
-    with pytest.raises(ValueError, match="role is 'valid', expected one of train, dev, test, seen"):
-        fold.of_role("valid")
+    assert set(fold.of_split("test")["speaker"]) == {"s3"}
+    assert list(fold.of_split("train").columns) == ["utterance", "original", "speaker", "emotion", "split"]
+    assert sum(len(fold.of_split(split)) for split in SPLITS) == len(fold.utterances) == len(manifest())
+    with pytest.raises(ValueError, match="split is 'valid', expected one of train, dev, test, held_out"):
+        fold.of_split("valid")
 
 
 def test_a_fold_that_is_not_there_is_said(tmp_path):
@@ -912,7 +924,7 @@ needs_emodb = pytest.mark.skipif(
     "name",
     [
         "emodb7_speakers",
-        "emodb7_speakers_seen",
+        "emodb7_speakers_held_out",
         "emodb7_groups3",
         "emodb7_groups3_augmented",
         "emodb7_groups5_augmented",
@@ -920,10 +932,10 @@ needs_emodb = pytest.mark.skipif(
 )
 def test_every_class_of_emodb_is_trained_in_every_fold(name):
     task, folds = folds_of_emodb(name)
-    assert folds.loc[folds["role"] == "test", "utterance"].nunique() == 535
-    trained = folds[folds["role"] == "train"].groupby("fold")["emotion"].nunique()
+    assert folds.loc[folds["split"] == "test", "utterance"].nunique() == 535
+    trained = folds[folds["split"] == "train"].groupby("fold")["emotion"].nunique()
     assert trained.tolist() == [7] * task.n_folds
-    for speakers in speakers_of_roles(folds).values():
+    for speakers in speakers_of_splits(folds).values():
         assert len(speakers["dev"]) == task.dev_speakers
         assert not speakers["dev"] & speakers["train"]
 
@@ -932,4 +944,4 @@ def test_every_class_of_emodb_is_trained_in_every_fold(name):
 def test_a_fifth_of_the_copies_of_emodb_is_the_published_test_set():
     # Kim & Lee 2024, confusion matrix of their best model: 427 of 428 right.
     _, folds = folds_of_emodb("emodb7_random5_leaky")
-    assert folds[folds["role"] == "test"].groupby("fold").size().tolist() == [428] * 5
+    assert folds[folds["split"] == "test"].groupby("fold").size().tolist() == [428] * 5

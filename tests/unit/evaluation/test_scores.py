@@ -16,12 +16,12 @@ from emofactors.evaluation.scores import (
 CLASSES = ("anger", "sadness", "disgust")
 
 
-def predictions_of(speaker: str, truth: list[str], prediction: list[str], role: str = "test") -> pd.DataFrame:
+def predictions_of(speaker: str, truth: list[str], prediction: list[str], split: str = "test") -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "utterance": [f"{speaker}_{role}_{i}" for i in range(len(truth))],
+            "utterance": [f"{speaker}_{split}_{i}" for i in range(len(truth))],
             "speaker": speaker,
-            "role": role,
+            "split": split,
             "truth": truth,
             "prediction": prediction,
         }
@@ -37,19 +37,19 @@ def runs():
     for seed in (0, 1):
         for fold, speaker in enumerate(truth):
             test = predictions_of(speaker, truth[speaker], rng.choice(CLASSES, len(truth[speaker])).tolist())
-            dev = predictions_of("99", ["anger"], ["disgust"], role="dev")
+            dev = predictions_of("99", ["anger"], ["disgust"], split="dev")
             tables[fold, seed] = pd.concat([dev, test], ignore_index=True)
     return tables
 
 
-def test_scores_are_those_of_sklearn_over_the_test_role(runs):
+def test_scores_are_those_of_sklearn_over_the_test_split(runs):
     scores = score_runs(runs, CLASSES).scores
     assert list(scores.columns) == ["fold", "seed", "ua", "wa", "macro_f1", *(f"recall_{c}" for c in CLASSES), "n"]
     assert list(zip(scores["seed"], scores["fold"], strict=True)) == [
         (seed, fold) for seed in (0, 1) for fold in ("0", "1", "pooled")
     ]
     for seed in (0, 1):
-        pooled = pd.concat(runs[fold, seed] for fold in (0, 1)).query("role == 'test'")
+        pooled = pd.concat(runs[fold, seed] for fold in (0, 1)).query("split == 'test'")
         row = scores[(scores["seed"] == seed) & (scores["fold"] == "pooled")].iloc[0]
         truth, prediction = pooled["truth"], pooled["prediction"]
         assert row["n"] == len(pooled) == 27
@@ -87,53 +87,53 @@ def test_confusion_counts_every_test_utterance_once_a_seed(runs):
 
 
 @pytest.fixture
-def with_seen(runs):
+def with_held_out(runs):
     """The runs, with held-out utterances of the training speaker: in both folds, each with other answers."""
     rng = np.random.default_rng(1)
     truth = ["anger", "sadness", "disgust", "anger"]
     for (fold, seed), table in runs.items():
-        seen = predictions_of("11", truth, rng.choice(CLASSES, 4).tolist(), role="seen")
-        runs[fold, seed] = pd.concat([seen, table], ignore_index=True)
+        held_out = predictions_of("11", truth, rng.choice(CLASSES, 4).tolist(), split="held_out")
+        runs[fold, seed] = pd.concat([held_out, table], ignore_index=True)
     return runs
 
 
-def test_held_out_utterances_of_seen_speakers_are_counted_in_every_fold(with_seen):
-    seen = score_runs(with_seen, CLASSES).seen
-    assert list(seen.columns) == ["seed", "speaker", "truth", "prediction", "count"]
-    assert set(seen["speaker"]) == {"11"}
-    assert seen.groupby("seed")["count"].sum().to_list() == [8, 8]  # four utterances, held out in both folds
+def test_held_out_utterances_of_seen_speakers_are_counted_in_every_fold(with_held_out):
+    held_out = score_runs(with_held_out, CLASSES).held_out
+    assert list(held_out.columns) == ["seed", "speaker", "truth", "prediction", "count"]
+    assert set(held_out["speaker"]) == {"11"}
+    assert held_out.groupby("seed")["count"].sum().to_list() == [8, 8]  # four utterances, held out in both folds
     for seed in (0, 1):
-        rows = pd.concat(with_seen[fold, seed] for fold in (0, 1)).query("role == 'seen'")
-        counts = speaker_confusions(seen[seen["seed"] == seed], CLASSES)[0, 0]
+        rows = pd.concat(with_held_out[fold, seed] for fold in (0, 1)).query("split == 'held_out'")
+        counts = speaker_confusions(held_out[held_out["seed"] == seed], CLASSES)[0, 0]
         for (i, truth), (j, prediction) in product(enumerate(CLASSES), enumerate(CLASSES)):
             assert counts[i, j] == ((rows["truth"] == truth) & (rows["prediction"] == prediction)).sum()
 
 
-def test_seen_utterances_are_in_no_score(with_seen):
-    bare = {run: table.query("role != 'seen'") for run, table in with_seen.items()}
-    there, without = score_runs(with_seen, CLASSES), score_runs(bare, CLASSES)
+def test_seen_utterances_are_in_no_score(with_held_out):
+    bare = {run: table.query("split != 'held_out'") for run, table in with_held_out.items()}
+    there, without = score_runs(with_held_out, CLASSES), score_runs(bare, CLASSES)
     pd.testing.assert_frame_equal(there.scores, without.scores)
     pd.testing.assert_frame_equal(there.confusion, without.confusion)
 
 
-def test_without_seen_utterances_the_table_has_columns_alone(with_seen, tmp_path):
-    paths = {name: tmp_path / f"{name}.csv" for name in ("scores", "confusion", "seen")}
-    bare = {run: table.query("role != 'seen'") for run, table in with_seen.items()}
+def test_without_seen_utterances_the_table_has_columns_alone(with_held_out, tmp_path):
+    paths = {name: tmp_path / f"{name}.csv" for name in ("scores", "confusion", "held_out")}
+    bare = {run: table.query("split != 'held_out'") for run, table in with_held_out.items()}
     score_runs(bare, CLASSES).write(**paths)
-    assert paths["seen"].read_text() == "seed,speaker,truth,prediction,count\n"
-    empty = read_confusion(paths["seen"])
+    assert paths["held_out"].read_text() == "seed,speaker,truth,prediction,count\n"
+    empty = read_confusion(paths["held_out"])
     assert empty.empty
     assert list(empty.columns) == ["seed", "speaker", "truth", "prediction", "count"]
-    of_seen = score_runs(with_seen, CLASSES)
-    of_seen.write(**paths)
-    pd.testing.assert_frame_equal(read_confusion(paths["seen"]), of_seen.seen)
+    of_held_out = score_runs(with_held_out, CLASSES)
+    of_held_out.write(**paths)
+    pd.testing.assert_frame_equal(read_confusion(paths["held_out"]), of_held_out.held_out)
 
 
-def test_a_label_of_a_seen_utterance_outside_the_task_is_refused(with_seen):
-    table = with_seen[0, 0]
-    with_seen[0, 0] = table.assign(truth=table["truth"].where(table["role"] != "seen", "fear"))
+def test_a_label_of_a_seen_utterance_outside_the_task_is_refused(with_held_out):
+    table = with_held_out[0, 0]
+    with_held_out[0, 0] = table.assign(truth=table["truth"].where(table["split"] != "held_out", "fear"))
     with pytest.raises(ValueError, match="'fear' is no class of the task"):
-        score_runs(with_seen, CLASSES)
+        score_runs(with_held_out, CLASSES)
 
 
 def test_tables_survive_their_files(runs, tmp_path):
@@ -145,10 +145,10 @@ def test_tables_survive_their_files(runs, tmp_path):
         table.assign(p_anger=0.5).to_csv(files[-1], index=False)
     scores = score_runs(read_predictions(files), CLASSES)
     pd.testing.assert_frame_equal(scores.scores, score_runs(runs, CLASSES).scores)
-    scores.write(tmp_path / "scores.csv", tmp_path / "confusion.csv", tmp_path / "seen_confusion.csv")
+    scores.write(tmp_path / "scores.csv", tmp_path / "confusion.csv", tmp_path / "held_out_confusion.csv")
     pd.testing.assert_frame_equal(read_confusion(tmp_path / "confusion.csv"), scores.confusion)
     first = (tmp_path / "scores.csv").read_bytes(), (tmp_path / "confusion.csv").read_bytes()
-    scores.write(tmp_path / "scores.csv", tmp_path / "confusion.csv", tmp_path / "seen_confusion.csv")
+    scores.write(tmp_path / "scores.csv", tmp_path / "confusion.csv", tmp_path / "held_out_confusion.csv")
     assert first == ((tmp_path / "scores.csv").read_bytes(), (tmp_path / "confusion.csv").read_bytes())
 
 
@@ -189,8 +189,8 @@ def test_labels_outside_the_task_are_refused(runs):
 
 
 def test_a_run_without_test_predictions_is_refused(runs):
-    runs[0, 0] = runs[0, 0].query("role == 'dev'")
-    with pytest.raises(ValueError, match="no prediction of role 'test'"):
+    runs[0, 0] = runs[0, 0].query("split == 'dev'")
+    with pytest.raises(ValueError, match="no prediction of split 'test'"):
         score_runs(runs, CLASSES)
 
 

@@ -2,15 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emofactors.config import ProbeSettings
+from emofactors.config.evaluation import ProbeSettings
 from emofactors.errors import InputError
-from emofactors.evaluation.factor_information import Codes
-from emofactors.evaluation.true_factors import (
-    FACTOR_COLUMNS,
-    probe_true_factors,
-    read_factors,
-    summaries,
-)
+from emofactors.evaluation.code_information import Codes
+from emofactors.evaluation.true_factors import FACTOR_COLUMNS, probe_true_factors, read_factors, summaries
 
 SETTINGS = ProbeSettings(folds=4, clusters=5, permutations=50)
 VOICES = ("ann", "bob", "eve")
@@ -40,7 +35,7 @@ def corpus():
         utterance=utterance,
         utterances=factors["utterance"].to_numpy(dtype=str),
         speakers=factors["voice"].to_numpy(dtype=str),
-        roles=np.full(n, "test"),
+        splits=np.full(n, "test"),
     )
     return codes, factors
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import yaml
 
-from emofactors.config import AugmentationSettings, features_of
+from emofactors.config.features import features_of
+from emofactors.config.tasks import AugmentationSettings
 
 CONFIG = Path(__file__).parents[3] / "config"
 

@@ -8,7 +8,7 @@ import soundfile
 import torch
 
 from emofactors.corpora.audio import read_waveform
-from emofactors.corpora.copies import copy_name
+from emofactors.corpora.augmentations import copy_name
 from emofactors.errors import InputError
 from emofactors.features import extract as extract_module
 from emofactors.features import transform_by

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from pydantic import ValidationError
 
-from emofactors.config import FeatureSettings, FunctionalSettings, OpensmileSettings
+from emofactors.config.features import FeatureSettings, FunctionalSettings, OpensmileSettings
 from emofactors.errors import InputError
 from emofactors.features import extract as extract_module
 from emofactors.features import transform_by
@@ -58,7 +58,7 @@ def test_functionals_are_the_statistics_of_bands_and_voiced_f0(settings, speech_
     assert found.dtype == np.float32
     (bands,) = log_spectrograms([waveform], settings.spectrogram)
     log_f0 = np.log(f0_hz[f0_hz > 0])
-    rows = found[0, :25].reshape(5, 5)  # mean, deviation and three percentiles of four bands and F0
+    rows = found[0, :25].reshape(5, 5)  # mean, std and three percentiles of four bands and F0
     np.testing.assert_allclose(rows[0], [*bands.mean(axis=0), log_f0.mean()], rtol=1e-5)
     np.testing.assert_allclose(rows[1], [*bands.std(axis=0), log_f0.std()], rtol=1e-5)
     for row, q in zip(rows[2:], settings.percentiles, strict=True):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emofactors.config import features_of
+from emofactors.config.features import features_of
 from emofactors.features import pitch_tracker
 
 METHODS = ("praat", "pyin")

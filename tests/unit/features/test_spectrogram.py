@@ -5,7 +5,7 @@ import scipy.signal
 import torch
 import torchaudio
 
-from emofactors.config import FeatureSettings
+from emofactors.config.features import FeatureSettings
 from emofactors.errors import InputError
 from emofactors.features.spectrogram import log_spectrograms
 
@@ -125,7 +125,7 @@ def test_threads_of_torch_do_not_change_the_features(log_mel, speech_like):
 
 
 def test_a_waveform_too_short_to_reflect_is_refused(log_mel):
-    assert log_mel.least_samples == 321
+    assert log_mel.min_samples == 321
     with pytest.raises(InputError, match="waveform 1: has 320 samples, expected at least 321"):
         log_spectrograms([np.ones(321, np.float32), np.ones(320, np.float32)], log_mel)
 

@@ -66,7 +66,7 @@ def test_a_speaker_who_does_not_train_is_normalised_by_its_own_speech(joined):
     pitch = np.concatenate([joined(F0_HZ, ["a0"])[u][:, 3] for u in SPEAKER_OF if SPEAKER_OF[u] == "b"])
     voiced = pitch[pitch >= 0]
     assert voiced.mean() == pytest.approx(0.5, abs=1e-6)
-    assert voiced.std() == pytest.approx(1 / 8, abs=1e-6)  # four deviations are half the range
+    assert voiced.std() == pytest.approx(1 / 8, abs=1e-6)  # four stds are half the range
 
 
 def test_utterances_that_do_not_train_leave_the_statistics_of_who_trains(joined):
@@ -74,7 +74,7 @@ def test_utterances_that_do_not_train_leave_the_statistics_of_who_trains(joined)
     before, after = joined(F0_HZ, ["a0", "a1", "b0"]), joined(other, ["a0", "a1", "b0"])
     for utterance in ("a0", "a1", "a2", "a3"):
         np.testing.assert_array_equal(before[utterance], after[utterance])
-    assert after["a4"][:, 3].max() == 1  # 5 deviations above: clipped
+    assert after["a4"][:, 3].max() == 1  # 5 stds above: clipped
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,8 @@ def test_who_has_no_deviation_is_in_the_middle_where_voiced(joined, f0_hz, expec
 
 
 def test_what_trained_elsewhere_leaves_every_speaker_its_own_speech(joined, tmp_path):
-    about = pd.DataFrame({"utterance": SPEAKER_OF.keys(), "speaker": SPEAKER_OF.values(), "role": "test"})
-    about.loc[about["utterance"].isin(["a0", "b0"]), "role"] = "train"
+    about = pd.DataFrame({"utterance": SPEAKER_OF.keys(), "speaker": SPEAKER_OF.values(), "split": "test"})
+    about.loc[about["utterance"].isin(["a0", "b0"]), "split"] = "train"
     given = joined(F0_HZ, [])
     mel, f0 = given._mel, given._f0
     trained = FactorArchive.of_fold(mel, f0, Fold(0, about))

@@ -32,7 +32,7 @@ def test_equals_scikit_learn_over_all_frames(tmp_path, features):
     frames = np.concatenate([features[u] for u in TRAIN]).astype(np.float64)
     scaler = StandardScaler().fit(frames)
     np.testing.assert_allclose(standardisation.mean, scaler.mean_, rtol=1e-6)
-    np.testing.assert_allclose(standardisation.deviation, scaler.scale_, rtol=1e-6)
+    np.testing.assert_allclose(standardisation.std, scaler.scale_, rtol=1e-6)
     np.testing.assert_allclose(standardisation.apply(features["x"]), scaler.transform(features["x"]), atol=1e-5)
 
 
@@ -46,7 +46,7 @@ def test_training_rows_become_mean_0_and_deviation_1(tmp_path, features):
 
 def test_a_bin_that_does_not_vary_becomes_0(tmp_path, features):
     standardisation = fit_standardisation(archive_of(tmp_path / "archive", features), TRAIN)
-    assert standardisation.deviation[4] == 1
+    assert standardisation.std[4] == 1
     np.testing.assert_allclose(standardisation.apply(features["a"])[:, 4], 0, atol=1e-5)
 
 
@@ -55,7 +55,7 @@ def test_other_rows_change_nothing(tmp_path, features):
     changed = features | {"x": features["x"] + 50, "y": 3 * features["y"]}
     after = fit_standardisation(archive_of(tmp_path / "after", changed), TRAIN)
     np.testing.assert_array_equal(before.mean, after.mean)
-    np.testing.assert_array_equal(before.deviation, after.deviation)
+    np.testing.assert_array_equal(before.std, after.std)
 
 
 def test_no_rows_are_refused(tmp_path, features):

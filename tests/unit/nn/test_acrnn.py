@@ -30,8 +30,8 @@ def test_what_is_left_over_by_the_pooling_is_not_read():
 
 
 def test_many_layers_neither_blow_a_signal_up_nor_let_it_vanish():
-    deviation = convolutions((32, 48, 48, 48, 48, 48))(drawn(2, 3, 32, 32)).std()
-    assert 0.3 < deviation < 3
+    std = convolutions((32, 48, 48, 48, 48, 48))(drawn(2, 3, 32, 32)).std()
+    assert 0.3 < std < 3
 
 
 def test_attention_is_the_softmax_of_sums_of_sigmoids():

@@ -37,8 +37,8 @@ def test_padding_changes_nothing(stack):
 
 
 def test_least_frames_gives_one_frame_and_one_less_none(stack):
-    assert stack.size_after(stack.least_frames) == 1
-    assert stack.size_after(stack.least_frames - 1) < 1
+    assert stack.size_after(stack.min_frames) == 1
+    assert stack.size_after(stack.min_frames - 1) < 1
 
 
 def test_output_has_as_many_frames_as_said(stack):

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from emofactors.nn.pooling import mean_and_deviation
+from emofactors.nn.pooling import mean_and_std
 
 
 def frames(*lengths):
@@ -14,7 +14,7 @@ def test_it_is_numpys_mean_and_deviation_of_the_valid_frames():
     lengths = (7, 4, 2)
     x, valid = frames(*lengths)
     x[1, 4:] = torch.inf  # what is not valid is not read
-    pooled = mean_and_deviation(x, valid)
+    pooled = mean_and_std(x, valid)
     assert pooled.shape == (3, 6)
     for vector, utterance, length in zip(pooled.numpy(), x.numpy(), lengths, strict=True):
         inside = utterance[:length]
@@ -24,15 +24,15 @@ def test_it_is_numpys_mean_and_deviation_of_the_valid_frames():
 def test_gradient_is_that_of_the_formula_and_none_beyond_the_end():
     x, valid = frames(5, 3)
     x.requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: mean_and_deviation(x, valid), x)
-    mean_and_deviation(x, valid).sum().backward()
+    assert torch.autograd.gradcheck(lambda x: mean_and_std(x, valid), x)
+    mean_and_std(x, valid).sum().backward()
     assert (x.grad[1, 3:] == 0).all()
     assert (x.grad[1, :3] != 0).all()
 
 
 def test_frames_that_are_all_alike_have_next_to_no_deviation_and_a_finite_gradient():
     x = torch.full((1, 4, 2), 3.0, requires_grad=True)
-    pooled = mean_and_deviation(x, torch.ones(1, 4, dtype=torch.bool))
+    pooled = mean_and_std(x, torch.ones(1, 4, dtype=torch.bool))
     torch.testing.assert_close(pooled, torch.tensor([[3.0, 3.0, 0.0, 0.0]]), rtol=0, atol=1e-4)
     pooled.sum().backward()
     torch.testing.assert_close(x.grad, torch.full((1, 4, 2), 0.25))

@@ -6,7 +6,7 @@ import os
 import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from emofactors.config import RunSettings
+from emofactors.config.systems import RunSettings
 from emofactors.training.fit import Progress, _log_progress
 from snakemake_logger_plugin_emofactors.run import (
     Job,
@@ -167,7 +167,7 @@ def test_words_of_a_job_begin_with_what_tells_it_from_others():
     wildcards = {"task": "emodb4", "system": "cnn_bigru", "variant": "mel_center", "fold": "0", "seed": "1"}
     assert words_of("train", wildcards) == "train mel_center fold 0 seed 1 cnn_bigru emodb4"
     assert words_of("make_page", {}) == "make page"
-    assert words_of("rebuild_speech", {"task": "a4", "on_task": "b4"}) == "rebuild speech on_b4 a4"
+    assert words_of("reconstruct_speech", {"task": "a4", "on_task": "b4"}) == "reconstruct speech on_b4 a4"
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from emofactors.errors import InputError
-from emofactors.report.tables import COLUMNS
+from emofactors.io.csv import write_csv
+from emofactors.report.tables.tidy import COLUMNS
 from emofactors.report.verification import tolerances, verify
-from emofactors.sheets import write_csv
 
 LIKE = {"table": "center", "column": "emodb7", "protocol": "3 speaker groups", "corpus": "EmoDB", "n_runs": 3}
 

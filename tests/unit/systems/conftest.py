@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from emofactors.study import load_study
+from emofactors.config.load import load_study
 
 CONFIG = Path(__file__).parents[3] / "config"
 

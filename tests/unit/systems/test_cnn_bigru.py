@@ -5,9 +5,9 @@ import pytest
 import torch
 import yaml
 
-from emofactors.config import CONDITIONS
+from emofactors.config.labels import CONDITIONS
+from emofactors.config.load import load_study
 from emofactors.errors import InputError
-from emofactors.study import load_study
 from emofactors.systems import build_system
 from emofactors.systems.base import Batch, Output, TrainingData
 
@@ -50,9 +50,9 @@ def batch():
 def test_every_variant_of_the_file_is_built(tmp_path):
     study = study_of_all_variants(tmp_path)
     system = study.systems["cnn_bigru"]
-    judges = [variant for variant in system.variants if variant.startswith("judge_")]
-    assert len(system.variants) == 11 + len(judges)
-    assert len(judges) == 1 + 2 * len(CONDITIONS)
+    classifiers = [variant for variant in system.variants if variant.startswith("judge_")]
+    assert len(system.variants) == 11 + len(classifiers)
+    assert len(classifiers) == 1 + 2 * len(CONDITIONS)
     for variant in system.variants:
         n_bins = study.features[system.run(variant).features].n_bins
         build_system("cnn_bigru", system.arguments(variant), TrainingData(n_bins, (3, 4, 5)))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from emofactors.config import CONDITIONS
+from emofactors.config.labels import CONDITIONS
 from emofactors.errors import InputError
 from emofactors.systems import build_system
 from emofactors.systems.base import Batch, TrainingData
@@ -42,11 +42,11 @@ def test_every_variant_of_the_file_is_built(study_of_all_variants):
 
 def test_names_say_what_is_kept_by_which_decomposer(study_of_all_variants):
     system = study_of_all_variants("factor_classifier").systems["factor_classifier"]
-    assert system.run("raw").rebuilt is None
+    assert system.run("raw").reconstructed is None
     for decomposer in ("original", "cycle", "original_small", "cycle_small"):
         for condition in CONDITIONS:
             variant = f"{decomposer}_{condition}"
-            assert system.run(variant).rebuilt == condition
+            assert system.run(variant).reconstructed == condition
             assert system.needs[variant].decomposer == f"speechflow/{decomposer}"
 
 
@@ -63,7 +63,7 @@ def test_a_segment_gives_the_same_whatever_its_batch():
 
 
 def test_deltas_are_heard_at_the_scale_of_the_features():
-    """In training each channel has mean 0 and deviation 1."""
+    """In training each channel has mean 0 and std 1."""
     system, heard = build(), []
     system.convolutions.register_forward_pre_hook(lambda _, inputs: heard.append(inputs[0]))
     batch = make_batch(5)

@@ -87,9 +87,9 @@ def remembered(system, output, batch):
 def plain_posterior(system, embedding, among):
     """Posterior of the speaker head, written plainly; dimensions are standardised by some embeddings."""
     mean = among.mean(dim=0)
-    deviation = ((among - mean).square().mean(dim=0) + 1e-5).sqrt()
+    std = ((among - mean).square().mean(dim=0) + 1e-5).sqrt()
     first, _, second = system.speaker_head
-    hidden = ((embedding - mean) / deviation @ first.weight.T + first.bias).clamp(min=0)
+    hidden = ((embedding - mean) / std @ first.weight.T + first.bias).clamp(min=0)
     return (hidden @ second.weight.T + second.bias).softmax(dim=1)
 
 

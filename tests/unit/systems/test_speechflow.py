@@ -6,13 +6,14 @@ import pytest
 import torch
 import yaml
 
-from emofactors.config import CONDITIONS, FACTORS, RunSettings
+from emofactors.config.labels import CONDITIONS, FACTORS
+from emofactors.config.systems import RunSettings
 from emofactors.errors import InputError
 from emofactors.nn.random_resampling import draw_segments, resampling_weights
 from emofactors.systems import build_system
 from emofactors.systems.base import Batch, TrainingData
-from emofactors.training.batches import RoleData
 from emofactors.training.checkpoint import Checkpoint
+from emofactors.training.dataset import SplitData
 from emofactors.training.fit import fit
 
 CONFIG = yaml.safe_load((Path(__file__).parents[3] / "config/systems/speechflow.yaml").read_text())
@@ -35,7 +36,7 @@ SMALL = {
     "speaker_dim": 32,
     "mean_speaker_share": 0.25,
     "downsample": 8,
-    "rebuilt_frames": 32,
+    "reconstructed_frames": 32,
     "crop_frames": [16, 32],
     "resampled_frames": [19, 31],
     "resampling": [0.5, 1.5],
@@ -195,10 +196,12 @@ def test_what_is_not_kept_is_not_heard(condition):
     for name in FACTORS:
         assert torch.equal(getattr(codes, name), getattr(others, name)) == (name not in kept)
     speaker = torch.tensor([0, 1])
-    rebuilt = system.rebuild(speech, kept, speaker)
-    assert rebuilt.shape == (2, 24, 6)
-    assert torch.equal(rebuilt, system.rebuild(other, kept, speaker)) == (not factors)
-    assert torch.equal(rebuilt, system.rebuild(speech, kept, torch.tensor([2, -1]))) == ("speaker" not in kept)
+    reconstructed = system.reconstruct_from(speech, kept, speaker)
+    assert reconstructed.shape == (2, 24, 6)
+    assert torch.equal(reconstructed, system.reconstruct_from(other, kept, speaker)) == (not factors)
+    assert torch.equal(reconstructed, system.reconstruct_from(speech, kept, torch.tensor([2, -1]))) == (
+        "speaker" not in kept
+    )
 
 
 def test_speech_is_rebuilt_from_its_codes_and_its_speaker_or_the_mean_speaker():
@@ -206,7 +209,7 @@ def test_speech_is_rebuilt_from_its_codes_and_its_speaker_or_the_mean_speaker():
     codes = system.encode(speech)
     for kept, index in (((*FACTORS, "speaker"), speaker), (FACTORS, torch.tensor([-1, -1]))):
         expected = system.decode(codes, system.speaker_embedding(index))
-        torch.testing.assert_close(system.rebuild(speech, kept, speaker), expected)
+        torch.testing.assert_close(system.reconstruct_from(speech, kept, speaker), expected)
     assert system.decode_pitch(codes).shape == (2, 24, 257)
 
 
@@ -240,7 +243,7 @@ def test_a_batch_without_speakers_is_refused():
     ("key", "value", "expected"),
     [
         ("content_units", 0, "at least 1"),
-        ("rebuilt_frames", 20, "a multiple of downsample (8)"),
+        ("reconstructed_frames", 20, "a multiple of downsample (8)"),
         ("pitch_channels", 10, "a multiple of channels_per_group (4)"),
         ("conv_kernel_size", 4, "odd and at least 1"),
         ("crop_frames", [20, 32], "multiples of downsample (8)"),
@@ -267,7 +270,7 @@ def test_rows_that_teach_nothing_are_refused(change, message):
 
 
 @pytest.fixture
-def role():
+def split():
     """Utterances of three speakers: bands that rise and fall, at a pace and a height of their own."""
     generator = np.random.default_rng(0)
     n_frames = generator.integers(24, 48, 24)
@@ -281,25 +284,25 @@ def role():
     names = tuple(str(i) for i in range(24))
     frames = [torch.from_numpy(part).float() for part in parts]
     emotion = np.zeros(24, dtype=np.int64)
-    return RoleData(names, names, emotion, frames, n_frames, torch.device("cpu"), speaker=speaker)
+    return SplitData(names, names, emotion, frames, n_frames, torch.device("cpu"), speaker=speaker)
 
 
-def test_training_rebuilds_better_than_the_mean_spectrogram(role, tmp_path):
-    empty = replace(role, utterances=(), n_frames=role.n_frames[:0])
+def test_training_rebuilds_better_than_the_mean_spectrogram(split, tmp_path):
+    empty = replace(split, utterances=(), n_frames=split.n_frames[:0])
     run = RunSettings(
         features="f", batch_size=12, pool_batches=2, learning_rate=0.01, max_steps=100, select="last"
     )
     checkpoint = Checkpoint(tmp_path / "state.pt", interval_s=1e9)
     system = build(decoder_units=32, decoder_layers=1, cycle_weight=0.01)
-    system = fit(system, role, empty, run, seed=0, precision="float32", checkpoint=checkpoint).system
-    bands = torch.cat(role.frames)[:, :6]
+    system = fit(system, split, empty, run, seed=0, precision="float32", checkpoint=checkpoint).system
+    bands = torch.cat(split.frames)[:, :6]
     of_mean = (bands - bands.mean(dim=0)).square().mean()
     errors = []
-    for frames, n_frames, who in zip(role.frames, role.n_frames // 8 * 8, role.speaker, strict=True):
+    for frames, n_frames, who in zip(split.frames, split.n_frames // 8 * 8, split.speaker, strict=True):
         speech = frames[:n_frames][None]
         with torch.inference_mode():
-            rebuilt = system.rebuild(speech, (*FACTORS, "speaker"), torch.tensor([who]))
-        errors.append((rebuilt - speech[..., :6]).square().mean())
+            reconstructed = system.reconstruct_from(speech, (*FACTORS, "speaker"), torch.tensor([who]))
+        errors.append((reconstructed - speech[..., :6]).square().mean())
     assert torch.stack(errors).mean() < 0.6 * of_mean
 
 

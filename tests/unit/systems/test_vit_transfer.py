@@ -205,5 +205,5 @@ def test_wide_patches_are_refused_where_utterances_differ_in_length():
 
 
 def test_least_frames_are_those_of_a_patch():
-    assert build(SMALL).least_frames == 1
-    assert build(SMALL | {"patch": [4, 3]}, n_frames=12).least_frames == 3
+    assert build(SMALL).min_frames == 1
+    assert build(SMALL | {"patch": [4, 3]}, n_frames=12).min_frames == 3

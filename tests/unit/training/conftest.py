@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from emofactors.config import RunSettings
+from emofactors.config.systems import RunSettings
 from emofactors.systems import build_system
 from emofactors.systems.base import TrainingData
-from emofactors.training.batches import RoleData
+from emofactors.training.dataset import SplitData
 
 ARGUMENTS = {
     "conv_channels": [4, 4],
@@ -23,7 +23,7 @@ ARGUMENTS = {
 }
 
 
-def make_role(n: int, seed: int, *, n_bins: int = 16) -> RoleData:
+def make_split(n: int, seed: int, *, n_bins: int = 16) -> SplitData:
     generator = np.random.default_rng(seed)
     n_frames = generator.integers(20, 60, size=n)
     emotion = np.arange(n, dtype=np.int64) % 2
@@ -31,7 +31,7 @@ def make_role(n: int, seed: int, *, n_bins: int = 16) -> RoleData:
     offset = np.concatenate([[0], np.cumsum(n_frames)[:-1]])
     for first, length, label in zip(offset, n_frames, emotion, strict=True):
         frames[first : first + length, 3] += 4 * label
-    return RoleData(
+    return SplitData(
         utterances=tuple(f"u{seed}_{i:03d}" for i in range(n)),
         speakers=tuple(f"s{i % 3}" for i in range(n)),
         emotion=emotion,
@@ -49,12 +49,12 @@ def tiny_arguments():
 
 @pytest.fixture
 def train():
-    return make_role(50, seed=1)
+    return make_split(50, seed=1)
 
 
 @pytest.fixture
 def dev():
-    return make_role(20, seed=2)
+    return make_split(20, seed=2)
 
 
 @pytest.fixture

@@ -3,12 +3,14 @@ import pandas as pd
 import pytest
 import torch
 
-from emofactors.config import CONDITIONS, RunSettings
+from emofactors.config.labels import CONDITIONS
+from emofactors.config.systems import RunSettings
 from emofactors.corpora.splits import Fold
 from emofactors.features.archive import ArchiveWriter, FeatureArchive
 from emofactors.features.speech_factors import FactorArchive
+from emofactors.inference.reconstruction import held_out_codes, reconstruct
 from emofactors.systems import build_system
-from emofactors.training.decomposition import decomposer_data, held_out_codes, rebuild, training_speakers
+from emofactors.training.decomposition import decomposer_data, training_speakers
 
 RUN = RunSettings(features="mel", pitch="f0", batch_size=4, pool_batches=1, learning_rate=1e-3, max_steps=5)
 SIZES = {
@@ -16,7 +18,7 @@ SIZES = {
     **{"pitch_channels": 8, "pitch_units": 2, "rhythm_channels": 8, "rhythm_units": 1},
     **{"conv_kernel_size": 5, "channels_per_group": 4, "decoder_units": 8, "decoder_layers": 1},
     **{"pitch_decoder_units": 8, "pitch_decoder_layers": 1, "speaker_dim": 4, "mean_speaker_share": 0.25},
-    **{"downsample": 8, "rebuilt_frames": 32, "crop_frames": [16, 32], "resampled_frames": [19, 31]},
+    **{"downsample": 8, "reconstructed_frames": 32, "crop_frames": [16, 32], "resampled_frames": [19, 31]},
     **{"resampling": [0.5, 1.5], "resample_cycle": True, "mel_weight": 0.2, "f0_weight": 1.0, "cycle_weight": 1.0},
 }
 FRAMES = {"a1": 20, "a2": 40, "b1": 32, "b2": 70, "c1": 30, "c2": 50}
@@ -27,7 +29,7 @@ def fold():
     rows = pd.DataFrame({"utterance": list(FRAMES), "original": list(FRAMES)})
     rows["speaker"] = rows["utterance"].str[0]
     rows["emotion"] = ["anger", "sadness"] * 3
-    rows["role"] = ["train", "train", "train", "train", "test", "test"]
+    rows["split"] = ["train", "train", "train", "train", "test", "test"]
     return Fold(number=0, utterances=rows)
 
 
@@ -48,8 +50,8 @@ def system(fold, archive):
     return build_system("speechflow", SIZES, decomposer_data(fold, ["anger", "sadness"], archive.n_bins, RUN))
 
 
-def rebuilt(system, archive, fold, folder, speakers=("a", "b")):
-    rebuild(system, archive, fold.utterances, speakers, folder, "float32")
+def reconstructed(system, archive, fold, folder, speakers=("a", "b")):
+    reconstruct(system, archive, fold.utterances, speakers, folder, "float32")
     return {condition: FeatureArchive(folder / condition) for condition in CONDITIONS}
 
 
@@ -73,7 +75,7 @@ def test_codes_are_of_utterances_that_did_not_train_a_code_for_eight_frames(syst
     held_out.save(tmp_path / "codes.npz")
     written = np.load(tmp_path / "codes.npz", allow_pickle=False)
     assert written["speakers"].tolist() == ["c", "c"]
-    assert written["roles"].tolist() == ["test", "test"]
+    assert written["splits"].tolist() == ["test", "test"]
 
 
 def test_what_is_lost_is_held_against_the_mean_of_the_training_frames(system, fold, archive):
@@ -91,7 +93,7 @@ def test_codes_do_not_depend_on_what_else_is_heard(system, fold, archive):
 
 
 def test_every_condition_has_every_utterance_in_whole_segments(system, fold, archive, tmp_path):
-    for made in rebuilt(system, archive, fold, tmp_path / "rebuilt").values():
+    for made in reconstructed(system, archive, fold, tmp_path / "reconstructed").values():
         assert made.utterances == tuple(FRAMES)
         assert made.n_bins == 6
         assert {u: made.n_frames(u) for u in FRAMES} == {
@@ -107,7 +109,7 @@ def test_every_condition_has_every_utterance_in_whole_segments(system, fold, arc
 def test_nothing_kept_is_the_same_for_all_to_the_last_bit_and_the_speaker_alone_tells_speakers(
     system, fold, archive, tmp_path
 ):
-    made = rebuilt(system, archive, fold, tmp_path / "rebuilt")
+    made = reconstructed(system, archive, fold, tmp_path / "reconstructed")
     segments = [
         made["none"][u][first : first + 32] for u in FRAMES for first in range(0, made["none"].n_frames(u), 32)
     ]
@@ -119,14 +121,14 @@ def test_nothing_kept_is_the_same_for_all_to_the_last_bit_and_the_speaker_alone_
 
 
 def test_a_condition_is_what_the_system_rebuilds_of_it(system, fold, archive, tmp_path):
-    made = rebuilt(system, archive, fold, tmp_path / "rebuilt")
+    made = reconstructed(system, archive, fold, tmp_path / "reconstructed")
     heard = torch.from_numpy(archive["b1"])[None]
     for condition in ("all", "content", "rhythm", "pitch", "content_rhythm", "content_pitch", "rhythm_pitch"):
-        expected = system.rebuild(heard, CONDITIONS[condition], torch.tensor([-1]))[0].detach().numpy()
+        expected = system.reconstruct_from(heard, CONDITIONS[condition], torch.tensor([-1]))[0].detach().numpy()
         np.testing.assert_allclose(made[condition]["b1"], expected, atol=1e-5)
     assert np.abs(made["content"]["b1"] - made["rhythm"]["b1"]).max() > 1e-4
 
 
 def test_speakers_of_another_corpus_are_the_mean_whatever_their_names(system, fold, archive, tmp_path):
-    made = rebuilt(system, archive, fold, tmp_path / "rebuilt", speakers=())
+    made = reconstructed(system, archive, fold, tmp_path / "reconstructed", speakers=())
     assert (made["speaker"]["a1"] == made["none"]["a1"]).all()

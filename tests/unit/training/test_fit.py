@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 from emofactors.features.archive import ArchiveWriter, FeatureArchive
+from emofactors.inference.predict import predict
 from emofactors.systems import build_system
 from emofactors.systems.base import TrainingData
-from emofactors.training.batches import RoleData, load_role, shuffled_batches
 from emofactors.training.checkpoint import Checkpoint
+from emofactors.training.dataset import SplitData, load_split, shuffled_batches
 from emofactors.training.fit import fit, infer, run_key
-from emofactors.training.predict import predict
 
 ARGUMENTS = {
     "cnn_bigru": {
@@ -32,15 +32,15 @@ ARGUMENTS = {
 }
 
 
-def rows_of(role, chosen):
-    """Some rows of a role."""
+def rows_of(split, chosen):
+    """Some rows of a split."""
     return replace(
-        role,
-        utterances=tuple(np.array(role.utterances)[chosen]),
-        speakers=tuple(np.array(role.speakers)[chosen]),
-        emotion=role.emotion[chosen],
-        frames=[role.frames[i] for i in np.arange(len(role))[chosen]],
-        n_frames=role.n_frames[chosen],
+        split,
+        utterances=tuple(np.array(split.utterances)[chosen]),
+        speakers=tuple(np.array(split.speakers)[chosen]),
+        emotion=split.emotion[chosen],
+        frames=[split.frames[i] for i in np.arange(len(split))[chosen]],
+        n_frames=split.n_frames[chosen],
     )
 
 
@@ -154,15 +154,15 @@ def test_resume_after_a_signal_is_bit_equal(tmp_path, fitted, at_step, by):
     assert_same(fitted(), resumed)
 
 
-def from_archive(role, folder, *, stream):
-    """The same role, its frames in an archive."""
+def from_archive(split, folder, *, stream):
+    """The same split, its frames in an archive."""
     if not folder.exists():
         with ArchiveWriter(folder, 16) as archive:
-            for utterance, frames in zip(role.utterances, role.frames, strict=True):
+            for utterance, frames in zip(split.utterances, split.frames, strict=True):
                 archive.add(utterance, frames.numpy())
-    emotion = [["calm", "anger"][i] for i in role.emotion]
-    rows = pd.DataFrame({"utterance": role.utterances, "speaker": role.speakers, "emotion": emotion})
-    return load_role(
+    emotion = [["calm", "anger"][i] for i in split.emotion]
+    rows = pd.DataFrame({"utterance": split.utterances, "speaker": split.speakers, "emotion": emotion})
+    return load_split(
         rows,
         ["calm", "anger"],
         FeatureArchive(folder),
@@ -188,7 +188,7 @@ def test_a_training_goes_on_in_the_other_form_bit_by_bit(tmp_path, train, dev, r
     def fitted(form, checkpoint):
         return fit(fresh_system(), *forms[form], run, seed=0, precision="float32", checkpoint=checkpoint)
 
-    keys = {run_key({}, "code", fresh_system(), *roles) for roles in forms.values()}
+    keys = {run_key({}, "code", fresh_system(), *splits) for splits in forms.values()}
     assert len(keys) == 1
     with pytest.raises(SystemExit):
         fitted(first, StoppingCheckpoint(tmp_path / "state.pt", 17))
@@ -355,7 +355,7 @@ def test_without_weight_decay_it_is_adam(fitted, run, train, fresh_system):
     optimiser = torch.optim.Adam(system.parameters(), lr=run.learning_rate)
     for step in range(5):
         chosen = shuffled_batches(train.n_frames, run.batch_size, pool_batches=run.pool_batches, seed=0, epoch=0)
-        batch = train.batch(chosen[step], system.least_frames)
+        batch = train.batch(chosen[step], system.min_frames)
         output = system(batch)
         optimiser.zero_grad()
         sum(system.losses(output, batch).values()).backward()
@@ -366,7 +366,7 @@ def test_without_weight_decay_it_is_adam(fitted, run, train, fresh_system):
         assert torch.equal(tensor, system.state_dict()[name]), name
 
 
-def test_dev_role_may_lack_a_class(fitted, dev):
+def test_dev_split_may_lack_a_class(fitted, dev):
     trained = fitted(dev=rows_of(dev, dev.emotion == 0))
     assert 0 <= trained.history[0]["dev_ua"] <= 1
 
@@ -400,7 +400,7 @@ class Opaque:
 class Decomposer(nn.Module):
     """Learns the mean of the first feature; has losses on dev."""
 
-    least_frames = 1
+    min_frames = 1
 
     def __init__(self):
         super().__init__()
@@ -450,10 +450,10 @@ def test_judges_that_hear_always_the_same_say_always_the_same(tmp_path, run, nam
     generator = np.random.default_rng(0)
     segment = generator.normal(size=(24, 16)).astype(np.float32)
 
-    def constant_role(n_segments, seed):
+    def constant_split(n_segments, seed):
         names = tuple(f"u{seed}_{i}" for i, n in enumerate(n_segments) for _ in range(n))
         n = len(names)
-        return RoleData(
+        return SplitData(
             utterances=names,
             speakers=("s",) * n,
             emotion=np.repeat(np.arange(len(n_segments)) % 2, n_segments),
@@ -463,9 +463,9 @@ def test_judges_that_hear_always_the_same_say_always_the_same(tmp_path, run, nam
         )
 
     torch.manual_seed(0)
-    train = constant_role(generator.integers(1, 4, size=30), 1)
+    train = constant_split(generator.integers(1, 4, size=30), 1)
     system = build_system(name, ARGUMENTS[name], TrainingData(16, tuple(np.bincount(train.emotion)), n_frames=24))
-    dev = constant_role(generator.integers(1, 6, size=17), 2)
+    dev = constant_split(generator.integers(1, 6, size=17), 2)
     trained = fit(system, train, dev, run, seed=0, precision="float32", checkpoint=Checkpoint(tmp_path / "c.pt"))
     assert all(row["dev_ua"] == 0.5 for row in trained.history)
     for batch_size in (1, 7, 50):

@@ -9,16 +9,19 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
 
-from emofactors.config import ComputeSettings
+from emofactors.config.systems import ComputeSettings
 from emofactors.corpora.splits import Fold
 from emofactors.errors import InputError
 from emofactors.features.standardisation import Standardisation
+from emofactors.inference.predict import predict
+from emofactors.jobs.seeding import seed_everything
 from emofactors.systems.base import Batch, Output
 from emofactors.training.checkpoint import Checkpoint
+from emofactors.training.data_of_fold import load_splits, training_data
 from emofactors.training.fit import fit
-from emofactors.training.predict import predict
-from emofactors.training.run import describe_run, describe_training_data, forward_flops, load_roles, start_from
-from emofactors.training.seeding import seed_everything
+from emofactors.training.flops import forward_flops
+from emofactors.training.metadata import run_metadata
+from emofactors.training.weights import load_weights
 
 CLASSES = ["calm", "anger"]
 
@@ -48,7 +51,7 @@ def fold():
                 "original": ["a", "a", "b", "c"],
                 "speaker": ["x", "x", "y", "z"],
                 "emotion": ["calm", "calm", "anger", "anger"],
-                "role": ["train", "train", "train", "test"],
+                "split": ["train", "train", "train", "test"],
             }
         ),
     )
@@ -67,11 +70,11 @@ def write_embeddings(path, names):
 
 def test_features_are_standardised_only_if_the_run_says_so(fold, archive, run):
     cpu = torch.device("cpu")
-    roles = load_roles(fold, archive, CLASSES, run, cpu)
-    statistics = roles["train"].standardisation
-    np.testing.assert_array_equal(statistics.apply(archive["a"]), roles["train"].frames[0])
-    np.testing.assert_allclose(torch.cat(roles["train"].frames).mean(dim=0), 0, atol=1e-6)
-    as_they_are = load_roles(fold, archive, CLASSES, run.model_copy(update={"standardise": False}), cpu)
+    splits = load_splits(fold, archive, CLASSES, run, cpu)
+    statistics = splits["train"].standardisation
+    np.testing.assert_array_equal(statistics.apply(archive["a"]), splits["train"].frames[0])
+    np.testing.assert_allclose(torch.cat(splits["train"].frames).mean(dim=0), 0, atol=1e-6)
+    as_they_are = load_splits(fold, archive, CLASSES, run.model_copy(update={"standardise": False}), cpu)
     assert torch.equal(as_they_are["train"].frames[0], torch.from_numpy(archive["a"]))
     assert len(as_they_are["dev"]) == 0
     assert as_they_are["train"].standardisation is None
@@ -79,35 +82,35 @@ def test_features_are_standardised_only_if_the_run_says_so(fold, archive, run):
 
 def test_each_utterance_meets_its_own_teacher_embedding(tmp_path, fold, archive, run):
     teacher = write_embeddings(tmp_path / "embeddings.npz", ["c", "b", "a~noise", "a"])
-    roles = load_roles(fold, archive, CLASSES, run, torch.device("cpu"), teacher=teacher)
-    assert roles["train"].teacher_embedding.tolist() == [[9, 10, 11], [6, 7, 8], [3, 4, 5]]
-    batch = roles["train"].batch(np.array([2, 0]), least_frames=1)
+    splits = load_splits(fold, archive, CLASSES, run, torch.device("cpu"), teacher=teacher)
+    assert splits["train"].teacher_embedding.tolist() == [[9, 10, 11], [6, 7, 8], [3, 4, 5]]
+    batch = splits["train"].batch(np.array([2, 0]), min_frames=1)
     assert batch.teacher_embedding.tolist() == [[3, 4, 5], [9, 10, 11]]
-    assert roles["test"].teacher_embedding.tolist() == [[0, 1, 2]]
+    assert splits["test"].teacher_embedding.tolist() == [[0, 1, 2]]
 
 
 def test_speakers_are_counted_among_those_of_training(fold, archive, run):
-    roles = load_roles(fold, archive, CLASSES, run, torch.device("cpu"))
-    assert roles["train"].speaker.tolist() == [0, 0, 1]
-    assert roles["test"].speaker.tolist() == [-1], "nobody has heard the test speaker"
-    assert roles["train"].batch(np.array([2, 0]), least_frames=1).speaker.tolist() == [1, 0]
+    splits = load_splits(fold, archive, CLASSES, run, torch.device("cpu"))
+    assert splits["train"].speaker.tolist() == [0, 0, 1]
+    assert splits["test"].speaker.tolist() == [-1], "nobody has heard the test speaker"
+    assert splits["train"].batch(np.array([2, 0]), min_frames=1).speaker.tolist() == [1, 0]
 
 
 def test_seen_utterances_are_loaded_with_their_speakers_and_do_not_count_as_training(fold, archive, run):
-    rows = fold.utterances.assign(role=["train", "train", "train", "seen"], speaker=["x", "x", "y", "y"])
-    roles = load_roles(Fold(0, rows), archive, CLASSES, run, torch.device("cpu"))
-    plain = load_roles(fold, archive, CLASSES, run, torch.device("cpu"))
-    assert roles["seen"].utterances == ("c",)
-    assert roles["seen"].speaker.tolist() == [1]
-    assert roles["train"].digest() == plain["train"].digest(), "standardised by the training rows alone"
-    assert torch.equal(roles["seen"].frames[0], plain["test"].frames[0])
-    assert len(plain["seen"]) == 0
+    rows = fold.utterances.assign(split=["train", "train", "train", "held_out"], speaker=["x", "x", "y", "y"])
+    splits = load_splits(Fold(0, rows), archive, CLASSES, run, torch.device("cpu"))
+    plain = load_splits(fold, archive, CLASSES, run, torch.device("cpu"))
+    assert splits["held_out"].utterances == ("c",)
+    assert splits["held_out"].speaker.tolist() == [1]
+    assert splits["train"].digest() == plain["train"].digest(), "standardised by the training rows alone"
+    assert torch.equal(splits["held_out"].frames[0], plain["test"].frames[0])
+    assert len(plain["held_out"]) == 0
 
 
 def test_a_teacher_of_another_fold_is_refused(tmp_path, fold, archive, run):
     teacher = write_embeddings(tmp_path / "embeddings.npz", ["b", "c"])
     with pytest.raises(InputError, match=r"embeddings.npz: has no embedding of 'a' and 1 more; expected one"):
-        load_roles(fold, archive, CLASSES, run, torch.device("cpu"), teacher=teacher)
+        load_splits(fold, archive, CLASSES, run, torch.device("cpu"), teacher=teacher)
 
 
 def test_a_run_starts_from_the_weights_another_ended_with(tmp_path, train, dev, run, fresh_system):
@@ -115,7 +118,7 @@ def test_a_run_starts_from_the_weights_another_ended_with(tmp_path, train, dev, 
     trained = fit(fresh_system(), train, dev, run, seed=0, precision="float32", checkpoint=checkpoint)
     trained.save(tmp_path / "model.safetensors", tmp_path / "history.csv")
     system = fresh_system(1)
-    start_from(system, tmp_path / "model.safetensors")
+    load_weights(system, tmp_path / "model.safetensors")
     for name, tensor in trained.system.state_dict().items():
         assert torch.equal(tensor, system.state_dict()[name]), name
 
@@ -127,20 +130,20 @@ def test_statistics_of_standardisation_lie_beside_the_weights(tmp_path, train, d
     trained.save(tmp_path / "with.safetensors", tmp_path / "history.csv", statistics)
     trained.save(tmp_path / "without.safetensors", tmp_path / "history.csv")
     system = fresh_system(1)
-    read = start_from(system, tmp_path / "with.safetensors")
+    read = load_weights(system, tmp_path / "with.safetensors")
     np.testing.assert_array_equal(read.mean, statistics.mean)
-    np.testing.assert_array_equal(read.deviation, statistics.deviation)
+    np.testing.assert_array_equal(read.std, statistics.std)
     for name, tensor in trained.system.state_dict().items():
         assert torch.equal(tensor, system.state_dict()[name]), name
-    assert start_from(system, tmp_path / "without.safetensors") is None
+    assert load_weights(system, tmp_path / "without.safetensors") is None
 
 
 def test_half_of_the_statistics_is_refused(tmp_path, fresh_system):
     system = fresh_system()
     weights = {name: tensor.contiguous() for name, tensor in system.state_dict().items()}
     save_file(weights | {"standardisation.mean": torch.zeros(16)}, tmp_path / "model.safetensors")
-    with pytest.raises(InputError, match="deviation are no two rows of as many float32"):
-        start_from(system, tmp_path / "model.safetensors")
+    with pytest.raises(InputError, match="std are no two rows of as many float32"):
+        load_weights(system, tmp_path / "model.safetensors")
 
 
 def test_weights_of_another_network_are_refused(tmp_path, train, dev, run, fresh_system):
@@ -150,21 +153,21 @@ def test_weights_of_another_network_are_refused(tmp_path, train, dev, run, fresh
     with pytest.raises(
         InputError, match=r"model.safetensors: does not fit the system .* expected the same network"
     ):
-        start_from(nn.Linear(2, 3), tmp_path / "model.safetensors")
+        load_weights(nn.Linear(2, 3), tmp_path / "model.safetensors")
 
 
 def test_without_a_run_before_it_the_weights_stay(fresh_system):
     system = fresh_system()
-    start_from(system, None)
+    load_weights(system, None)
     assert all(torch.equal(t, fresh_system().state_dict()[n]) for n, t in system.state_dict().items())
 
 
 @pytest.mark.parametrize(("lengths", "expected"), [([7, 7, 7], 7), ([7, 8, 7], None)])
 def test_a_system_learns_the_common_number_of_frames(train, lengths, expected, run):
-    role = replace(train, utterances=train.utterances[:3], emotion=train.emotion[:3], n_frames=np.array(lengths))
-    data = describe_training_data(role, CLASSES, run)
+    split = replace(train, utterances=train.utterances[:3], emotion=train.emotion[:3], n_frames=np.array(lengths))
+    data = training_data(split, CLASSES, run)
     assert data.n_updates == run.max_steps
-    assert data.n_speakers == len(set(role.speakers))
+    assert data.n_speakers == len(set(split.speakers))
     assert data.n_frames == expected
     assert sum(data.class_counts) == 3
 
@@ -172,7 +175,7 @@ def test_a_system_learns_the_common_number_of_frames(train, lengths, expected, r
 class Layer(nn.Module):
     """One layer whose products can be counted by hand."""
 
-    least_frames = 1
+    min_frames = 1
 
     def __init__(self, kind):
         super().__init__()
@@ -220,7 +223,7 @@ def test_a_run_says_what_it_is_and_what_it_cost(tmp_path, train, dev, run, fresh
     predictions = predict(trained.system, {"dev": dev}, CLASSES, batch_size=8, precision="float32")
     assert predictions.utterances_per_s > 0
     about = json.loads(
-        describe_run(
+        run_metadata(
             trained,
             train,
             run=run,

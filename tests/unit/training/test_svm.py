@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file, save
 
-from emofactors.config import SvmSettings
+from emofactors.config.systems import SvmSettings
 from emofactors.corpora.splits import Fold
 from emofactors.errors import InputError
 from emofactors.features.archive import ArchiveWriter, FeatureArchive
@@ -31,12 +31,12 @@ def toy(classes=CLASSES, n=60, shift=0.0):
     rows, functionals = [], {}
     for i in range(n):
         c = i % len(classes)
-        role = ["train", "train", "dev", "test", "seen"][i % 5]
-        rows.append((f"u{i:02d}", f"u{i:02d}", f"s{i % 5}", classes[c], role))
+        split = ["train", "train", "dev", "test", "held_out"][i % 5]
+        rows.append((f"u{i:02d}", f"u{i:02d}", f"s{i % 5}", classes[c], split))
         center = np.array([4 * np.cos(2 * c), 4 * np.sin(2 * c), 0, 0])
         values = (center + generator.standard_normal(4)) * [1, 1_000, 1, 1e-3]
-        functionals[rows[-1][0]] = (values + (shift if role != "train" else 0.0))[None]
-    columns = ["utterance", "original", "speaker", "emotion", "role"]
+        functionals[rows[-1][0]] = (values + (shift if split != "train" else 0.0))[None]
+    columns = ["utterance", "original", "speaker", "emotion", "split"]
     return Fold(0, pd.DataFrame(rows, columns=columns)), functionals
 
 
@@ -53,8 +53,8 @@ def test_every_row_but_training_ones_is_predicted_once_and_all_have_embeddings(t
     fold, functionals = toy()
     predictions = fit_svm(fold, write(tmp_path / "f", functionals), CLASSES, RBF).predictions
     rows = fold.utterances
-    assert sorted(predictions.table["utterance"]) == sorted(rows["utterance"][rows["role"] != "train"])
-    assert list(predictions.table["role"].unique()) == ["dev", "test", "seen"]
+    assert sorted(predictions.table["utterance"]) == sorted(rows["utterance"][rows["split"] != "train"])
+    assert list(predictions.table["split"].unique()) == ["dev", "test", "held_out"]
     assert sorted(predictions.labels["utterance"]) == sorted(rows["utterance"])
     assert predictions.embedding.shape == (60, 4)
     assert predictions.embedding.dtype == np.float32
@@ -65,11 +65,11 @@ def test_every_row_but_training_ones_is_predicted_once_and_all_have_embeddings(t
 
 def test_a_fold_without_dev_and_seen_has_predictions_of_test_alone(tmp_path):
     fold, functionals = toy()
-    rows = fold.utterances[fold.utterances["role"].isin(["train", "test"])]
+    rows = fold.utterances[fold.utterances["split"].isin(["train", "test"])]
     predictions = fit_svm(
         replace(fold, utterances=rows), write(tmp_path / "f", functionals), CLASSES, RBF
     ).predictions
-    assert set(predictions.table["role"]) == {"test"}
+    assert set(predictions.table["split"]) == {"test"}
 
 
 def test_nothing_is_learnt_from_rows_that_do_not_train(tmp_path):
@@ -78,9 +78,9 @@ def test_nothing_is_learnt_from_rows_that_do_not_train(tmp_path):
     one = fit_svm(fold, write(tmp_path / "one", functionals), CLASSES, RBF)
     other = fit_svm(fold, write(tmp_path / "other", moved), CLASSES, RBF)
     np.testing.assert_array_equal(one.standardisation.mean, other.standardisation.mean)
-    np.testing.assert_array_equal(one.standardisation.deviation, other.standardisation.deviation)
+    np.testing.assert_array_equal(one.standardisation.std, other.standardisation.std)
     np.testing.assert_array_equal(one.machine.dual_coef_, other.machine.dual_coef_)
-    training = one.predictions.labels["role"] == "train"
+    training = one.predictions.labels["split"] == "train"
     np.testing.assert_allclose(one.predictions.embedding[training].mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(one.predictions.embedding[training].std(axis=0), 1, atol=1e-5)
     assert not np.allclose(one.predictions.embedding[~training], other.predictions.embedding[~training])
@@ -90,7 +90,7 @@ def test_labels_of_rows_that_do_not_train_change_nothing(tmp_path):
     fold, functionals = toy()
     archive = write(tmp_path / "f", functionals)
     rows = fold.utterances.assign(
-        emotion=fold.utterances["emotion"].where(fold.utterances["role"] == "train", "calm")
+        emotion=fold.utterances["emotion"].where(fold.utterances["split"] == "train", "calm")
     )
     one = fit_svm(fold, archive, CLASSES, RBF).predictions.table
     other = fit_svm(replace(fold, utterances=rows), archive, CLASSES, RBF).predictions.table
@@ -106,14 +106,14 @@ def test_the_same_fold_gives_the_same_bytes(tmp_path):
     assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
     with np.load(tmp_path / "one.npz") as arrays:
-        assert set(arrays) == {"embedding", "utterance", "role", "emotion", "speaker"}
+        assert set(arrays) == {"embedding", "utterance", "split", "emotion", "speaker"}
 
 
 def test_balanced_errors_help_the_rare_class(tmp_path):
     generator = np.random.default_rng(0)
     emotion = np.where(np.arange(200) % 10 == 0, "anger", "calm")
     rows = pd.DataFrame({"utterance": [f"u{i}" for i in range(200)], "speaker": "s", "emotion": emotion})
-    rows = rows.assign(original=rows["utterance"], role=np.where(np.arange(200) < 100, "train", "test"))
+    rows = rows.assign(original=rows["utterance"], split=np.where(np.arange(200) < 100, "train", "test"))
     functionals = {
         row.utterance: generator.standard_normal((1, 3)) + (row.emotion == "anger") for row in rows.itertuples()
     }

@@ -1,0 +1,1 @@
+"""Checking a user's own corpus and drafting its first study."""

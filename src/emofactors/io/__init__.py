@@ -1,0 +1,1 @@
+"""Reading and writing files: each whole or not at all."""

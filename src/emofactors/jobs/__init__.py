@@ -1,0 +1,1 @@
+"""What a process needs beside its work: log, locks, fingerprint, device, seeds."""

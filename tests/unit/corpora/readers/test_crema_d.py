@@ -1,0 +1,99 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from emofactors.config.corpora import CorpusConfig
+from emofactors.corpora.build_manifest import build_manifest
+from emofactors.corpora.readers import read_corpus
+from emofactors.errors import InputError
+
+Load = Callable[..., CorpusConfig]
+
+ACTORS = (
+    "ActorID,Age,Sex,Race,Ethnicity\n1001,51,Male,Caucasian,Not Hispanic\n1002,21,Female,Caucasian,Not Hispanic\n"
+)
+
+
+def test_a_name_says_actor_sentence_and_emotion(write_wavs: Callable[..., Path], corpus_config: Load):
+    root = write_wavs(["AudioWAV/1001_DFA_ANG_XX.wav", "AudioWAV/1002_IEO_HAP_HI.wav"])
+    (root / "VideoDemographics.csv").write_text(ACTORS)
+    rows = read_corpus(root, corpus_config("crema_d"))
+    assert rows["utterance"].tolist() == ["1001_DFA_ANG_XX", "1002_IEO_HAP_HI"]
+    assert rows["path"].tolist() == ["AudioWAV/1001_DFA_ANG_XX.wav", "AudioWAV/1002_IEO_HAP_HI.wav"]
+    assert rows["speaker"].tolist() == ["1001", "1002"]
+    assert rows["gender"].tolist() == ["male", "female"]
+    assert rows["text"].tolist() == ["DFA", "IEO"]
+    assert rows["emotion"].tolist() == ["anger", "happiness"]
+
+
+def test_codes_of_emotions(write_wavs: Callable[..., Path], corpus_config: Load):
+    codes = {
+        "ANG": "anger",
+        "DIS": "disgust",
+        "FEA": "fear",
+        "HAP": "happiness",
+        "NEU": "neutral",
+        "SAD": "sadness",
+    }
+    root = write_wavs(f"AudioWAV/1001_TIE_{code}_XX.wav" for code in codes)
+    assert read_corpus(root, corpus_config("crema_d"))["emotion"].tolist() == list(codes.values())
+
+
+def test_without_the_table_of_actors_gender_is_empty(write_wavs: Callable[..., Path], corpus_config: Load):
+    root = write_wavs(["AudioWAV/1001_DFA_ANG_XX.wav"])
+    assert read_corpus(root, corpus_config("crema_d"))["gender"].tolist() == [""]
+
+
+def test_the_old_name_of_one_file_is_the_new_utterance(write_wavs: Callable[..., Path], corpus_config: Load):
+    root = write_wavs(["AudioWAV/1040_ITH_SAD_X.wav"])
+    (row,) = read_corpus(root, corpus_config("crema_d")).to_dict("records")
+    assert row["utterance"] == "1040_ITH_SAD_XX"
+    assert row["path"] == "AudioWAV/1040_ITH_SAD_X.wav"
+
+
+def test_the_silent_file_is_dropped_and_said(write_wavs: Callable[..., Path], corpus_config: Load):
+    root = write_wavs(["AudioWAV/1076_MTI_SAD_XX.wav", "AudioWAV/1076_MTI_ANG_XX.wav"])
+    config = corpus_config("crema_d", size="any")
+    manifest = build_manifest(read_corpus(root, config), root, config)
+    assert manifest.utterances["utterance"].tolist() == ["1076_MTI_ANG_XX"]
+    assert manifest.dropped == (("AudioWAV/1076_MTI_SAD_XX.wav", "is known to be bad"),)
+
+
+def test_the_expected_size_is_the_published_one_without_the_silent_file(corpus_config: Load):
+    expected = corpus_config("crema_d").expected
+    assert expected.utterances == 7442 - 1
+    assert expected.speakers == 48 + 43
+    assert expected.emotions == dict.fromkeys(("anger", "disgust", "fear", "happiness"), 1271) | {
+        "neutral": 1087,
+        "sadness": 1271 - 1,
+    }
+
+
+@pytest.mark.parametrize("name", ["1001_DFA_ANX_XX", "1001_XXX_ANG_XX", "1001_DFA_ANG", "2001_DFA_ANG_XX"])
+def test_a_name_that_does_not_fit_is_named(write_wavs: Callable[..., Path], corpus_config: Load, name: str):
+    root = write_wavs([f"AudioWAV/{name}.wav"])
+    with pytest.raises(InputError, match=rf"{name}\.wav: expected a name like 1001_DFA_ANG_XX\.wav"):
+        read_corpus(root, corpus_config("crema_d"))
+
+
+@pytest.mark.parametrize(
+    ("actors", "fault"),
+    [
+        (ACTORS.replace("Male", "M", 1), "line 2: Sex is 'M', expected one of Male, Female"),
+        (ACTORS.replace("1001", "1003"), "actor 1001 is not in"),
+        (ACTORS.replace("Sex", "Gender"), "has no column Sex"),
+    ],
+)
+def test_a_table_of_actors_that_does_not_fit_is_said(
+    write_wavs: Callable[..., Path], corpus_config: Load, actors: str, fault: str
+):
+    root = write_wavs(["AudioWAV/1001_DFA_ANG_XX.wav"])
+    (root / "VideoDemographics.csv").write_text(actors)
+    with pytest.raises(InputError, match=fault):
+        read_corpus(root, corpus_config("crema_d"))
+
+
+def test_a_missing_folder_is_said(tmp_path: Path, corpus_config: Load):
+    with pytest.raises(InputError, match="AudioWAV: has no wav file, expected those of CREMA-D"):
+        read_corpus(tmp_path, corpus_config("crema_d"))

@@ -1,0 +1,126 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from emofactors.config.corpora import CorpusConfig
+from emofactors.corpora.build_manifest import build_manifest
+from emofactors.corpora.readers import read_corpus
+from emofactors.errors import InputError
+
+Load = Callable[..., CorpusConfig]
+
+LABELS = """% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]
+
+[6.2901 - 8.2357]\tSes01F_impro01_F000\tneu\t[2.5000, 2.5000, 2.5000]
+C-E2:\tNeutral;\t()
+C-F1:\tNeutral;\t()
+A-E3:\tval 3; act 2; dom  2;\t()
+
+[10.0100 - 11.3925]\tSes01F_impro01_M012\texc\t[2.5000, 2.5000, 2.5000]
+C-E2:\tExcited;\t()
+"""
+SCRIPTED = "[5.0 - 7.0]\tSes05M_script01_1b_M003\txxx\t[2.5000, 2.5000, 2.5000]\n"
+
+CODES = {
+    "neu": "neutral",
+    "hap": "happiness",
+    "sad": "sadness",
+    "ang": "anger",
+    "exc": "excitement",
+    "fru": "frustration",
+    "sur": "surprise",
+    "fea": "fear",
+    "dis": "disgust",
+    "oth": "other",
+    "xxx": "no_agreement",
+}
+
+
+def write_labels(root: Path, path: str, text: str) -> Path:
+    file = root / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    return root
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Two dialogues, with what lies beside their labels in the release."""
+    write_labels(tmp_path, "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt", LABELS)
+    write_labels(tmp_path, "Session1/dialog/EmoEvaluation/._Ses01F_impro01.txt", "\0\5\26\7")
+    write_labels(
+        tmp_path, "Session1/dialog/EmoEvaluation/Categorical/Ses01F_impro01_e2_cat.txt", "Ses01F :Anger; ()"
+    )
+    return write_labels(tmp_path, "Session5/dialog/EmoEvaluation/Ses05M_script01_1b.txt", SCRIPTED)
+
+
+def test_the_speaker_is_the_last_letter_not_the_wearer(root: Path, corpus_config: Load):
+    rows = read_corpus(root, corpus_config("iemocap"))
+    assert rows["utterance"].tolist() == ["Ses01F_impro01_F000", "Ses01F_impro01_M012", "Ses05M_script01_1b_M003"]
+    assert rows["speaker"].tolist() == ["Ses01_F", "Ses01_M", "Ses05_M"]
+    assert rows["gender"].tolist() == ["female", "male", "male"]
+    assert rows["session"].tolist() == ["Ses01", "Ses01", "Ses05"]
+    assert rows["style"].tolist() == ["improvised", "improvised", "scripted"]
+    assert rows["text"].tolist() == ["impro01", "impro01", "script01_1b"]
+    assert rows["emotion"].tolist() == ["neutral", "excitement", "no_agreement"]
+    assert rows["path"].tolist() == [
+        "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav",
+        "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_M012.wav",
+        "Session5/sentences/wav/Ses05M_script01_1b/Ses05M_script01_1b_M003.wav",
+    ]
+    assert rows["start_s"].isna().all()  # the labels' times are of the dialogue, the files of the utterance
+
+
+def test_codes_of_emotions(tmp_path: Path, corpus_config: Load):
+    lines = [f"[1.0 - 2.0]\tSes01F_impro01_F{i:03d}\t{code}\t[2.5, 2.5, 2.5]" for i, code in enumerate(CODES)]
+    root = write_labels(tmp_path, "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt", "\n".join(lines))
+    assert read_corpus(root, corpus_config("iemocap"))["emotion"].tolist() == list(CODES.values())
+
+
+def test_a_wav_that_the_labels_name_and_that_is_missing_is_named(
+    root: Path, write_wavs: Callable[..., Path], corpus_config: Load
+):
+    rows = read_corpus(root, corpus_config("iemocap"))
+    write_wavs(rows["path"][:2])
+    with pytest.raises(InputError) as caught:
+        build_manifest(rows, root, corpus_config("iemocap", size="any"))
+    assert str(caught.value).splitlines()[0].endswith("Ses05M_script01_1b_M003.wav: is missing")
+
+
+def test_the_expected_size_is_the_published_one(corpus_config: Load):
+    expected = corpus_config("iemocap").expected
+    assert expected.utterances == sum(expected.emotions.values()) == 10039
+    assert set(expected.emotions) == set(CODES.values())
+    four = ("neutral", "anger", "sadness", "happiness", "excitement")
+    assert [expected.emotions[emotion] for emotion in four] == [1708, 1103, 1084, 595, 1041]
+    assert sum(expected.emotions[emotion] for emotion in four) == 5531
+
+
+@pytest.mark.parametrize(
+    ("labels", "fault"),
+    [
+        (LABELS.replace("\tneu\t", "\tjoy\t"), "line 3: is '[6.2901 - 8.2357]"),
+        (LABELS.replace("Ses01F_impro01_F000", "Ses01F_chat01_F000"), "line 3: is"),
+        (LABELS.replace("\tSes01F_impro01_F000", " Ses01F_impro01_F000"), "line 3: is"),
+        ("% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n", "Ses01F_impro01.txt: labels no utterance"),
+        ("", "Ses01F_impro01.txt: labels no utterance"),
+    ],
+)
+def test_labels_that_do_not_fit_are_said(root: Path, corpus_config: Load, labels: str, fault: str):
+    write_labels(root, "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt", labels)
+    with pytest.raises(InputError) as caught:
+        read_corpus(root, corpus_config("iemocap"))
+    (line,) = str(caught.value).splitlines()
+    assert fault in line
+
+
+def test_a_session_without_labels_is_said(root: Path, corpus_config: Load):
+    (root / "Session2").mkdir()
+    with pytest.raises(InputError, match="Session2/dialog/EmoEvaluation: has no label file"):
+        read_corpus(root, corpus_config("iemocap"))
+
+
+def test_a_missing_folder_is_said(tmp_path: Path, corpus_config: Load):
+    with pytest.raises(InputError, match="has no session, expected Session1/ to Session5/ of IEMOCAP"):
+        read_corpus(tmp_path, corpus_config("iemocap"))

@@ -1,0 +1,84 @@
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from emofactors.config.corpora import CorpusConfig
+from emofactors.corpora.build_manifest import build_manifest
+from emofactors.corpora.readers import read_corpus
+from emofactors.errors import InputError
+
+Load = Callable[..., CorpusConfig]
+
+# As published: with normalized_text, and blanks before the speaker.
+HEADER = "file_id\temotion\traw_text\tnormalized_text\tspeaker_id\tgender\tage\n"
+SURPRISED = 'WR0_surprised_38.wav\tsurprised\t„Ród” "smoka".\tród smoka\t        WR0\tmale\t23\n'
+ANGRY = "EB0_anger_1.wav\tanger\tLubię czytać.\tlubię czytać\t        EB0\tfemale\t27\n"
+
+
+def write_table(root: Path, text: str) -> Path:
+    (root / "data.tsv").write_text(text, encoding="utf-8")
+    return root
+
+
+def test_the_published_layout_is_read(write_wavs: Callable[..., Path], corpus_config: Load):
+    root = write_table(
+        write_wavs(["samples/WR0_surprised_38.wav", "samples/EB0_anger_1.wav"]), HEADER + SURPRISED + ANGRY
+    )
+    rows = read_corpus(root, corpus_config("nemo"))
+    assert rows["utterance"].tolist() == ["EB0_anger_1", "WR0_surprised_38"]
+    assert rows["path"].tolist() == ["samples/EB0_anger_1.wav", "samples/WR0_surprised_38.wav"]
+    assert rows["speaker"].tolist() == ["EB0", "WR0"]
+    assert rows["gender"].tolist() == ["female", "male"]
+    assert rows["text"].tolist() == ["Lubię czytać.", '„Ród” "smoka".']
+    assert rows["emotion"].tolist() == ["anger", "surprise"]
+    assert build_manifest(rows, root, corpus_config("nemo", size="any")).whole is False
+
+
+def test_audio_that_the_table_names_and_that_is_missing_is_named(
+    write_wavs: Callable[..., Path], corpus_config: Load
+):
+    root = write_table(write_wavs(["samples/EB0_anger_1.wav"]), HEADER + SURPRISED + ANGRY)
+    with pytest.raises(InputError, match=r"samples/WR0_surprised_38\.wav: is missing"):
+        build_manifest(read_corpus(root, corpus_config("nemo")), root, corpus_config("nemo", size="any"))
+
+
+@pytest.mark.parametrize(
+    ("table", "fault"),
+    [
+        (HEADER + ANGRY.replace("\tanger", "\tangry"), "line 2: emotion is 'angry', expected one of anger, fear"),
+        (HEADER + ANGRY.replace("EB0_anger_1.wav", "../EB0.wav"), "line 2: file_id is '../EB0.wav'"),
+        (HEADER + ANGRY.replace("EB0_anger_1.wav", "EB0_anger_1"), "line 2: file_id is 'EB0_anger_1'"),
+        (
+            HEADER.replace("speaker_id", "speaker") + ANGRY,
+            "has no column speaker_id; its columns are file_id, emotion",
+        ),
+        (HEADER, "has no row below its header"),
+        ("", "has no column file_id"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_said(tmp_path: Path, corpus_config: Load, table: str, fault: str):
+    with pytest.raises(InputError) as caught:
+        read_corpus(write_table(tmp_path, table), corpus_config("nemo"))
+    (line,) = str(caught.value).splitlines()
+    assert fault in line
+
+
+def test_a_missing_table_is_said(tmp_path: Path, corpus_config: Load):
+    with pytest.raises(InputError, match=r"data\.tsv: cannot be read, expected a table with columns file_id"):
+        read_corpus(tmp_path, corpus_config("nemo"))
+
+
+@pytest.mark.skipif("EMOFACTORS_CORPORA" not in os.environ, reason="EMOFACTORS_CORPORA names no folder of corpora")
+def test_the_real_corpus_or_a_subset_of_it_is_read(corpus_config: Load):
+    root = Path(os.environ["EMOFACTORS_CORPORA"]) / "nemo"
+    manifest = build_manifest(read_corpus(root, corpus_config("nemo")), root, corpus_config("nemo", size="any"))
+    utterances = manifest.utterances
+    assert manifest.dropped == ()
+    assert manifest.whole is (len(utterances) == 4481)
+    assert utterances["speaker"].nunique() == 9
+    assert {"anger", "happiness", "neutral", "sadness"} <= set(utterances["emotion"])
+    # A text is one sentence: the number in the name, by another way.
+    number = utterances["utterance"].str.split("_").str[2]
+    assert utterances.groupby("text")["utterance"].size().size == number.nunique()

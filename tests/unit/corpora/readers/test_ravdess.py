@@ -1,0 +1,71 @@
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from emofactors.config.corpora import CorpusConfig
+from emofactors.corpora.build_manifest import build_manifest
+from emofactors.corpora.readers import read_corpus
+from emofactors.errors import InputError
+
+Load = Callable[..., CorpusConfig]
+
+#: Every name of the speech; neutral is spoken with normal intensity only.
+NAMES = [
+    f"03-01-{emotion:02d}-{intensity:02d}-{statement:02d}-{repetition:02d}-{actor:02d}.wav"
+    for actor, emotion, intensity, statement, repetition in product(range(1, 25), range(1, 9), *[(1, 2)] * 3)
+    if (emotion, intensity) != (1, 2)
+]
+
+
+def in_actor_folder(name: str) -> str:
+    return f"Actor_{name[-6:-4]}/{name}"
+
+
+@pytest.mark.parametrize("top", ["", "Audio_Speech_Actors_01-24/"])
+def test_a_name_says_actor_statement_and_emotion(write_wavs: Callable[..., Path], corpus_config: Load, top: str):
+    path = f"{top}Actor_12/03-01-06-01-02-01-12.wav"
+    (row,) = read_corpus(write_wavs([path]), corpus_config("ravdess")).to_dict("records")
+    assert row["utterance"] == "03-01-06-01-02-01-12"
+    assert row["path"] == path
+    assert (row["speaker"], row["gender"], row["session"]) == ("12", "female", "")
+    assert (row["text"], row["emotion"], row["style"]) == ("02", "fear", "acted")
+
+
+def test_codes_of_emotions(write_wavs: Callable[..., Path], corpus_config: Load):
+    root = write_wavs(f"03-01-{code:02d}-01-01-01-01.wav" for code in range(1, 9))
+    rows = read_corpus(root, corpus_config("ravdess"))
+    published = ["neutral", "calm", "happiness", "sadness", "anger", "fear", "disgust", "surprise"]
+    assert rows["emotion"].tolist() == published
+    assert set(rows["gender"]) == {"male"}
+
+
+def test_the_published_names_are_the_whole_corpus(write_wavs: Callable[..., Path], corpus_config: Load):
+    assert len(NAMES) == 1440
+    root = write_wavs(in_actor_folder(name) for name in NAMES)
+    rows = read_corpus(root, corpus_config("ravdess"))
+    assert build_manifest(rows, root, corpus_config("ravdess")).whole is True
+
+
+def test_a_corpus_unpacked_twice_is_said(write_wavs: Callable[..., Path], corpus_config: Load):
+    root = write_wavs([in_actor_folder(NAMES[0]), NAMES[0]])
+    rows = read_corpus(root, corpus_config("ravdess"))
+    with pytest.raises(
+        InputError, match=r"'03-01-01-01-01-01-01': stands for 03-\S+, Actor_01/03-\S+; expected one"
+    ):
+        build_manifest(rows, root, corpus_config("ravdess"))
+
+
+@pytest.mark.parametrize(
+    "name", ["03-02-06-01-02-01-12.wav", "03-01-09-01-02-01-12.wav", "03-01-06-01-02-01-25.wav", "noise.wav"]
+)
+def test_a_song_and_other_names_are_named(write_wavs: Callable[..., Path], corpus_config: Load, name: str):
+    root = write_wavs([in_actor_folder(NAMES[0]), f"Actor_12/{name}"])
+    with pytest.raises(InputError, match=f"Actor_12/{name}: expected a name of audio and speech"):
+        read_corpus(root, corpus_config("ravdess"))
+
+
+def test_a_missing_folder_is_said(tmp_path: Path, corpus_config: Load):
+    with pytest.raises(InputError, match="ravdess: has no wav file, expected Actor_01/ to Actor_24/ of RAVDESS"):
+        read_corpus(tmp_path / "ravdess", corpus_config("ravdess"))

@@ -1,0 +1,18 @@
+"""rule plot_corpus: a corpus at a glance, as the page shows it."""
+
+from pathlib import Path
+
+from emofactors.corpora.manifest import read_manifest
+from emofactors.features import pitch_tracker
+from emofactors.jobs.log import log_to
+from emofactors.report.page.corpus_overview import plot_corpus
+
+log_to(snakemake.log[0])
+
+plot_corpus(
+    read_manifest(Path(snakemake.input.manifest)),
+    Path(snakemake.params.root),
+    Path(snakemake.output.glance),
+    pitch_tracker(snakemake.params.f0_method),
+    snakemake.params.f0_method,
+)
