@@ -1,9 +1,22 @@
-"""The study: what its file asks for, from raw audio to the page."""
+"""A study: from raw audio to the page, as its file requests."""
 
-# A study given by --configfile is whole; without one, or with a few keys only, the default study stands.
+from pathlib import Path
+
+# A run in another folder would find no profile and leave its results there.
+if (
+    workflow.overwrite_workdir is None
+    and workflow.is_main_process
+    and Path.cwd() != Path(workflow.basedir).resolve()
+):
+    raise SystemExit(
+        f"emofactors: error: {Path.cwd()} is not the project's folder; expected `cd {workflow.basedir}` first, or "
+        "-d FOLDER with the folder that results shall go to"
+    )
+
+# Without --configfile, or with a few keys only, the default study is run.
 if "study" not in config:
 
-    configfile: "config/config.yaml"
+    configfile: f"{workflow.basedir}/config/config.yaml"
 
 
 include: "workflow/rules/common.smk"
@@ -15,27 +28,28 @@ include: "workflow/rules/report.smk"
 
 
 onstart:
-    hold_results()
-    set_clock_right()
+    start_run()
 
 
 rule all:
     default_target: True
     input:
-        "results/report/index.html",
+        f"results/report/{STUDY.study}/index.html",
         expand(
-            "results/report/tables/{table}.{kind}",
+            "results/report/{study}/tables/{table}.{kind}",
+            study=STUDY.study,
             table=STUDY.tables,
             kind=["csv", "md", "tex", "html"],
         ),
         expand(
-            "results/report/figures/{figure}.{kind}",
+            "results/report/{study}/figures/{figure}.{kind}",
+            study=STUDY.study,
             figure=STUDY.figures,
             kind=["png", "svg"],
         ),
 
 
-# The first step where a study's corpora are not there yet: docs/corpora.md.
+# Run first if corpora of the study are missing: docs/corpora.md.
 rule download_corpora:
     input:
-        missing_open_corpora,
+        CORPORA.missing_open_corpora,

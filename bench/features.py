@@ -33,11 +33,11 @@ import torch
 import torchaudio
 import yaml
 
-from emofactors.config.corpora import CorpusConfig
+from emofactors.config.corpora import SyntheticCorpus
 from emofactors.config.features import Features, FeatureSettings, PitchSettings, features_of
 from emofactors.corpora.audio import read_waveform
 from emofactors.corpora.readers.synthetic import synthesize
-from emofactors.features import transform_by
+from emofactors.features import feature_transform
 from emofactors.features.archive import FeatureArchive
 from emofactors.features.audio import resampled
 from emofactors.features.extract import extract
@@ -60,7 +60,7 @@ def settings_of(name: str) -> Features:
 def spoken_corpus(folder: Path) -> Path:
     """The synthetic corpus of the default study, spoken into a folder."""
     content = yaml.safe_load((CONFIG / "corpora" / "synthetic.yaml").read_text(encoding="utf-8"))
-    synthesize(CorpusConfig(**content).synthesis, folder)
+    synthesize(SyntheticCorpus(**content).synthesis, folder)
     return folder
 
 
@@ -138,7 +138,7 @@ def report_f0(manifest: pd.DataFrame, root: Path, settings: PitchSettings, folde
     """Say how fast F0 of a corpus is tracked, with as many threads as a rule has."""
     speeds = []
     for threads in (1, 2):
-        track = partial(extract, manifest, root, settings, threads=threads, transform=transform_by(settings))
+        track = partial(extract, manifest, root, settings, threads=threads, transform=feature_transform(settings))
         times = [seconds(track, folder) for _ in range(4)][1:]  # the first warms up
         speeds.append(manifest["duration_s"].sum() / statistics.median(times))
     said = ", ".join(f"{speed:,.0f} with {threads}" for threads, speed in zip((1, 2), speeds, strict=True))

@@ -1,7 +1,7 @@
-"""Writes docs/configuration.md: every key a user may set, from the sections of config.py and study.py.
+"""Write docs/configuration.md: every key a user may set, from the sections of emofactors.config.
 
-Types and defaults are those of the models, meanings the ``Attributes`` of their docstrings (the ``Args`` of a
-system's class). A key without a meaning ends it with an error.
+Types and defaults come from the models, meanings from ``Attributes`` of their docstrings (``Args`` of a system's
+class). A key without a meaning is an error. Sections that a section contains follow it.
 
     .venv/bin/python docs/scripts/configuration.py
 """
@@ -11,7 +11,7 @@ import builtins
 import inspect
 import re
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -19,12 +19,16 @@ import yaml
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from emofactors import config
-from emofactors.config.base import Section
-from emofactors.config.corpora import SynthesisSettings
+from emofactors.config.augmentations import AugmentationSettings
+from emofactors.config.base import Name, RowKey, RunKey, Section, Word
+from emofactors.config.corpora import CORPUS_SECTIONS
+from emofactors.config.features import FEATURE_SECTIONS
+from emofactors.config.figures.kinds import FIGURE_SECTIONS
 from emofactors.config.study import StudyRequest
-from emofactors.config.systems import RunSettings, SvmSettings, SystemConfig
+from emofactors.config.systems import SystemConfig
+from emofactors.config.tables.kinds import TABLE_SECTIONS
 from emofactors.config.tasks import TaskConfig
+from emofactors.config.training import RunSettings, SvmSettings
 from emofactors.io.yaml import read_yaml
 
 REPOSITORY = Path(__file__).parents[2]
@@ -60,80 +64,54 @@ is two names, a *row* of a table a variant or both. `a → b` is keys and values
 (–) has to be given; `null` is none.
 """
 
-#: Heading, where such files are, and their sections.
-CHAPTERS = (
-    (
-        "A study",
-        "`config/config.yaml` and `config/studies/<study>.yaml`.",
-        (
-            StudyRequest,
-            config.ComputeSettings,
-            config.IntervalSettings,
-            config.ProbeSettings,
-            config.InformationSettings,
-        ),
-    ),
+#: Heading, folder of the files, and their sections: one per kind.
+CHAPTERS: tuple[tuple[str, str, Iterable[type[Section]]], ...] = (
+    ("A study", "`config/config.yaml` and `config/studies/<study>.yaml`.", (StudyRequest,)),
     (
         "A corpus",
-        "`config/corpora/<corpus>.yaml`. What each reader makes of its corpus: [corpora](corpora.md).",
-        (
-            config.CorpusConfig,
-            config.ExpectedSize,
-            config.AudformatSettings,
-            config.DownloadSettings,
-            config.ArchiveSettings,
-            SynthesisSettings,
-            SynthesisSettings.Voice,
-            SynthesisSettings.Emotion,
-            config.NormalDistribution,
-        ),
+        "`config/corpora/<corpus>.yaml`; `reader` says which of these sections it is. What each reader makes of "
+        "its corpus: [corpora](corpora.md).",
+        CORPUS_SECTIONS.values(),
     ),
-    (
-        "A task",
-        "`config/tasks/<task>.yaml`. How each protocol divides: [protocols](protocols.md).",
-        (TaskConfig,),
-    ),
+    ("A task", "`config/tasks/<task>.yaml`. How each protocol divides: [protocols](protocols.md).", (TaskConfig,)),
     (
         "An augmentation",
         "`config/augmentations/<augmentation>.yaml`, each key below `published` or `assumed` as "
         "`[value, where it is stated or why it was chosen]`.",
-        (config.AugmentationSettings,),
+        (AugmentationSettings,),
     ),
     (
         "Features",
         "`config/features/<features>.yaml`, likewise; `kind` says which of these sections it is: "
         "[features](features.md).",
-        (
-            config.FeatureSettings,
-            config.FunctionalSettings,
-            config.OpensmileSettings,
-            config.PitchSettings,
-        ),
+        FEATURE_SECTIONS.values(),
     ),
     (
         "A system",
         "`config/systems/<system>.yaml`. Its settings stand below `published` and `assumed`, flat: those of every "
         "training, and those of the system's own.",
-        (SystemConfig, config.Needs, RunSettings, SvmSettings),
+        (SystemConfig, RunSettings, SvmSettings),
     ),
     (
         "A table",
-        "`config/tables/<table>.yaml`. What the numbers mean: [statistics](statistics.md).",
-        (
-            config.TableConfig,
-            config.Difference,
-            config.PublishedScores,
-            config.PublishedAblation,
-            config.PublishedInformation,
-        ),
+        "`config/tables/<table>.yaml`; `kind` says which of these sections it is. What the numbers mean: "
+        "[statistics](statistics.md).",
+        TABLE_SECTIONS.values(),
     ),
-    ("A figure", "`config/figures/<figure>.yaml`.", (config.FigureConfig,)),
+    (
+        "A figure",
+        "`config/figures/<figure>.yaml`; `kind` says which of these sections it is.",
+        FIGURE_SECTIONS.values(),
+    ),
 )
 
-#: Keys of a section that no file has: a study fills them in.
+#: Keys that say which section a file is; they come first.
+DISCRIMINATORS = ("kind", "reader")
+#: Keys of a section that no file has: they are derived, or set by a study.
 NOT_IN_A_FILE = {
     "SystemConfig": {"settings", "overrides", "variant_overrides"},
-    "TableConfig": {"left_out"},
+    "TableSection": {"left_out"},
+    "FactorAblationTable": {"rows"},
 }
 #: Keys of a system's file instead of those.
 INSTEAD = {
@@ -163,7 +141,7 @@ UNITS = {
     "n_fft": "samples",
     "shift": "of the duration",
     "percentiles": "%",
-    "seen": "of a speaker's utterances",
+    "held_out": "of a speaker's utterances",
     "batch_size": "utterances",
     "pool_batches": "batches",
     "patience": "evaluations",
@@ -172,8 +150,8 @@ UNITS = {
     "utterances": "utterances",
 }
 
-#: Texts of a form of their own, and what the page calls them.
-FORMS = ((config.Name, "name"), (config.Word, "word"), (config.RowKey, "row"), (config.RunKey, "system/variant"))
+#: Texts of a special form, and their names on the page.
+FORMS = ((Name, "name"), (Word, "word"), (RowKey, "row"), (RunKey, "system/variant"))
 BOUNDS = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}", "lt": "< {}", "multiple_of": "multiple of {}"}
 PLAIN = {bool: "true or false", int: "whole number", float: "number", str: "text", Any: "any"}
 
@@ -185,14 +163,35 @@ def main() -> None:
 
 
 def page() -> str:
-    """The page, as Markdown."""
-    parts = [HEAD]
+    """Return the page as Markdown."""
+    parts, written = [HEAD], set[type[Section]]()
     for heading, where, sections in CHAPTERS:
         parts.append(f"## {heading}\n\n{where}\n")
-        parts += [_section(section) for section in sections]
+        for section in _with_contained(sections):
+            if section not in written:
+                parts.append(_section(section))
+                written.add(section)
         if heading == "A system":
             parts += [_system(file) for file in _files("systems")]
     return "\n".join([*parts, _tasks()])
+
+
+def _with_contained(sections: Iterable[type[Section]]) -> Iterator[type[Section]]:
+    """Yield sections, and after all of them the sections that their keys contain, at any depth."""
+    chapter = list(dict.fromkeys(sections))
+    for section in chapter:
+        keys = [key for key in section.model_fields if key not in _left_out(section)]
+        contained = (found for key in keys for found in _sections_of(section.model_fields[key].annotation))
+        chapter += [found for found in dict.fromkeys(contained) if found not in chapter]
+    yield from chapter
+
+
+def _sections_of(annotation: Any) -> Iterator[type[Section]]:
+    """Yield the sections of a type: of a dict, tuple or union those of its arguments."""
+    if inspect.isclass(annotation) and issubclass(annotation, Section):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _sections_of(argument)
 
 
 def _files(kind: str) -> list[Path]:
@@ -200,9 +199,14 @@ def _files(kind: str) -> list[Path]:
 
 
 def _title(section: type[Section]) -> str:
-    """A section's name in words: FeatureSettings are feature settings."""
+    """Return a section's name as words: ``FeatureSettings`` is ``Feature settings``."""
     words = re.findall("[A-Z][a-z]+", section.__qualname__)
     return " ".join(words).capitalize()
+
+
+def _left_out(section: type[Section]) -> set[str]:
+    """Return the keys of a section that no file has."""
+    return {key for cls in section.__mro__ for key in NOT_IN_A_FILE.get(cls.__name__, set())}
 
 
 def _anchor(section: type[Section]) -> str:
@@ -210,9 +214,8 @@ def _anchor(section: type[Section]) -> str:
 
 
 def _section(section: type[Section]) -> str:
-    """Heading, what the docstring says of the whole, and a row a key."""
+    """Return heading, summary and one row per key of a section."""
     whole, _ = _documented(inspect.getdoc(section), "Attributes")
-    left_out = NOT_IN_A_FILE.get(section.__name__, set())
     rows = [
         [
             f"`{key}`",
@@ -221,15 +224,15 @@ def _section(section: type[Section]) -> str:
             "" if field.annotation in (bool, bool | None) else _unit(key),
             _meaning(section, key),
         ]
-        for key, field in section.model_fields.items()
-        if key not in left_out
+        for key, field in sorted(section.model_fields.items(), key=lambda item: item[0] not in DISCRIMINATORS)
+        if key not in _left_out(section)
     ]
     table = _table(["key", "type", "default", "unit", "meaning"], rows + INSTEAD.get(section.__name__, []))
     return f"### {_title(section)}\n\n{whole}\n\n{table}"
 
 
 def _meaning(section: type[Section], key: str) -> str:
-    """What the docstring of the class that brought a key says of it, or of a class between."""
+    """Return the meaning of a key from the docstring of the section or of a base class."""
     for cls in section.__mro__:
         _, meanings = _documented(cls.__doc__ or "", "Attributes")
         if key in meanings:
@@ -238,7 +241,7 @@ def _meaning(section: type[Section], key: str) -> str:
 
 
 def _documented(docstring: str, heading: str) -> tuple[str, dict[str, str]]:
-    """Words on the whole of a Google docstring, and name -> meaning of one of its lists."""
+    """Return the summary of a Google docstring, and name -> meaning of one of its lists."""
     lines = inspect.cleandoc(docstring).splitlines()
     starts = [i for i, line in enumerate(lines) if line in ("Attributes:", "Args:")]
     whole = " ".join(lines[: starts[0] if starts else None]).split()
@@ -258,12 +261,12 @@ def _documented(docstring: str, heading: str) -> tuple[str, dict[str, str]]:
 
 
 def _code(text: str) -> str:
-    """Docstrings have two backticks where Markdown has one, and Python's word where YAML has its own."""
+    """Return docstring text as Markdown: single backticks, ``null`` for None."""
     return re.sub(r"\bNone\b", "null", text.replace("``", "`")).replace(" -> ", " → ")
 
 
 def _type(annotation: Any, metadata: Iterable[Any] = ()) -> str:
-    """A type as a reader of YAML calls it."""
+    """Return a type in the words of YAML."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     metadata = list(metadata)
     if origin is Annotated:
@@ -297,7 +300,7 @@ def _type(annotation: Any, metadata: Iterable[Any] = ()) -> str:
 
 
 def _flat(annotated: Any) -> list[Any]:
-    """What pydantic is told of an annotated type."""
+    """Return the constraints of an annotated type."""
     _, *extra = get_args(annotated)
     return [m for item in extra for m in (item.metadata if isinstance(item, FieldInfo) else [item])]
 
@@ -316,7 +319,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _yaml(value: Any) -> str:
-    """A value as YAML on one line."""
+    """Return a value as YAML on one line."""
     plain = list(value) if isinstance(value, tuple) else value
     return yaml.safe_dump(plain, default_flow_style=True, width=10_000).removesuffix("...\n").strip()
 
@@ -331,7 +334,7 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def _system(file: Path) -> str:
-    """What the settings of a system's own are; its page has their values."""
+    """Return the settings of a system's own; its page has their values."""
     settings = _arguments(file.stem)
     rows = [[f"`{key}`", kind, _unit(key), meaning] for key, (kind, meaning) in settings.items()]
     page = f"[its page](systems/{file.stem}.md)"
@@ -342,7 +345,7 @@ def _system(file: Path) -> str:
 
 
 def _arguments(name: str) -> dict[str, tuple[str, str]]:
-    """Keyword argument of a system's constructor -> its type and meaning; none of a support vector machine."""
+    """Return keyword argument of a system's constructor -> type and meaning; none for a support vector machine."""
     module = REPOSITORY / "src" / "emofactors" / "systems" / f"{name}.py"
     if not module.is_file():
         return {}
@@ -363,18 +366,18 @@ def _arguments(name: str) -> dict[str, tuple[str, str]]:
 
 
 def _argument_type(annotation: str) -> str:
-    """The annotation of an argument, as a reader of YAML calls it."""
+    """Return the annotation of an argument in the words of YAML."""
     words = annotation.replace(" | None", " or null")
     words = re.sub(r"Sequence\[(\w+)\]", r"list of \1", words)
     return re.sub(r"\b(bool|int|float|str)\b", lambda name: PLAIN[getattr(builtins, name[1])], words)
 
 
 def _tasks() -> str:
-    """The tasks there are."""
+    """Return the table of all tasks."""
     rows = []
     for file in _files("tasks"):
         task = TaskConfig(**read_yaml(file))
-        rows.append([f"`{file.stem}`", f"`{task.corpus}`", str(len(task.classes)), task.protocol_words])
+        rows.append([f"`{file.stem}`", f"`{task.corpus}`", str(len(task.classes)), task.protocol_label])
     return f"## The tasks there are\n\n{_table(['task', 'corpus', 'classes', 'protocol'], rows)}"
 
 

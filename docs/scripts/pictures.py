@@ -1,8 +1,7 @@
-"""Draws docs/pictures/: the rules of the workflow, and a result of docs/results.
+"""Draw docs/pictures/: the graph of the rules, and one result of docs/results.
 
-The rules and who needs whom are Snakemake's own (``--rulegraph``) of the default study and of one whose corpora
-are divided into shards and tested on each other; what follows from others is left out. The result is that of its
-table.
+The graph is Snakemake's ``--rulegraph`` of the default study and of a study with shards and cross-corpus
+evaluation, without the edges that follow from others.
 
     .venv/bin/python docs/scripts/pictures.py [FOLDER]
 """
@@ -21,7 +20,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 REPOSITORY = Path(__file__).parents[2]
 PICTURES = REPOSITORY / "docs" / "pictures"
 
-#: Chapter -> colour, in the order in which an utterance goes through them.
+#: Chapter -> colour, in the order of the workflow.
 CHAPTERS = {
     "corpora": "#4c9f70",
     "features": "#3d85c6",
@@ -31,7 +30,7 @@ CHAPTERS = {
 }
 INK = "#333333"
 
-#: The published accuracy of EmoDB, beside which ours is set, and what else the table calls the rows.
+#: Task -> label of the three protocols, and the published accuracy on EmoDB.
 PROTOCOLS = {
     "emodb7_random3_leaky": "A  copies of test utterances\nin training (leaks)",
     "emodb7_random3_augmented": "B  no copies,\nsame speakers",
@@ -41,9 +40,9 @@ PUBLISHED = 98.83
 
 
 def main() -> None:
-    """Draw both."""
+    """Draw both pictures."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else PICTURES
-    # The same bytes for the same picture: no date, no random names; text stays text.
+    # Reproducible files: no date, no random names; text stays text.
     mpl.rcParams |= {"svg.hashsalt": "emofactors", "svg.fonttype": "none", "font.family": "sans-serif"}
     for name, figure in (("rules", draw_rules()), ("protocols", draw_protocols())):
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None}, facecolor="white")
@@ -51,7 +50,7 @@ def main() -> None:
 
 
 def chapters_of_rules() -> dict[str, str]:
-    """Rule -> its chapter, the file it stands in."""
+    """Return rule -> chapter, the name of its file."""
     return {
         rule: chapter
         for chapter in CHAPTERS
@@ -64,7 +63,7 @@ def chapters_of_rules() -> dict[str, str]:
 
 
 def needs() -> set[tuple[str, str]]:
-    """(rule, rule that needs it), of both studies, but for what follows from others and for ``all``."""
+    """Return (rule, rule that needs it) of both studies, without ``all`` and edges that follow from others."""
     edges: set[tuple[str, str]] = set()
     with tempfile.TemporaryDirectory() as root:
         for corpus in ("emodb", "nemo"):
@@ -84,7 +83,7 @@ def _rulegraph(arguments: list[str]) -> set[tuple[str, str]]:
 
 
 def _leads(edges: set[tuple[str, str]], start: str, end: str) -> bool:
-    """Whether there is a way from one rule to another."""
+    """Return whether a path leads from one rule to another."""
     reached, open_ = {start}, [start]
     while open_:
         here = open_.pop()
@@ -95,7 +94,7 @@ def _leads(edges: set[tuple[str, str]], start: str, end: str) -> bool:
 
 
 def _depths(edges: set[tuple[str, str]], rules: list[str]) -> dict[str, int]:
-    """Rule -> the longest way to it."""
+    """Return rule -> length of the longest path to it."""
     depths = dict.fromkeys(rules, 0)
     for _ in rules:
         for a, b in edges:
@@ -104,7 +103,7 @@ def _depths(edges: set[tuple[str, str]], rules: list[str]) -> dict[str, int]:
 
 
 def draw_rules() -> Figure:
-    """A column a chapter, in it the rules in the order they run, an arrow to who needs what is made."""
+    """Draw one column per chapter with its rules in order, and an arrow to each rule that needs another."""
     chapters, edges = chapters_of_rules(), needs()
     depths = _depths(edges, list(chapters))
     figure = Figure(figsize=(11, 5.2))
@@ -136,8 +135,8 @@ def draw_rules() -> Figure:
     axes.text(
         -0.5,
         -0.075,
-        "An arrow leads from a rule to one that needs what it makes; what follows from other arrows is left out. "
-        f"In a run of its own: {', '.join(alone)}.",
+        "An arrow leads from a rule to one that needs its output; arrows that follow from others are left out. "
+        f"Run separately: {', '.join(alone)}.",
         color=INK,
         size=9,
     )
@@ -145,7 +144,7 @@ def draw_rules() -> Figure:
 
 
 def _arrow(start: tuple[float, float], end: tuple[float, float], colour: str) -> FancyArrowPatch:
-    """From the side of a box to the side of another; within a column from below to above."""
+    """Return an arrow between the sides of two boxes, or within a column from one to the next."""
     (x, y), (to_x, to_y) = start, end
     if x == to_x:
         down = -1 if to_y < y else 1
@@ -172,7 +171,7 @@ def _arrow(start: tuple[float, float], end: tuple[float, float], colour: str) ->
 
 
 def draw_protocols() -> Figure:
-    """WA of one network under three protocols, with intervals, below the published value."""
+    """Draw WA of one network under three protocols with intervals, and the published value."""
     tidy = pd.read_csv(REPOSITORY / "docs" / "results" / "emodb_transfer_quick" / "vit_protocols.csv")
     rows = tidy.query("variant == 'student' and metric == 'wa' and minus.isna()").set_index("column")
     figure = Figure(figsize=(7.5, 4.2), layout="constrained")

@@ -1,6 +1,6 @@
-"""Writes the tables of docs/systems/: settings, variants and tables from config/, scores from docs/results/.
+"""Write the tables of docs/systems/: settings, variants and tables from config/, scores from docs/results/.
 
-A page says where a table stands and what it is of, in a comment; what stands between is replaced.
+A comment on a page names a table; the text between it and the end is replaced.
 
     <!-- begin: settings cnn_bigru published -->
     <!-- end -->
@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from emofactors.config.tables import TableConfig
+from emofactors.config.tables.kinds import TableConfig, table_config
 from emofactors.io.yaml import read_yaml
 
 REPOSITORY = Path(__file__).parents[2]
@@ -25,14 +25,14 @@ RESULTS = REPOSITORY / "docs" / "results"
 
 _PART = re.compile(r"(<!-- begin: ([^\n]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
-#: What a metric of a table of results is called; others are called by their own words.
+#: Header of a metric of a results table; other metrics keep their names.
 _METRICS = {
     "ua": "UA",
     "wa": "WA",
     "ua_gap": "UA",
     "wa_gap": "WA",
-    "held_out_ua": "UA, seen speakers",
-    "held_out_gap": "seen less unseen",
+    "held_out_ua": "UA, training speakers",
+    "held_out_gap": "UA, training less test speakers",
     "speaker_linear": "speaker, linear probe",
     "speaker_mlp": "speaker, MLP probe",
     "speaker_ua": "UA by speaker",
@@ -41,24 +41,24 @@ _METRICS = {
 }
 #: Metrics that are UA of emotions.
 _OF_CLASSES = ("ua", "held_out_ua", "speaker_ua", "cross_ua")
-#: Endings of metrics that are no percentages, and their decimals.
+#: Endings of metrics that are not percentages -> decimals.
 _DECIMALS = {"_above_null": 3, "_skill": 2, "_r2": 2, "_error": 4}
 
 
 def main() -> None:
-    """Write every page anew."""
+    """Write every page."""
     for page in sorted(PAGES.glob("*.md")):
         page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
         print(f"{page.relative_to(REPOSITORY)}: written")
 
 
 def filled(text: str) -> str:
-    """A page with its tables as config and results have them now."""
+    """Return a page with up-to-date tables."""
     return _PART.sub(lambda part: f"{part[1]}\n{_made(part[2])}\n\n{part[3]}", text)
 
 
 def _made(words: str) -> str:
-    """The table that a comment asks for."""
+    """Return the table that a comment names."""
     kind, *arguments = words.split()
     makers: dict[str, Callable[..., str]] = {
         "settings": settings,
@@ -73,14 +73,16 @@ def _made(words: str) -> str:
 
 
 def settings(system: str, kind: str) -> str:
-    """The published or assumed settings of a system, with their pedigree."""
-    told = "where it is stated" if kind == "published" else "why"
+    """Return the published or assumed settings of a system with their sources."""
+    header = "where it is stated" if kind == "published" else "why"
     documented = _system(system)[kind]
-    return _markdown(["setting", "value", told], ([f"`{k}`", _code(v), why] for k, (v, why) in documented.items()))
+    return _markdown(
+        ["setting", "value", header], ([f"`{k}`", _code(v), why] for k, (v, why) in documented.items())
+    )
 
 
 def variants(system: str) -> str:
-    """What each variant of a system differs in, and the tables it is a row of; judges of a decomposer together."""
+    """Return the settings that each variant changes and its tables; one row for all conditions of a decomposer."""
     shown: dict[str, list[str]] = {}
     for name, table in _tables():
         for of, variant in dict.fromkeys(table.runs.values()):
@@ -88,13 +90,13 @@ def variants(system: str) -> str:
                 shown.setdefault(variant, []).append(f"`{name}`")
     rows: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for variant, own in _system(system)["variants"].items():
-        changed = {key: value for key, value in own.items() if key not in ("rebuilt", "needs")}
+        changed = {key: value for key, value in own.items() if key not in ("reconstructed", "needs")}
         needed = own.get("needs", {})
         differs = ", ".join(f"`{key}: {_plain(value)}`" for key, value in changed.items())
-        needs = ", ".join(f"{role} `{of}`" for role, of in needed.items())
+        needs = ", ".join(f"{purpose} `{run}`" for purpose, run in needed.items())
         if needs:
             differs += f"{'; ' if differs else ''}builds on {needs}"
-        condition = own.get("rebuilt", "")
+        condition = own.get("reconstructed", "")
         key = (differs, variant.removesuffix(condition)) if condition else (differs, variant)
         rows.setdefault(key, []).append((variant, condition))
     lines = []
@@ -103,14 +105,14 @@ def variants(system: str) -> str:
         words = differs or "nothing: the settings above"
         if condition:
             conditions = ", ".join(f"`{condition}`" for _, condition in of_row)
-            words = f"{differs}; `rebuilt` is one of {conditions}"
+            words = f"{differs}; `reconstructed` is one of {conditions}"
         label = f"{name.removesuffix(condition)}…" if condition else name
         lines.append([f"`{label}`", words, ", ".join(shown.get(name, ["–"]))])
     return _markdown(["variant", "differs in", "a row of"], lines)
 
 
 def tables(system: str) -> str:
-    """The tables about a system, what each asks, and the studies that make it."""
+    """Return the tables with rows of a system, the question of each, and the studies that make it."""
     studies = {
         file.stem: read_yaml(file)
         for file in [CONFIG / "config.yaml", *sorted((CONFIG / "studies").glob("*.yaml"))]
@@ -128,7 +130,7 @@ def tables(system: str) -> str:
 
 
 def reported(table: str) -> str:
-    """The published numbers that stand beside ours in a table, and where they are from."""
+    """Return the published numbers of a table and their sources."""
     config = _table(table)
     lines = [
         [str(config.rows[row]), of.label, *(_number(scores.get(metric)) for metric in ("ua", "wa"))]
@@ -140,7 +142,7 @@ def reported(table: str) -> str:
 
 
 def measured(study: str, table: str, *metrics: str) -> str:
-    """Some metrics of a kept table, each with its interval and, of a difference, its corrected p."""
+    """Return metrics of a reference table with intervals and, for differences, corrected p."""
     path = RESULTS / study / f"{table}.csv"
     of_table = pd.read_csv(path)
     of_table = of_table[of_table["metric"].isin([*metrics, *(f"{metric}_difference" for metric in metrics)])]
@@ -156,11 +158,11 @@ def measured(study: str, table: str, *metrics: str) -> str:
         [str(label), *(cells.get((label, *column), "") for column in columns)]
         for label in dict.fromkeys(of_table["row"])
     ]
-    return f"{_markdown(['', *header], lines)}\n\n{_about(study, table, of_table)}"
+    return f"{_markdown(['', *header], lines)}\n\n{_metadata(study, table, of_table)}"
 
 
-def _about(study: str, table: str, of_table: pd.DataFrame) -> str:
-    """What a reader must know of kept numbers."""
+def _metadata(study: str, table: str, of_table: pd.DataFrame) -> str:
+    """Return corpus, protocols, chance and changed settings of a reference table."""
     first = of_table.iloc[0]
     tasks = [task for task in dict.fromkeys(of_table["column"]) if (CONFIG / "tasks" / f"{task}.yaml").is_file()]
     words = [f"{first['corpus']}, {first['n_speakers']:.0f} test speakers."]
@@ -181,12 +183,12 @@ def _about(study: str, table: str, of_table: pd.DataFrame) -> str:
 
 
 def _systems_of(table: str) -> list[str]:
-    """The systems whose variants are rows of a table."""
+    """Return the systems whose variants are rows of a table."""
     return list(dict.fromkeys(system for system, _ in _table(table).runs.values()))
 
 
 def _cell(row: Any) -> str:
-    """A number as a page prints it."""
+    """Return a number as a page shows it."""
     is_difference = "minus" in row.row or row.metric.endswith("_gap")
     decimals = next((n for ending, n in _DECIMALS.items() if row.shown.endswith(ending)), 1)
     form = f"{'+' if is_difference else ''}.{decimals}f"
@@ -207,7 +209,7 @@ def _tables() -> list[tuple[str, TableConfig]]:
 
 
 def _table(name: str) -> TableConfig:
-    return TableConfig.model_validate(read_yaml(CONFIG / "tables" / f"{name}.yaml"))
+    return table_config(read_yaml(CONFIG / "tables" / f"{name}.yaml"))
 
 
 def _system(name: str) -> dict[str, Any]:
@@ -215,7 +217,7 @@ def _system(name: str) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> str:
-    """A value as YAML has it."""
+    """Return a value as YAML."""
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     return f"[{', '.join(map(_plain, value))}]" if isinstance(value, list) else str(value)
@@ -230,7 +232,7 @@ def _number(value: float | None) -> str:
 
 
 def _markdown(header: list[str], lines: Iterable[list[str]]) -> str:
-    """A table; a bar in a cell would end it."""
+    """Return a table in Markdown, with escaped bars."""
     rows = [header, ["---"] * len(header), *lines]
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows)
 

@@ -1,4 +1,4 @@
-"""Sessions of the docs print what they say, equations can be set, and what is written from config is up to date."""
+"""Sessions of the docs print what is shown, equations can be typeset, and generated tables are up to date."""
 
 import ast
 import doctest
@@ -17,7 +17,7 @@ PAGES = {
 SESSIONS = [name for name, text in PAGES.items() if "```python\n>>> " in text]
 SYSTEMS = sorted(file.stem for file in (REPOSITORY / "config" / "systems").glob("*.yaml"))
 
-#: Equations: between two dollars on a line of their own, between one within a line. A dollar in code is none.
+#: Equations: between double dollars on lines of their own, between single dollars within a line; not in code.
 BLOCK = re.compile(r"^\$\$(.+?)\$\$$", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"(?<![\\$\w])\$(?![\s$])([^$\n]+?)(?<!\s)\$(?![\d$])")
 
@@ -37,7 +37,7 @@ EQUATIONS = {name: found for name, text in PAGES.items() if (found := equations(
 # --- sessions -------------------------------------------------------------------------------------------------
 
 
-def test_the_pieces_and_every_network_have_a_session():
+def test_nn_and_every_network_have_a_session():
     assert {"nn.md", "systems/index.md"} <= set(SESSIONS)
     networks = [system for system in SYSTEMS if (REPOSITORY / "src/emofactors/systems" / f"{system}.py").is_file()]
     assert len(networks) >= 5
@@ -45,63 +45,79 @@ def test_the_pieces_and_every_network_have_a_session():
 
 
 @pytest.mark.parametrize("name", SESSIONS)
-def test_a_session_prints_what_it_says(name, monkeypatch):
+def test_a_session_prints_what_is_shown(name, monkeypatch):
     monkeypatch.chdir(REPOSITORY)
-    # The lines of everything else are kept empty, so that a failure names the line of the page.
+    # Lines outside sessions become empty, so that a failure names the line of the page.
     session, inside = [], False
     for line in PAGES[name].splitlines():
         inside = line == "```python" or (inside and line != "```")
         session.append(line if inside and line != "```python" else "")
     test = doctest.DocTestParser().get_doctest("\n".join(session), {}, name, name, 0)
     assert len(test.examples) >= 5
-    said = []
-    failed = doctest.DocTestRunner(verbose=False).run(test, out=said.append).failed
-    assert failed == 0, "".join(said)
+    output = []
+    failed = doctest.DocTestRunner(verbose=False).run(test, out=output.append).failed
+    assert failed == 0, "".join(output)
 
 
-def test_every_public_piece_of_nn_has_its_example_on_the_page():
+def is_dataclass(node):
+    """Return whether a class is a dataclass, that is a result of a function."""
+    return any(
+        isinstance(part, ast.Name) and part.id == "dataclass" for d in node.decorator_list for part in ast.walk(d)
+    )
+
+
+def test_every_public_name_of_nn_has_its_example_on_the_page():
     modules = sorted((REPOSITORY / "src" / "emofactors" / "nn").glob("[!_]*.py"))
     assert len(modules) >= 15
     code = "\n".join(re.findall(r"^(?:>>>|\.\.\.) (.*)$", PAGES["nn.md"], flags=re.MULTILINE))
-    used = re.findall(r"\w+", re.sub(r"^from .*$", "", code, flags=re.MULTILINE))
-    for module in modules:
-        for node in ast.parse(module.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
-                if any(
-                    isinstance(part, ast.Name) and part.id == "dataclass"
-                    for d in node.decorator_list
-                    for part in ast.walk(d)
-                ):
-                    continue  # what a function gives back
-                assert node.name in used, f"{module.stem}.{node.name} has no example in docs/nn.md"
+    used = set(re.findall(r"\w+", re.sub(r"^from .*$", "", code, flags=re.MULTILINE)))
+    public = {
+        f"{module.stem}.{node.name}": node.name
+        for module in modules
+        for node in ast.parse(module.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef)
+        and not node.name.startswith("_")
+        and not is_dataclass(node)
+    }
+    assert [name for name, short in public.items() if short not in used] == []
 
 
 # --- equations ------------------------------------------------------------------------------------------------
 
 
-def test_there_are_equations():
+def test_the_docs_have_equations():
     assert sum(map(len, EQUATIONS.values())) >= 40
 
 
-@pytest.mark.parametrize("name", EQUATIONS)
-def test_every_equation_becomes_mathml(name):
-    for equation in EQUATIONS[name]:
-        mathml = convert(equation)
-        unknown = re.findall(r"\\\w+", mathml)
-        assert not unknown, f"{equation}: {unknown}"
+def test_every_equation_becomes_mathml():
+    offenders = [
+        f"{name}: {equation}: {unknown}"
+        for name, found in EQUATIONS.items()
+        for equation in found
+        if (unknown := re.findall(r"\\\w+", convert(equation)))
+    ]
+    assert offenders == []
 
 
-@pytest.mark.parametrize("name", EQUATIONS)
-def test_no_equation_has_what_markdown_takes_for_its_own(name):
-    for equation in EQUATIONS[name]:
-        assert not re.search(r"\\[^A-Za-z]", equation), f"{equation}: GitHub drops a backslash before punctuation"
-        assert not re.search(r"^\s*(?:[-+#>]|\d+[.)])\s", equation, flags=re.MULTILINE), (
-            f"{equation}: begins a list"
-        )
-        assert "*" not in equation
-        lone = re.findall(r"(?<!\\left)\\l[vV]ert|(?<!\\right)\\r[vV]ert", equation)
-        assert not lone, f"{equation}: the site's bars are of one height after \\left and \\right alone"
-        assert "|" not in equation, f"{equation}: a bar ends a cell"
+#: Parts of an equation that GitHub, the site or Markdown would change.
+UNSAFE = {
+    r"\\[^A-Za-z]": "GitHub removes a backslash before punctuation",
+    r"(?m)^\s*(?:[-+#>]|\d+[.)])\s": "Markdown begins a list",
+    r"\*": "Markdown begins emphasis",
+    r"(?<!\\left)\\l[vV]ert|(?<!\\right)\\r[vV]ert": "the site needs \\left and \\right before bars",
+    r"\|": "a bar ends a cell of a table",
+}
+
+
+def test_no_equation_has_characters_of_markdown():
+    offenders = [
+        f"{name}: {equation}: {reason}"
+        for name, found in EQUATIONS.items()
+        for equation in found
+        for pattern, reason in UNSAFE.items()
+        if re.search(pattern, equation)
+    ]
+    assert offenders == []
 
 
 # --- systems --------------------------------------------------------------------------------------------------
@@ -109,7 +125,7 @@ def test_no_equation_has_what_markdown_takes_for_its_own(name):
 
 @pytest.fixture(scope="module")
 def writer():
-    """The script that writes the tables."""
+    """Return the script that writes the tables."""
     spec = importlib.util.spec_from_file_location("systems", DOCS / "scripts" / "systems.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -118,26 +134,29 @@ def writer():
 
 def test_every_system_has_its_page():
     assert [f"systems/{system}.md" for system in SYSTEMS if f"systems/{system}.md" not in PAGES] == []
-    assert all(f"({system}.md)" in PAGES["systems/index.md"] for system in SYSTEMS)
+    assert [system for system in SYSTEMS if f"({system}.md)" not in PAGES["systems/index.md"]] == []
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
-def test_tables_of_a_system_are_up_to_date(system, writer):
-    text = PAGES[f"systems/{system}.md"]
-    assert writer.filled(text) == text, "run .venv/bin/python docs/scripts/systems.py"
+def test_the_tables_of_every_system_are_up_to_date(writer):
+    pages = {system: PAGES[f"systems/{system}.md"] for system in SYSTEMS}
+    outdated = [system for system, text in pages.items() if writer.filled(text) != text]
+    assert outdated == [], "run: .venv/bin/python docs/scripts/systems.py"
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
-def test_a_page_prints_all_settings_variants_and_tables(system, writer):
-    asked = re.findall(r"<!-- begin: (.+) -->", PAGES[f"systems/{system}.md"])
-    config = writer._system(system)
-    kinds = [kind for kind in ("published", "assumed") if config[kind]]
-    assert {f"settings {system} {kind}" for kind in kinds} <= set(asked)
-    assert {f"variants {system}", f"tables {system}"} <= set(asked)
-    assert any(words.startswith("measured ") for words in asked)
+def test_every_page_of_a_system_has_all_settings_variants_tables_and_results(writer):
+    missing = []
+    for system in SYSTEMS:
+        parts = re.findall(r"<!-- begin: (.+) -->", PAGES[f"systems/{system}.md"])
+        config = writer._system(system)
+        expected = {f"settings {system} {kind}" for kind in ("published", "assumed") if config[kind]}
+        expected |= {f"variants {system}", f"tables {system}"}
+        missing += [f"{system}: {part}" for part in sorted(expected - set(parts))]
+        if not any(part.startswith("measured ") for part in parts):
+            missing.append(f"{system}: measured …")
+    assert missing == []
 
 
-def test_an_edited_number_is_found_out(writer):
+def test_an_edited_number_is_corrected(writer):
     text = PAGES["systems/cnn_bigru.md"]
     assert text.count("`3520`") == 1
     assert writer.filled(text.replace("`3520`", "`3521`")) == text

@@ -1,4 +1,4 @@
-"""README and docs: links lead somewhere, what is named exists, and what is to be typed would be understood."""
+"""README and docs: links and names resolve, and commands, YAML and Python on a page would be accepted."""
 
 import re
 import shlex
@@ -18,67 +18,47 @@ import pytest
 import typer.main
 import yaml
 from markdown.extensions.toc import slugify
+from pydantic import ValidationError
 
-from emofactors.config.corpora import CorpusConfig
-from emofactors.config.figures import FigureConfig
+from emofactors.config.corpora import CORPUS_SECTIONS, corpus_config
+from emofactors.config.figures.kinds import FIGURE_SECTIONS
 from emofactors.config.load import load_study
 from emofactors.config.study import StudyRequest
-from emofactors.config.tables import TableConfig
+from emofactors.config.tables.kinds import table_config
 from emofactors.config.tasks import TaskConfig
+from emofactors.errors import InputError
 from emofactors.features.archive import ArchiveWriter
 from emofactors.io.yaml import read_yaml
 
 REPOSITORY = Path(__file__).parents[2]
 CONFIG = REPOSITORY / "config"
-#: Tables of kept results are written by the workflow; the others by people.
+#: Pages written by people; the workflow writes the tables of docs/results/<study>/.
 PAGES = sorted(
     [
         *REPOSITORY.glob("*.md"),
         *(p for p in (REPOSITORY / "docs").rglob("*.md") if not p.match("docs/results/*/*.md")),
     ]
 )
-PAGE_IDS = [page.relative_to(REPOSITORY).as_posix() for page in PAGES]
-pages = pytest.mark.parametrize("page", PAGES, ids=PAGE_IDS)
-# CONTRIBUTING names files that are yet to be written: tests/workflow/test_contributing.py writes and runs them.
-STANDING = [page for page in PAGES if page.name != "CONTRIBUTING.md"]
-pages_of_what_stands = pytest.mark.parametrize(
-    "page", STANDING, ids=[page.relative_to(REPOSITORY).as_posix() for page in STANDING]
-)
+#: CONTRIBUTING.md names files that do not exist yet: tests/workflow/test_contributing.py writes and runs them.
+PAGES_OF_EXISTING_FILES = [page for page in PAGES if page.name != "CONTRIBUTING.md"]
 
-#: What a reader is told to call his or her own corpus, task and study; and a study of docs/configuration.md.
+#: What pages call the reader's own corpus, task and study; and the example study of docs/configuration.md.
 READERS_OWN = {"mine", "look"}
-#: Programs of a shell, of git, conda and SLURM that a page may tell a reader to type.
-ORDINARY = {
-    *(
-        "cd",
-        "cp",
-        "cat",
-        "cut",
-        "head",
-        "ls",
-        "ln",
-        "mkdir",
-        "tail",
-        "for",
-        "do",
-        "done",
-        "[",
-        "speaker",
-        "export",
-        "rm",
-    ),
-    *("git", "tmux", "conda", "pip", "python3", "kill"),
-    *("sbatch", "scancel", "squeue", "sinfo", "sacctmgr", "scontrol", "nvidia-smi", "module"),
-}
-#: Variables of a shell that programs of others read.
+#: Programs of a shell, git, conda and SLURM that a page may use.
+ORDINARY = re.findall(
+    r"\S+",
+    "cd cp cat cut head ls ln mkdir tail for do done [ speaker export rm git tmux conda pip python3 kill sbatch "
+    "scancel squeue sinfo sacctmgr scontrol nvidia-smi module",
+)
+#: Environment variables that other programs read.
 OF_A_SHELL = {"https_proxy", "http_proxy", "no_proxy"}
-#: Where packages are looked for; a page tells how to install and links to none.
+#: Package registries: a page shows how to install and links to none.
 REGISTRIES = ("pypi", "pythonhosted", "anaconda", "npmjs", "docker")
 
 
 @dataclass(frozen=True)
 class Block:
-    """A block of code: its language ("" for an indented one), its text and the line it begins at."""
+    """A block of code: its language ("" for an indented one), its text and its first line."""
 
     language: str
     text: str
@@ -86,7 +66,7 @@ class Block:
 
 
 def blocks(page):
-    """The blocks of code of a page, fenced or indented below a blank line."""
+    """Return the blocks of code of a page, fenced or indented below a blank line."""
     found, lines = [], page.read_text(encoding="utf-8").splitlines()
     number = 0
     while number < len(lines):
@@ -107,7 +87,7 @@ def blocks(page):
 
 
 def prose(page):
-    """A page without its blocks of code."""
+    """Return the text of a page without its blocks of code."""
     text = page.read_text(encoding="utf-8")
     text = re.sub(r"^ *(`{3,}).*?^ *\1 *$", "", text, flags=re.DOTALL | re.MULTILINE)
     return re.sub(r"(?<=\n\n)(?:(?:    .*)?\n)+", "\n", text)
@@ -118,19 +98,24 @@ def inline_code(page):
 
 
 def links(page):
-    """Targets of links and pictures of a page."""
+    """Return the targets of links and pictures of a page."""
     without_code = re.sub(r"`[^`]*`", "", prose(page))
     return re.findall(r"\]\(([^)\s]+)\)", without_code) + re.findall(r'(?:src|href)="([^"]+)"', without_code)
 
 
 def anchors(page):
-    """Anchors of a page's headings, as GitHub makes them and as the site does."""
+    """Return the anchors of a page's headings on GitHub and on the site."""
     headings = [re.sub(r"[`*]", "", h) for h in re.findall(r"^#{1,6} (.+)$", prose(page), flags=re.MULTILINE)]
     of_github = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
     return of_github, {slugify(heading, "-") for heading in headings}
 
 
-def test_there_is_something_to_check():
+def on_pages(check, pages=PAGES):
+    """Return the faults that a check finds on pages: ``page: fault``."""
+    return [f"{page.relative_to(REPOSITORY).as_posix()}: {fault}" for page in pages for fault in check(page)]
+
+
+def test_the_pages_have_something_to_check():
     assert len(PAGES) >= 15
     assert sum(len(links(page)) for page in PAGES) >= 30
     assert sum(len(blocks(page)) for page in PAGES) >= 20
@@ -140,60 +125,72 @@ def test_there_is_something_to_check():
 # --- links ----------------------------------------------------------------------------------------------------
 
 
-@pages
-def test_every_link_within_the_project_leads_to_a_file_and_a_heading(page):
+def broken_links(page):
     for link in links(page):
         if urlsplit(link).scheme:
             continue
         path, _, anchor = link.partition("#")
         target = (page.parent / path).resolve() if path else page
-        assert target.is_file(), f"{link}: no such file"
-        assert target.is_relative_to(REPOSITORY)
-        if page.parent != REPOSITORY:
-            assert target.is_relative_to(REPOSITORY / "docs"), f"{link}: not on the site"
-        if anchor:
-            of_github, of_site = anchors(target)
-            assert anchor in of_github, f"{link}: no such heading on GitHub"
-            assert anchor in of_site, f"{link}: no such heading on the site"
+        if not target.is_file() or not target.is_relative_to(REPOSITORY):
+            yield f"{link}: no such file of the project"
+        elif page.parent != REPOSITORY and not target.is_relative_to(REPOSITORY / "docs"):
+            yield f"{link}: not on the site"
+        elif anchor and not all(anchor in found for found in anchors(target)):
+            yield f"{link}: no such heading on GitHub or on the site"
 
 
-def test_every_kept_table_is_led_to():
+def test_every_link_within_the_project_leads_to_a_file_and_a_heading():
+    assert on_pages(broken_links) == []
+
+
+def test_every_reference_table_is_linked():
     results = REPOSITORY / "docs" / "results"
-    kept = {table.relative_to(results).as_posix() for table in results.glob("*/*.md")}
-    assert len(kept) >= 15
-    assert kept <= set(links(results / "README.md"))
+    tables = {table.relative_to(results).as_posix() for table in results.glob("*/*.md")}
+    assert len(tables) >= 15
+    assert tables - set(links(results / "README.md")) == set()
 
 
-@pages
-def test_every_address_is_whole_and_none_is_a_registry(page):
+def bad_addresses(page):
     for address in re.findall(r"\b\w+://[^\s)>`\"]+", page.read_text(encoding="utf-8")):
         parts = urlsplit(address.rstrip(".,;"))
-        assert parts.scheme == "https", address
-        assert re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", parts.netloc), address
-        assert not any(name in parts.netloc for name in REGISTRIES), address
+        if (
+            parts.scheme != "https"
+            or not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", parts.netloc)
+            or any(name in parts.netloc for name in REGISTRIES)
+        ):
+            yield address
+
+
+def test_every_address_is_whole_and_none_is_a_registry():
+    assert on_pages(bad_addresses) == []
 
 
 # --- names ----------------------------------------------------------------------------------------------------
 
 
-@pages_of_what_stands
-def test_every_path_that_is_named_exists(page):
+def missing_paths(page):
     folders = "src|config|docs|tests|bench|workflow|profiles"
     for code in inline_code(page):
-        found = re.fullmatch(rf"((?:{folders})/[\w./<>{{}}*…|-]*?)/?", code)
-        if found and not _is_the_readers(code) and "|" not in code:
-            pattern = re.sub(r"<\w+>|\{\w+\}|…", "*", found[1])
-            assert any(REPOSITORY.glob(pattern)), f"`{code}`: no such file"
+        path = re.fullmatch(rf"((?:{folders})/[\w./<>{{}}*…|-]*?)/?", code)
+        if path and not _is_the_readers(code) and "|" not in code:
+            pattern = re.sub(r"<\w+>|\{\w+\}|…", "*", path[1])
+            if not any(REPOSITORY.glob(pattern)):
+                yield f"`{code}`: no such file"
         if re.fullmatch(r"(\w+/)*\w+\.py", code):
-            found = [*REPOSITORY.glob(code), *REPOSITORY.glob(f"src/**/{code}")]
-            assert found or Path(code).stem in words_of_the_code(), f"`{code}`: no such file"
-        if re.fullmatch(r"\w+\.smk", code):
-            assert (REPOSITORY / "workflow" / "rules" / code).is_file(), f"`{code}`: no such file"
+            files = [*REPOSITORY.glob(code), *REPOSITORY.glob(f"src/**/{code}")]
+            if not files and Path(code).stem not in words_of_the_code():
+                yield f"`{code}`: no such file"
+        if re.fullmatch(r"\w+\.smk", code) and not (REPOSITORY / "workflow" / "rules" / code).is_file():
+            yield f"`{code}`: no such file"
+
+
+def test_every_named_path_exists():
+    assert on_pages(missing_paths, PAGES_OF_EXISTING_FILES) == []
 
 
 @cache
 def words_of_the_code():
-    """Every name that stands in code or config."""
+    """Return every name of code and config."""
     folders = ("src", "config", "workflow", "profiles", "tests", "bench", "docs/scripts", "docs/results")
     files = [f for folder in folders for f in (REPOSITORY / folder).rglob("*") if f.is_file()]
     files += [REPOSITORY / name for name in ("Makefile", "Snakefile", "pyproject.toml", "mkdocs.yml")]
@@ -202,39 +199,45 @@ def words_of_the_code():
     return set(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", text))
 
 
-@pages
-def test_every_name_of_several_words_is_one_of_the_code(page):
-    """Rules, studies, tables, keys, functions: ``make_folds`` stands somewhere, or the page has outlived it."""
+def unknown_names(page):
+    """Yield names of several words that neither code nor config has: rules, studies, tables, keys, functions."""
     if page.name == "comparison.md":
-        return  # about other tools, and their names
+        return  # about other tools and their names
+    known = words_of_the_code() | OF_A_SHELL
     for code in inline_code(page):
-        if re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)+(\(\))?", code):
-            known = words_of_the_code() | OF_A_SHELL
-            assert code.removesuffix("()") in known, f"`{code}`: nothing has this name"
+        name = re.fullmatch(r"([a-z][a-z0-9]*(_[a-z0-9]+)+)(\(\))?", code)
+        if name and name[1] not in known:
+            yield f"`{code}`"
 
 
-@pages
-def test_every_module_that_is_named_can_be_imported(page):
+def test_every_name_of_several_words_is_one_of_the_code():
+    assert on_pages(unknown_names) == []
+
+
+def missing_modules(page):
     for code in inline_code(page):
         if re.fullmatch(r"emofactors(\.\w+)+", code):
             module, _, name = code.rpartition(".")
-            file = REPOSITORY / "src" / Path(*code.split("."))
-            if not (file.with_suffix(".py").is_file() or (file / "__init__.py").is_file()):
-                assert hasattr(import_module(module), name), f"`{code}`: no such module"
+            path = REPOSITORY / "src" / Path(*code.split("."))
+            is_module = path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+            if not is_module and not hasattr(import_module(module), name):
+                yield f"`{code}`"
+
+
+def test_every_named_module_exists():
+    assert on_pages(missing_modules) == []
 
 
 def test_every_study_is_on_the_page_of_studies():
     named = set(inline_code(REPOSITORY / "docs" / "studies.md"))
-    studies = {file.stem for file in (CONFIG / "studies").glob("*.yaml")}
-    assert len(studies) >= 20
-    assert studies <= named
+    assert {file.stem for file in (CONFIG / "studies").glob("*.yaml")} - named == set()
 
 
-# --- what is to be typed --------------------------------------------------------------------------------------
+# --- commands ----------------------------------------------------------------------------------------------
 
 
 def commands(page):
-    """(line, words) of each command a page tells a reader to type, in blocks and in the text."""
+    """Yield (line, words) of each command of a page, in blocks and in the text."""
     for block in blocks(page):
         if block.language in ("", "bash"):
             text = re.sub(r"\\\n\s*", " ", block.text)
@@ -245,7 +248,7 @@ def commands(page):
 
 
 def _commands_of_line(line, *, shell):
-    """The commands of a line; of text that may be anything only those that begin like one of ours."""
+    """Yield the commands of a line; outside a shell block only those that begin like one of the project's."""
     line = re.sub(r"(?:^|\s)#.*", "", line).strip()
     if not shell and not re.match(r"(make |snakemake |git |\.venv/bin/|emofactors )", line):
         return
@@ -258,7 +261,7 @@ def _commands_of_line(line, *, shell):
 
 @cache
 def help_of(program):
-    """What a program of the environment says of itself; this takes seconds, and is asked once."""
+    """Return the help of a program of the environment."""
     command = [sys.executable, "-m", program, "--help"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
@@ -280,7 +283,7 @@ def check_make(words):
 
 
 def check_snakemake(words):
-    """Options are snakemake's, and files they name exist."""
+    """Check that the options are Snakemake's, and that files exist."""
     options = set(re.findall(r"--[a-z][a-z-]+", help_of("snakemake")))
     for word, following in pairwise([*words, ""]):
         if word.startswith("--") and word != "--":
@@ -300,12 +303,12 @@ def check_study_keys(setting):
 
 
 def _is_the_readers(path):
-    """Whether a path is the reader's own to write: ``config/tasks/mine4_speakers.yaml``."""
+    """Return whether the reader writes this file: ``config/tasks/mine4_speakers.yaml``."""
     return any(re.search(rf"\b{own}", path) for own in READERS_OWN)
 
 
 def check_emofactors(words):
-    """The sub-command and its options exist."""
+    """Check that the sub-command and its options exist."""
     scripts = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
     module, _, app = scripts["emofactors"].partition(":")
     command = getattr(import_module(module), app)
@@ -313,15 +316,14 @@ def check_emofactors(words):
     if words and hasattr(command, "commands") and not words[0].startswith("-"):
         assert words[0] in command.commands, f"emofactors {words[0]}: expected one of {sorted(command.commands)}"
         command = command.commands[words[0]]
-    spoken = [o for parameter in command.params for o in (*parameter.opts, *parameter.secondary_opts)]
-    known = {"--help", *(option for option in spoken if option.startswith("-"))}
+    options = [o for parameter in command.params for o in (*parameter.opts, *parameter.secondary_opts)]
+    known = {"--help", *(option for option in options if option.startswith("-"))}
     for word in words:
         if word.startswith("-"):
             assert word.partition("=")[0] in known, f"emofactors {word}: expected one of {sorted(known)}"
 
 
-@pages_of_what_stands
-def test_what_is_to_be_typed_would_be_understood(page):
+def bad_commands(page):
     for line, words in commands(page):
         program = words[0].removeprefix(".venv/bin/")
         try:
@@ -337,38 +339,51 @@ def test_what_is_to_be_typed_would_be_understood(page):
                 case _ if words[0].startswith(".venv/bin/"):
                     assert shutil.which(program, path=Path(sys.executable).parent), "no such program"
                 case _:
-                    assert program in ORDINARY, "a program nobody knows"
-        except AssertionError as error:
-            raise AssertionError(f"{line}: {error}") from error
+                    assert program in ORDINARY, "unknown program"
+        except (AssertionError, InputError) as error:
+            yield f"{line}: {error}"
 
 
-@pages
-def test_scripts_of_several_lines_are_of_a_shell(page):
+def test_every_command_would_be_accepted():
+    assert on_pages(bad_commands, PAGES_OF_EXISTING_FILES) == []
+
+
+def broken_scripts(page):
     for block in blocks(page):
         if block.language == "bash":
             checked = subprocess.run(["bash", "-n"], input=block.text, text=True, capture_output=True, check=False)
-            assert checked.returncode == 0, f"line {block.line}: {checked.stderr}"
+            if checked.returncode != 0:
+                yield f"line {block.line}: {checked.stderr}"
 
 
-# --- what is to be written ------------------------------------------------------------------------------------
+def test_every_block_of_bash_can_be_parsed():
+    assert on_pages(broken_scripts) == []
+
+
+# --- YAML --------------------------------------------------------------------------------------------------
+
+
+CORPUS_KEYS = {key for section in CORPUS_SECTIONS.values() for key in section.model_fields} - set(
+    StudyRequest.model_fields
+)
 
 
 def check_yaml(content):
-    """Content of a file below config/, whole or in part: what it is follows from its keys."""
+    """Check the content of a file below config/, whole or in part; its keys tell which."""
     keys = set(content)
     if keys <= {"default-resources", "set-resources"}:
         known = yaml.safe_load((REPOSITORY / "profiles" / "slurm" / "config.yaml").read_text(encoding="utf-8"))
         assert set(content.get("set-resources", {})) <= set(known["set-resources"])
     elif "reader" in keys:
-        CorpusConfig.model_validate(content)
-    elif keys <= set(CorpusConfig.model_fields) - set(StudyRequest.model_fields):
-        CorpusConfig.model_validate(read_yaml(CONFIG / "corpora" / "emodb.yaml") | content)
+        corpus_config(content)
+    elif keys <= CORPUS_KEYS:
+        corpus_config(read_yaml(CONFIG / "corpora" / "emodb.yaml") | content)
     elif "protocol" in keys:
         TaskConfig.model_validate(content)
-    elif "rows" in keys:
-        TableConfig.model_validate(content)
+    elif "rows" in keys or "decomposers" in keys:
+        table_config(content)
     elif {"kind", "caption"} <= keys:
-        FigureConfig.model_validate(content)
+        FIGURE_SECTIONS[content["kind"]].model_validate(content)
     elif keys <= {"source", "published", "assumed", "variants"}:
         for kind in ("published", "assumed"):
             assert all(isinstance(pair, list) and len(pair) == 2 for pair in content.get(kind, {}).values())
@@ -380,24 +395,34 @@ def check_yaml(content):
         load_study(whole | content, CONFIG)
 
 
-@pages_of_what_stands
-def test_yaml_is_config_that_would_be_accepted(page):
+def bad_yaml(page):
+    contents = []
     for block in blocks(page):
         if block.language == "yaml":
             text = re.sub(r"^( *)…$", "", block.text, flags=re.MULTILINE)
-            for content in yaml.safe_load_all(text):
-                check_yaml(content)
-    for code in inline_code(page):
-        if re.fullmatch(r"\{.*\b(reader|protocol): .*\}", code):
-            check_yaml(yaml.safe_load(code))
+            contents += [(f"line {block.line}", content) for content in yaml.safe_load_all(text)]
+    contents += [
+        (code, yaml.safe_load(code))
+        for code in inline_code(page)
+        if re.fullmatch(r"\{.*\b(reader|protocol): .*\}", code)
+    ]
+    for where, content in contents:
+        try:
+            check_yaml(content)
+        except (AssertionError, InputError, ValidationError) as error:
+            yield f"{where}: {error}"
 
 
-# --- what is to be run in Python -------------------------------------------------------------------------------
+def test_every_block_of_yaml_would_be_accepted():
+    assert on_pages(bad_yaml, PAGES_OF_EXISTING_FILES) == []
+
+
+# --- Python ------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def finished_results(tmp_path, monkeypatch):
-    """A folder in which the files lie that the pages open: features of an utterance of EmoDB."""
+    """Change to a folder with the files that pages open: features of an utterance of EmoDB."""
     folder = tmp_path / "results" / "features" / "emodb" / "original" / "log_mel_128"
     folder.parent.mkdir(parents=True)
     with ArchiveWriter(folder, 128) as archive:
@@ -408,14 +433,10 @@ def finished_results(tmp_path, monkeypatch):
 SCRIPTED = [page for page in PAGES if any(b.language == "python" and ">>> " not in b.text for b in blocks(page))]
 
 
-def test_there_is_python_to_run():
-    assert SCRIPTED
-
-
 @pytest.mark.parametrize("page", SCRIPTED, ids=lambda page: page.stem)
 @pytest.mark.usefixtures("finished_results")
 def test_python_of_a_page_runs_in_one_namespace(page):
-    """Sessions (``>>>``) are run by test_examples.py."""
+    """test_examples.py runs sessions (``>>>``)."""
     namespace = {}
     for block in blocks(page):
         if block.language == "python" and ">>> " not in block.text:

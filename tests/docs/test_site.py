@@ -1,4 +1,4 @@
-"""The site: it builds without a warning, has every page, and asks nothing of the network."""
+"""The site builds without a warning, has every page, and loads nothing from the network."""
 
 import re
 import subprocess
@@ -15,7 +15,7 @@ DOCS = REPOSITORY / "docs"
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The site, built as ``make docs`` builds it."""
+    """Return the folder of the site, built as ``make docs`` builds it."""
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
@@ -24,7 +24,7 @@ def site(tmp_path_factory):
 
 
 def leaves(nav):
-    """Pages of a nav, whatever its depth."""
+    """Yield the pages of a nav of any depth."""
     for item in nav:
         if isinstance(item, str):
             yield item
@@ -44,22 +44,23 @@ def test_every_page_is_built(site):
     assert not (site / "scripts").exists()
 
 
-def test_a_page_loads_nothing_from_elsewhere(site):
+def test_no_page_loads_anything_from_elsewhere(site):
+    outside = []
     for page in site.rglob("*.html"):
         html = page.read_text(encoding="utf-8")
         loaded = re.findall(r"<(?:script|img|iframe|source)[^>]*\ssrc=[\"']?([^\"'\s>]+)", html)
         loaded += re.findall(
             r"<link[^>]*rel=[\"']?(?:stylesheet|icon|preconnect)[^>]*href=[\"']?([^\"'\s>]+)", html
         )
-        assert len(loaded) >= 3
-        outside = [address for address in loaded if "//" in address]
-        assert not outside, f"{page.name}: {outside}"
-        assert "mermaid" not in html
-
-
-def test_styles_load_nothing_from_elsewhere(site):
+        assert len(loaded) >= 3, page.name
+        outside += [f"{page.name}: {address}" for address in loaded if "//" in address]
+        outside += [f"{page.name}: mermaid"] if "mermaid" in html else []
     for style in site.rglob("*.css"):
-        assert not re.search(r"url\([\"']?(?:https?:)?//|@import", style.read_text(encoding="utf-8")), style.name
+        outside += [
+            f"{style.name}: {found}"
+            for found in re.findall(r"url\([\"']?(?:https?:)?//|@import", style.read_text(encoding="utf-8"))
+        ]
+    assert outside == []
 
 
 def test_equations_are_mathml(site):
@@ -71,8 +72,8 @@ def test_equations_are_mathml(site):
     assert 'xmlns="http://www.w3.org/1998/Math/MathML"' in html
 
 
-def test_an_equation_survives_what_html_makes_of_it(tmp_path):
-    """An ampersand and a less-than reach the converter as they were typed."""
+def test_an_equation_keeps_characters_that_html_escapes(tmp_path):
+    """The converter receives an ampersand and a less-than sign as typed."""
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "index.md").write_text(
         "# T\n\nIf $a < b$:\n\n$$\nx &= \\frac{1}{2}\n$$\n", encoding="utf-8"

@@ -1,4 +1,4 @@
-"""What the docs say of protocols, corpora and features is what config and code do."""
+"""The docs describe protocols, corpora, statistics and shapes as config and code implement them."""
 
 import re
 from itertools import product
@@ -11,14 +11,14 @@ import pytest
 import torch
 import yaml
 
-from emofactors.config.systems import RunSettings
 from emofactors.config.tasks import Protocol, TaskConfig
+from emofactors.config.training import RunSettings
 from emofactors.corpora.manifest import MANIFEST_COLUMNS
 from emofactors.corpora.splits import make_folds
 from emofactors.evaluation.statistics.holm import holm
 from emofactors.evaluation.statistics.jackknife import jackknife_interval
 from emofactors.evaluation.statistics.metrics import macro_f1, unweighted_accuracy, weighted_accuracy
-from emofactors.evaluation.statistics.mutual_information import plug_in_information, shifted_information
+from emofactors.evaluation.statistics.mutual_information import information_with_shift_null, plug_in_information
 from emofactors.io.yaml import read_yaml
 from emofactors.systems import build_system
 from emofactors.systems.base import Batch, TrainingData
@@ -34,19 +34,19 @@ NAMES = [name for of in get_args(Protocol) for name in (get_args(of) or [of])]
 
 
 def section(name):
-    """Text of a protocol's section."""
+    """Return the text of a protocol's section."""
     (found,) = re.findall(rf"^### {name}\n(.*?)(?=^##)", PROTOCOLS, flags=re.DOTALL | re.MULTILINE)
     return found
 
 
 def example(name):
-    """The task of its example."""
+    """Return the task of a protocol's example."""
     (block,) = re.findall(r"^```yaml\n(.*?)^```$", section(name), flags=re.DOTALL | re.MULTILINE)
     return TaskConfig.model_validate(yaml.safe_load(block))
 
 
 def manifest_for(task):
-    """Twenty speakers in five sessions (or as many as folds ask for), three utterances of all a task may divide by."""
+    """Return a manifest of 20 speakers (or one per fold) in five sessions, with three utterances per class and style."""
     n_speakers = task.folds if task.protocol == "leave_one_speaker_out" else 20
     rows = []
     for speaker, emotion, style, take in product(
@@ -68,14 +68,18 @@ def manifest_for(task):
 
 def test_every_protocol_has_its_row_and_its_section():
     assert len(NAMES) == 7
-    for name in NAMES:
-        assert f"\n| `{name}` | " in PROTOCOLS
-        for says in (r"\*\*Asks\*\*", r"[Hh]olds apart\*\*", r"[Ll]eaks?\*\*"):
-            assert re.search(says, section(name)), f"{name}: {says}"
+    missing = [f"{name}: row" for name in NAMES if f"\n| `{name}` | " not in PROTOCOLS]
+    missing += [
+        f"{name}: {part}"
+        for name in NAMES
+        for part in (r"\*\*Asks\*\*", r"[Hh]olds apart\*\*", r"[Ll]eaks?\*\*")
+        if not re.search(part, section(name))
+    ]
+    assert missing == []
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_example_of_a_protocol_divides_as_its_section_claims(name):
+def test_the_example_of_a_protocol_splits_as_its_section_claims(name):
     task = example(name)
     assert task.protocol == name
     assert (CONFIG / "corpora" / f"{task.corpus}.yaml").is_file()
@@ -83,10 +87,10 @@ def test_the_example_of_a_protocol_divides_as_its_section_claims(name):
     assert folds["fold"].nunique() == task.n_folds
     shared = []
     for _, fold in folds.groupby("fold"):
-        speakers = fold.groupby("role")["speaker"].agg(set)
+        speakers = fold.groupby("split")["speaker"].agg(set)
         shared.append(bool(speakers["train"] & speakers.get("test", set())))
     if name == "all_train":
-        assert set(folds["role"]) == {"train"}
+        assert set(folds["split"]) == {"train"}
     else:
         assert set(shared) == {not task.speaker_independent}
     (claims,) = re.findall(rf"^\| `{name}` \|.*\| ([^|]+) \|$", PROTOCOLS, flags=re.MULTILINE)
@@ -96,16 +100,18 @@ def test_the_example_of_a_protocol_divides_as_its_section_claims(name):
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ("holdout", "all_train")])
-def test_every_utterance_is_tested_as_often_as_the_table_says(name):
+def test_every_utterance_is_tested_as_often_as_documented(name):
     task = example(name)
     manifest = manifest_for(task)
     folds = make_folds(manifest, task)
-    times = folds[folds["role"] == "test"]["utterance"].value_counts().reindex(manifest["utterance"], fill_value=0)
-    (said,) = re.findall(rf"^\| `{name}` \|[^|]*\|[^|]*\| ([^|]+) \|", PROTOCOLS, flags=re.MULTILINE)
-    if said == "every utterance once":
+    times = (
+        folds[folds["split"] == "test"]["utterance"].value_counts().reindex(manifest["utterance"], fill_value=0)
+    )
+    (documented,) = re.findall(rf"^\| `{name}` \|[^|]*\|[^|]*\| ([^|]+) \|", PROTOCOLS, flags=re.MULTILINE)
+    if documented == "every utterance once":
         assert set(times) == {1}
     else:
-        assert said == "half of the utterances, once"
+        assert documented == "half of the utterances, once"
         assert set(times) == {0, 1}
         assert times.mean() == pytest.approx(0.5, abs=0.02)
 
@@ -121,10 +127,10 @@ CORPORA = {
 
 
 @pytest.mark.parametrize("corpus", sorted(file.stem for file in (CONFIG / "corpora").glob("*.yaml")))
-def test_the_table_of_corpora_has_the_published_size_that_is_checked(corpus):
+def test_the_table_of_corpora_has_the_published_size(corpus):
     config = read_yaml(CONFIG / "corpora" / f"{corpus}.yaml")
     if config["reader"] in ("synthetic", "table"):
-        return  # spoken here, or the reader's own
+        return  # synthesized, or the reader's own corpus
     _, folder, _, speakers, utterances, emotions, licence = CORPORA[config["folder"]]
     assert folder == f"`{config['folder']}`"
     if config["licence"].startswith(("CC", "ODbL")):
@@ -177,8 +183,8 @@ def test_the_equation_of_mutual_information_is_that_of_the_code(counts):
 def test_the_equation_of_the_shifted_null_is_that_of_the_code():
     rng = np.random.default_rng(0)
     a, b = rng.integers(3, size=40), rng.integers(3, size=40)
-    for least, possible in ((7, range(7, 34)), (25, range(10, 31))):  # of 25 a quarter of 40 is taken
-        null = shifted_information(a, b, min_shift=least, shifts=100, seed=0)
+    for min_shift, possible in ((7, range(7, 34)), (25, range(10, 31))):  # 25 is limited to a quarter of 40
+        null = information_with_shift_null(a, b, min_shift=min_shift, shifts=100, seed=0)
         expected = np.mean([plug_in_information(a, b[(np.arange(40) + shift) % 40]) for shift in possible])
         assert null.null_mean == pytest.approx(expected)
 
@@ -193,7 +199,7 @@ def test_the_equation_of_the_jackknife_is_that_of_the_code():
 # --- shapes of the systems ------------------------------------------------------------------------------------
 
 
-#: System, variant, frames of two utterances, and what the page calls their number after each part of the network.
+#: System, variant, frames of two utterances, and the symbol of the page for the frames after each part.
 SHAPES = {
     "cnn_bigru": ("mel_center", 300, {147: "T₁", 72: "T₂", 35: "T₃", 16: "T₄"}),
     "factor_classifier": ("raw", 192, {}),
@@ -208,7 +214,7 @@ BINS = {
     "speechflow": 81,
     "vit_transfer": 128,
 }
-#: Parts whose output stands in a table of shapes.
+#: Parts whose output shape is in a table of the page.
 PARTS = {
     "cnn_bigru": [*(f"convolutions.layers.{layer}" for layer in range(4)), "bigru", "activation"],
     "factor_classifier": ["channel_norm", "convolutions", "linear", "bilstm", "attention", "embed"],

@@ -1,4 +1,4 @@
-"""The tutorial shows what is printed."""
+"""The tutorial shows what commands print."""
 
 import csv
 import shutil
@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from emofactors.cli import app
-from emofactors.config.corpora import CorpusConfig
+from emofactors.config.corpora import SyntheticCorpus
 from emofactors.corpora.readers.synthetic import synthesize
 from emofactors.io.yaml import read_yaml
 
@@ -17,10 +17,10 @@ TUTORIAL = (REPOSITORY / "docs" / "tutorial.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
-def borrowed(tmp_path, monkeypatch):
-    """The CSV of a project's ``data/mine``: the synthetic corpus, as if it were the reader's own."""
+def synthetic_as_own(tmp_path, monkeypatch):
+    """Return the CSV of ``data/mine``: the synthetic corpus as the reader's own."""
     shutil.copytree(REPOSITORY / "config", tmp_path / "config")
-    corpus = CorpusConfig(**read_yaml(tmp_path / "config" / "corpora" / "synthetic.yaml"))
+    corpus = SyntheticCorpus(**read_yaml(tmp_path / "config" / "corpora" / "synthetic.yaml"))
     synthesize(corpus.synthesis, tmp_path / "data" / "mine")
     monkeypatch.chdir(tmp_path)
     files = sorted((tmp_path / "data" / "mine").glob("*.wav"))
@@ -31,30 +31,30 @@ def borrowed(tmp_path, monkeypatch):
     return table
 
 
-def test_what_check_corpus_says_of_the_borrowed_corpus(borrowed):
-    assert "\n".join(borrowed.read_text(encoding="utf-8").splitlines()[:3]) in TUTORIAL
+def test_check_corpus_prints_what_the_tutorial_shows(synthetic_as_own):
+    assert "\n".join(synthetic_as_own.read_text(encoding="utf-8").splitlines()[:3]) in TUTORIAL
     checked = CliRunner().invoke(app, ["check-corpus", "data/mine/mine.csv", "--write"])
     assert checked.exit_code == 0, checked.output
     assert f"```text\n{checked.stdout.strip()}\n```" in TUTORIAL
 
 
-def test_what_check_corpus_says_of_two_mistakes(borrowed):
-    text = borrowed.read_text(encoding="utf-8").replace("adam,anger", "adam,angry", 1)
-    borrowed.write_text(text.replace("adam_bread_happiness", "adam_bread_hapiness", 1), encoding="utf-8")
+def test_check_corpus_prints_two_mistakes_as_shown(synthetic_as_own):
+    text = synthetic_as_own.read_text(encoding="utf-8").replace("adam,anger", "adam,angry", 1)
+    synthetic_as_own.write_text(text.replace("adam_bread_happiness", "adam_bread_hapiness", 1), encoding="utf-8")
     checked = CliRunner().invoke(app, ["check-corpus", "data/mine/mine.csv"])
     assert checked.exit_code == 1
     assert f"```text\n{checked.stdout.strip()}\n```" in TUTORIAL
 
 
-def test_what_a_missing_corpus_says(fresh_project):
+def test_a_missing_corpus_prints_what_is_shown(fresh_project):
     project = fresh_project()
-    said = project.snakemake("--configfile", "config/studies/emodb_quick.yaml").stdout
-    faults = [line for line in said.splitlines() if line.startswith("emofactors: error: ")]
-    assert len(faults) == 1
-    assert f"```text\n{faults[0].replace(f'{project.folder}/', '')}\n```" in TUTORIAL
+    output = project.snakemake("--configfile", "config/studies/emodb_quick.yaml").stdout
+    errors = [line for line in output.splitlines() if line.startswith("emofactors: error: ")]
+    assert len(errors) == 1
+    assert f"```text\n{errors[0].replace(f'{project.folder}/', '')}\n```" in TUTORIAL
 
 
-def test_what_make_says_of_an_old_python():
+def test_make_refuses_an_old_python_as_shown():
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
     assert 'echo "emofactors needs Python 3.11 or newer; choose one: make PYTHON=python3.11"' in makefile
     assert "```text\nemofactors needs Python 3.11 or newer; choose one: make PYTHON=python3.11\n```" in TUTORIAL

@@ -70,7 +70,7 @@ print(json.dumps(found))
 TRAINING = (
     MEASURE
     + '''
-from emofactors.config.systems import RunSettings
+from emofactors.config.training import RunSettings
 from emofactors.corpora.splits import Fold
 from emofactors.features.archive import ArchiveWriter, FeatureArchive
 from emofactors.systems.base import Output

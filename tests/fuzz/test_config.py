@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emofactors.config import study
+from emofactors.config.corpora import SyntheticCorpus
 from emofactors.config.load import load_study
 from emofactors.errors import InputError
 from emofactors.io import yaml as plain
@@ -130,14 +131,11 @@ def test_changed_files_of_a_study_are_loaded_or_refused(read_or_refused, real_fi
 def test_a_changed_synthetic_corpus_is_described_or_refused(read_or_refused, data):
     content = data.draw(changed(SYNTHETIC))
 
-    def describe():
+    def load():
         plain.check_plain(content, "corpus")
-        corpus = study._checked(study.CorpusConfig, content, "corpus")
-        if corpus.synthesis is None:
-            raise InputError("corpus: of another reader")
-        return corpus
+        return study._checked(SyntheticCorpus, content, "corpus")
 
-    read_or_refused(describe)
+    read_or_refused(load)
 
 
 @FUZZ

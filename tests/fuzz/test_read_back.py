@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from emofactors.corpora.manifest import MANIFEST_COLUMNS, read_manifest
 from emofactors.corpora.splits import FOLD_COLUMNS, read_fold, read_folds
 from emofactors.evaluation.code_information import read_codes
-from emofactors.evaluation.probe_models import read_embeddings
+from emofactors.evaluation.embedding_probes import read_embeddings
 from emofactors.evaluation.scores import read_confusion, read_predictions, read_probes
 from emofactors.evaluation.true_factors import FACTORS, read_factors
 from emofactors.features.archive import FeatureArchive
@@ -53,7 +53,7 @@ TABLES = {
         table_of(FOLD_COLUMNS, [["a", "a", "03", "anger", 0, "train"], ["b", "b", "04", "anger", 1, "test"]]),
     ),
     "predictions": (
-        lambda path: read_predictions([path]),
+        read_predictions,
         table_of(
             ["utterance", "speaker", "split", "truth", "prediction", "p_anger"],
             [["a", "03", "test", "anger", "anger", 1.0]],

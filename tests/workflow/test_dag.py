@@ -129,7 +129,7 @@ def test_a_study_makes_what_it_asks_for_and_nothing_else(project, file):
     for training in study.trainings:
         n_seeds = len(study.seeds_of(training.system))
         n_runs[study.systems[training.system].method] += study.tasks[training.task].n_folds * n_seeds
-    synthetic = [corpus for corpus in study.corpora.values() if corpus.synthesis]
+    synthetic = [corpus for corpus in study.corpora.values() if corpus.reader == "synthetic"]
     expected = {
         "all": 1,
         "synthesize_corpus": len(synthetic),

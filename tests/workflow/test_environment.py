@@ -1,10 +1,9 @@
-"""One environment: what pyproject.toml allows, requirements.lock pins, conda installs and tests run in."""
+"""pyproject.toml, requirements.lock, environment.yml and the installed packages describe one environment."""
 
 import tomllib
 from importlib.metadata import PackageNotFoundError, metadata, version
 from pathlib import Path
 
-import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -21,52 +20,63 @@ LOCK = [
 ]
 
 
-def pins():
-    """Version of each package of the lock, and the requirement it stands in."""
-    requirements = [Requirement(line) for line in LOCK]
-    return {canonicalize_name(r.name): (next(iter(r.specifier)).version, r) for r in requirements}
+REQUIREMENTS = [Requirement(line) for line in LOCK]
+#: Requirements of the lock that this platform installs.
+WANTED = [r for r in REQUIREMENTS if r.marker is None or r.marker.evaluate()]
+PINS = {canonicalize_name(r.name): next(iter(r.specifier)).version for r in REQUIREMENTS}
+
+
+def installed_version(name):
+    """Return the version of an installed package without its local label (+cpu), or None."""
+    try:
+        return version(name).split("+")[0]
+    except PackageNotFoundError:
+        return None
 
 
 def test_the_lock_pins_every_package_once_and_names_no_address():
     assert len(LOCK) >= len(DECLARED)
-    for line in LOCK:
-        assert not line.startswith("-"), line
-        requirement = Requirement(line)
-        assert requirement.url is None
-        assert [s.operator for s in requirement.specifier] == ["=="], line
-        assert "*" not in str(requirement.specifier), line
-    assert len(pins()) == len(LOCK)
+    offenders = [
+        line
+        for line, requirement in zip(LOCK, REQUIREMENTS, strict=True)
+        if line.startswith("-")
+        or requirement.url is not None
+        or [s.operator for s in requirement.specifier] != ["=="]
+        or "*" in str(requirement.specifier)
+    ]
+    assert offenders == []
+    assert len(PINS) == len(LOCK)
 
 
-@pytest.mark.parametrize("declared", DECLARED)
-def test_the_lock_satisfies_what_is_declared(declared):
-    requirement = Requirement(declared)
-    pinned, of_lock = pins()[canonicalize_name(requirement.name)]
-    assert requirement.specifier.contains(pinned)
-    assert of_lock.marker is None, "a declared package is wanted everywhere"
+def test_the_lock_satisfies_what_is_declared():
+    offenders = [
+        declared
+        for declared in map(Requirement, DECLARED)
+        if not declared.specifier.contains(PINS.get(canonicalize_name(declared.name), "0"))
+    ]
+    assert list(map(str, offenders)) == []
 
 
-@pytest.mark.parametrize("line", LOCK)
-def test_this_environment_is_the_lock(line):
-    requirement = Requirement(line)
-    wanted = requirement.marker is None or requirement.marker.evaluate()
-    try:
-        # A local label (+cpu) says which build of a version it is.
-        installed = version(requirement.name).split("+")[0]
-    except PackageNotFoundError:
-        installed = None
-    assert installed == (pins()[canonicalize_name(requirement.name)][0] if wanted else None)
+def test_declared_packages_have_no_marker_in_the_lock():
+    declared = {canonicalize_name(Requirement(line).name) for line in DECLARED}
+    assert [r.name for r in REQUIREMENTS if canonicalize_name(r.name) in declared and r.marker is not None] == []
 
 
-@pytest.mark.parametrize("line", LOCK)
-def test_every_package_takes_the_oldest_python_that_is_promised(line):
-    requirement = Requirement(line)
-    if requirement.marker is None or requirement.marker.evaluate():
-        takes = metadata(requirement.name)["Requires-Python"] or ""
-        assert SpecifierSet(takes).contains(f"{OLDEST_PYTHON}.0")
+def test_the_installed_packages_are_those_of_the_lock():
+    expected = {r.name: PINS[canonicalize_name(r.name)] if r in WANTED else None for r in REQUIREMENTS}
+    assert {name: installed_version(name) for name in expected} == expected
 
 
-def test_conda_installs_the_lock_with_a_python_that_fits():
+def test_every_package_supports_the_oldest_promised_python():
+    offenders = [
+        f"{r.name}: {metadata(r.name)['Requires-Python']}"
+        for r in WANTED
+        if not SpecifierSet(metadata(r.name)["Requires-Python"] or "").contains(f"{OLDEST_PYTHON}.0")
+    ]
+    assert offenders == []
+
+
+def test_conda_installs_the_lock_with_a_supported_python():
     environment = yaml.safe_load((REPOSITORY / "environment.yml").read_text(encoding="utf-8"))
     *of_conda, of_pip = environment["dependencies"]
     assert of_pip == {"pip": ["-r requirements.lock"]}

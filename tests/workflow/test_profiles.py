@@ -1,4 +1,4 @@
-"""Profiles in step with the rules: what asks for a GPU in a rule asks for one on a cluster, and nothing else does."""
+"""Profiles match the rules: exactly the rules with a GPU request one on a cluster."""
 
 import re
 from pathlib import Path
@@ -17,14 +17,14 @@ RULES = {
         r"^(?:rule|checkpoint) (\w+):\n((?:    .*\n|\n)+)", file.read_text("utf-8"), flags=re.MULTILINE
     )
 }
-ON_GPU = {name for name, body in RULES.items() if "        gpu=gpus,\n" in body}
+ON_GPU = {name for name, body in RULES.items() if re.search(r"^        gpu=", body, flags=re.MULTILINE)}
 
 
 def resources(rule):
     return SLURM["default-resources"] | SLURM["set-resources"].get(rule, {})
 
 
-def test_rules_that_take_a_gpu_get_one_on_the_cluster_and_no_others_do():
+def test_exactly_the_rules_with_a_gpu_get_one_on_the_cluster():
     assert len(RULES) > len(ON_GPU) >= 6
     assert SLURM["set-resources"].keys() <= RULES.keys()
     for rule in RULES:
@@ -32,20 +32,20 @@ def test_rules_that_take_a_gpu_get_one_on_the_cluster_and_no_others_do():
         assert (resources(rule).get("gpu"), resources(rule)["slurm_partition"]) == expected, rule
 
 
-def test_every_job_asks_for_memory_that_grows_and_for_time():
+def test_every_job_requests_time_and_growing_memory():
     for rule in RULES:
         assert str(resources(rule)["mem_mb"]).endswith(" * attempt"), rule
         assert resources(rule)["runtime"], rule
-    # A training goes on from its checkpoint: the same time again is enough.
+    # A training resumes from its checkpoint, so its time does not grow.
     assert {rule for rule in RULES if isinstance(resources(rule)["runtime"], int)} == {"train", "train_decomposer"}
 
 
-def test_profiles_differ_only_in_where_jobs_run():
+def test_profiles_differ_only_in_the_executor():
     assert DEFAULT.items() <= SLURM.items()
     assert SLURM["executor"] == "slurm"
 
 
-def test_values_of_a_site_stand_once():
+def test_values_of_a_site_are_in_one_block():
     text = (REPOSITORY / "profiles" / "slurm" / "config.yaml").read_text(encoding="utf-8")
     site, rest = text.split("# --- End of your site")
     assert re.findall(r"slurm_partition: (\w+)", site) == ["cpu", "gpu"]

@@ -1,4 +1,4 @@
-"""How many trainings a workstation runs at a time: as many as its GPUs have slots, if nobody says otherwise."""
+"""A workstation runs as many trainings at a time as its GPUs have slots, unless a limit is given."""
 
 import os
 import re
@@ -14,7 +14,7 @@ GPU 1: Some card (UUID: GPU-3f-b)
 
 @pytest.fixture(scope="module")
 def project(fresh_project):
-    """A copy that says its limit, on a machine whose driver lists two GPUs."""
+    """A copy that prints its limit, on a machine whose driver lists two GPUs."""
     project = fresh_project()
     driver = project.folder / "bin" / "nvidia-smi"
     driver.parent.mkdir()
@@ -38,7 +38,7 @@ def project(fresh_project):
         (None, ["--resources", "gpu=5"], 5),
     ],
 )
-def test_the_limit_is_what_the_gpus_hold_unless_another_is_given(project, monkeypatch, visible, arguments, limit):
+def test_the_default_limit_is_the_number_of_slots(project, monkeypatch, visible, arguments, limit):
     monkeypatch.setenv("PATH", f"{project.folder / 'bin'}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:

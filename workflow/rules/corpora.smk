@@ -1,9 +1,9 @@
-# Computing nodes have no network.
+# Compute nodes have no network.
 localrules:
     download_corpus,
 
 
-# The output is a mark for Snakemake alone: whether a corpus is there, its folder says.
+# The output is a mark for Snakemake; the corpus itself lies in its folder.
 rule download_corpus:
     output:
         fetched="results/corpora/downloads/{corpus}.txt",
@@ -13,8 +13,8 @@ rule download_corpus:
         "results/benchmarks/corpora/{corpus}/download_corpus.jsonl"
     params:
         corpora_root=STUDY.corpora_root,
-        corpus=download_settings,
-        code=code_of("download_corpus"),
+        corpus=CORPORA.download_settings,
+        code=CODE.of("download_corpus"),
     script:
         "../scripts/download_corpus.py"
 
@@ -28,32 +28,32 @@ rule synthesize_corpus:
     benchmark:
         "results/benchmarks/corpora/{corpus}/synthesize_corpus.jsonl"
     params:
-        corpus=corpus_settings,
-        code=code_of("synthesize_corpus"),
+        corpus=CORPORA.settings,
+        code=CODE.of("synthesize_corpus"),
     script:
         "../scripts/synthesize_corpus.py"
 
 
 rule build_manifest:
     input:
-        synthesised_audio,
+        CORPORA.synthesized_audio,
     output:
         manifest="results/corpora/manifests/{corpus}.csv",
-        notes="results/corpora/manifests/{corpus}.json",
+        metadata="results/corpora/manifests/{corpus}.json",
     log:
         "results/logs/corpora/{corpus}/build_manifest.log",
     benchmark:
         "results/benchmarks/corpora/{corpus}/build_manifest.jsonl"
     params:
-        root=corpus_root,
-        listing=corpus_listing,
-        corpus=corpus_settings,
-        code=manifest_code,
+        root=CORPORA.root,
+        listing=CORPORA.listing,
+        corpus=CORPORA.settings,
+        code=CODE.build_manifest,
     script:
         "../scripts/build_manifest.py"
 
 
-# A checkpoint: shards whose manifest did not change are not extracted again, in the same run either.
+# A checkpoint, so that shards with an unchanged manifest are not extracted again in the same run.
 checkpoint split_manifest:
     input:
         manifest="results/corpora/manifests/{corpus}.csv",
@@ -65,15 +65,15 @@ checkpoint split_manifest:
     benchmark:
         "results/benchmarks/corpora/{corpus}/split_manifest.jsonl"
     params:
-        shards=n_shards,
-        code=code_of("split_manifest"),
+        shards=CORPORA.n_shards,
+        code=CODE.of("split_manifest"),
     script:
         "../scripts/split_manifest.py"
 
 
 rule make_folds:
     input:
-        manifest=manifest_of_task,
+        manifest=CORPORA.manifest,
     output:
         folds="results/corpora/folds/{task}.csv",
     log:
@@ -81,17 +81,17 @@ rule make_folds:
     benchmark:
         "results/benchmarks/corpora/{task}/make_folds.jsonl"
     params:
-        task=task_settings,
-        augmentation=augmentation_of_task,
-        code=code_of("make_folds"),
+        task=CORPORA.task,
+        augmentation=CORPORA.augmentation,
+        code=CODE.of("make_folds"),
     script:
         "../scripts/make_folds.py"
 
 
 rule audit_task:
     input:
-        manifest=manifest_of_task,
-        notes=notes_of_task,
+        manifest=CORPORA.manifest,
+        metadata=CORPORA.metadata,
         folds="results/corpora/folds/{task}.csv",
     output:
         audit="results/corpora/audits/{task}.json",
@@ -100,8 +100,8 @@ rule audit_task:
     benchmark:
         "results/benchmarks/corpora/{task}/audit_task.jsonl"
     params:
-        task=task_settings,
-        min_training_speakers=min_training_speakers,
-        code=code_of("audit_task"),
+        task=CORPORA.task,
+        min_training_speakers=CORPORA.min_training_speakers,
+        code=CODE.of("audit_task"),
     script:
         "../scripts/audit_task.py"

@@ -1,6 +1,6 @@
 rule score_variant:
     input:
-        predictions=runs_of_variant,
+        predictions=EVALUATION.predictions,
     output:
         scores="results/evaluation/{task}/{system}/{variant}/{test}/scores.csv",
         confusion="results/evaluation/{task}/{system}/{variant}/{test}/confusion.csv",
@@ -10,16 +10,16 @@ rule score_variant:
     benchmark:
         "results/benchmarks/evaluation/{task}/{system}/{variant}/{test}/score_variant.jsonl"
     params:
-        classes=classes_of_task,
-        same_task=is_own_task,
-        code=code_of("score_variant"),
+        classes=TRAINING.classes,
+        same_task=TRAINING.is_own_task,
+        code=CODE.of("score_variant"),
     script:
         "../scripts/score_variant.py"
 
 
 rule probe_embeddings:
     input:
-        embeddings=embeddings_of_variant,
+        embeddings=EVALUATION.embeddings,
     output:
         probes="results/evaluation/{task}/{system}/{variant}/on_{task}/probes.csv",
         information="results/evaluation/{task}/{system}/{variant}/on_{task}/mutual_information.csv",
@@ -29,32 +29,32 @@ rule probe_embeddings:
         "results/benchmarks/evaluation/{task}/{system}/{variant}/on_{task}/probe_embeddings.jsonl"
     params:
         settings=STUDY.probes.model_dump(mode="json"),
-        code=code_of("probe_embeddings"),
+        code=CODE.of("probe_embeddings"),
     script:
         "../scripts/probe_embeddings.py"
 
 
 rule estimate_code_information:
     input:
-        codes=codes_of_variant,
+        codes=EVALUATION.codes,
     output:
         information="results/evaluation/{task}/{system}/{variant}/on_{task}/code_information.csv",
-        without="results/evaluation/{task}/{system}/{variant}/on_{task}/code_information_leave_one_out.csv",
+        leave_one_out="results/evaluation/{task}/{system}/{variant}/on_{task}/code_information_leave_one_out.csv",
     log:
         "results/logs/evaluation/{task}/{system}/{variant}/on_{task}/estimate_code_information.log",
     benchmark:
         "results/benchmarks/evaluation/{task}/{system}/{variant}/on_{task}/estimate_code_information.jsonl"
     params:
         settings=STUDY.information.model_dump(mode="json"),
-        code=code_of("estimate_code_information"),
+        code=CODE.of("estimate_code_information"),
     script:
         "../scripts/estimate_code_information.py"
 
 
 rule probe_true_factors:
     input:
-        codes=codes_of_variant,
-        factors=true_factors_of_task,
+        codes=EVALUATION.codes,
+        factors=CORPORA.true_factors,
     output:
         factors="results/evaluation/{task}/{system}/{variant}/on_{task}/true_factors.csv",
     log:
@@ -63,6 +63,6 @@ rule probe_true_factors:
         "results/benchmarks/evaluation/{task}/{system}/{variant}/on_{task}/probe_true_factors.jsonl"
     params:
         settings=STUDY.probes.model_dump(mode="json"),
-        code=code_of("probe_true_factors"),
+        code=CODE.of("probe_true_factors"),
     script:
         "../scripts/probe_true_factors.py"

@@ -1,9 +1,9 @@
-# Audio made here must be there, but whether it changed the manifest says, utterance by utterance.
+# Synthesized audio must exist; whether an utterance changed follows from the manifest.
 rule extract_features:
     input:
-        manifest=manifest_of_shard,
-        longest=longest_of_corpus,
-        audio=ancient(synthesised_audio),
+        manifest=FEATURES.manifest_of_shard,
+        longest=FEATURES.longest_of_corpus,
+        audio=ancient(CORPORA.synthesized_audio),
     output:
         archive=directory(
             "results/features/shards/{corpus}/{augmentation}/{features}/{shard}"
@@ -12,19 +12,19 @@ rule extract_features:
         "results/logs/features/shards/{corpus}/{augmentation}/{features}/{shard}/extract_features.log",
     benchmark:
         "results/benchmarks/features/shards/{corpus}/{augmentation}/{features}/{shard}/extract_features.jsonl"
-    threads: extraction_threads
+    threads: FEATURES.threads
     params:
-        root=corpus_root,
-        settings=feature_settings,
-        augmentation=augmentation_settings,
-        code=feature_code,
+        root=CORPORA.root,
+        settings=FEATURES.settings,
+        augmentation=FEATURES.augmentation,
+        code=CODE.extract_features,
     script:
         "../scripts/extract_features.py"
 
 
 rule gather_features:
     input:
-        shards=shards_of_archive,
+        shards=FEATURES.shards,
     output:
         archive=directory("results/features/{corpus}/{augmentation}/{features}"),
     log:
@@ -32,6 +32,6 @@ rule gather_features:
     benchmark:
         "results/benchmarks/features/{corpus}/{augmentation}/{features}/gather_features.jsonl"
     params:
-        code=code_of("gather_features"),
+        code=CODE.of("gather_features"),
     script:
         "../scripts/gather_features.py"

@@ -1,94 +1,99 @@
 rule make_table:
     input:
-        confusions=confusions_of_table,
-        scores=scores_of_table,
-        probes=probes_of_table,
-        codes=codes_of_table,
-        notes=notes_of_study,
+        evaluations=REPORT.table_evaluations,
+        runs=REPORT.table_runs,
+        corpora=REPORT.corpora_metadata,
     output:
         csv=report(
-            "results/report/tables/{table}.csv",
+            "results/report/{study}/tables/{table}.csv",
             category="Tables",
             labels={"table": "{table}", "form": "CSV"},
             caption="../report/make_table.rst",
         ),
-        md="results/report/tables/{table}.md",
-        tex="results/report/tables/{table}.tex",
+        md="results/report/{study}/tables/{table}.md",
+        tex="results/report/{study}/tables/{table}.tex",
         html=report(
-            "results/report/tables/{table}.html",
+            "results/report/{study}/tables/{table}.html",
             category="Tables",
             labels={"table": "{table}", "form": "HTML"},
             caption="../report/make_table.rst",
         ),
+        findings="results/report/{study}/tables/{table}.json",
     log:
-        "results/logs/report/{table}/make_table.log",
+        "results/logs/report/{study}/{table}/make_table.log",
     benchmark:
-        "results/benchmarks/report/{table}/make_table.jsonl"
+        "results/benchmarks/report/{study}/{table}/make_table.jsonl"
     params:
-        table=table_settings,
-        tasks=tasks_of_table,
-        others=other_tasks_of_table,
-        systems=systems_of_table,
+        table=REPORT.table,
+        tasks=REPORT.table_tasks,
+        cross_tasks=REPORT.cross_tasks,
+        systems=REPORT.table_systems,
         intervals=STUDY.intervals.model_dump(mode="json"),
-        code=code_of("make_table"),
+        code=CODE.make_table,
     script:
         "../scripts/make_table.py"
 
 
 rule make_figure:
     input:
-        sources=sources_of_figure,
+        files=REPORT.figure_files,
     output:
         png=report(
-            "results/report/figures/{figure}.png",
+            "results/report/{study}/figures/{figure}.png",
             category="Figures",
             labels={"figure": "{figure}"},
             caption="../report/make_figure.rst",
         ),
-        svg="results/report/figures/{figure}.svg",
+        svg="results/report/{study}/figures/{figure}.svg",
     log:
-        "results/logs/report/{figure}/make_figure.log",
+        "results/logs/report/{study}/{figure}/make_figure.log",
     benchmark:
-        "results/benchmarks/report/{figure}/make_figure.jsonl"
+        "results/benchmarks/report/{study}/{figure}/make_figure.jsonl"
     params:
-        figure=figure_settings,
-        tasks=tasks_of_figure,
-        table=sweep_settings,
-        intervals=intervals_of_figure,
-        code=code_of("make_figure"),
+        figure=REPORT.figure,
+        tasks=REPORT.figure_tasks,
+        table=REPORT.figure_table,
+        intervals=REPORT.figure_intervals,
+        code=CODE.make_figure,
     script:
         "../scripts/make_figure.py"
 
 
 rule render_audio_examples:
     input:
-        model=decomposer_of_sounds,
+        model=TRAINING.example_model,
         folds="results/corpora/folds/{task}.csv",
-        decomposer_folds=folds_of_decomposer,
-        mel=spectrograms_of_decomposer,
-        f0=pitch_of_decomposer,
+        decomposer_folds=TRAINING.example_folds,
+        features=TRAINING.spectrograms,
+        pitch=TRAINING.pitch,
     output:
-        sounds=report(
-            directory("results/report/sounds/{task}/{system}/{variant}"),
-            patterns=["{sound}.mp3"],
-            category="AudioExamples",
-            labels={"task": "{task}", "decomposer": "{variant}", "sound": "{sound}"},
+        examples=report(
+            directory(
+                "results/report/{study}/audio_examples/{task}/{system}/{variant}"
+            ),
+            patterns=["{example}.mp3"],
+            category="Audio examples",
+            labels={
+                "task": "{task}",
+                "decomposer": "{variant}",
+                "example": "{example}",
+            },
             caption="../report/render_audio_examples.rst",
         ),
     log:
-        "results/logs/report/sounds/{task}/{system}/{variant}/render_audio_examples.log",
+        "results/logs/report/{study}/audio_examples/{task}/{system}/{variant}/render_audio_examples.log",
     benchmark:
-        "results/benchmarks/report/sounds/{task}/{system}/{variant}/render_audio_examples.jsonl"
+        "results/benchmarks/report/{study}/audio_examples/{task}/{system}/{variant}/render_audio_examples.jsonl"
     resources:
-        gpu=gpus,
+        gpu=GPUS,
         slots_per_gpu=STUDY.compute.slots_per_gpu,
     params:
-        run=run_settings,
-        arguments=system_arguments,
-        classes=classes_of_task,
+        run=TRAINING.run_settings,
+        arguments=TRAINING.arguments,
+        classes=TRAINING.classes,
         compute=STUDY.compute.of_results,
-        mel_settings=spectrogram_settings,
-        code=sound_code,
+        features=TRAINING.spectrogram_settings,
+        code=CODE.render_audio_examples,
     script:
         "../scripts/render_audio_examples.py"
 
@@ -96,65 +101,73 @@ rule render_audio_examples:
 rule plot_corpus:
     input:
         manifest="results/corpora/manifests/{corpus}.csv",
-        audio=ancient(synthesised_audio),
+        audio=ancient(CORPORA.synthesized_audio),
     output:
-        glance=report(
-            directory("results/report/corpora/{corpus}"),
-            patterns=["{picture}.png", "{picture}.svg"],
+        overview=report(
+            directory("results/report/{study}/corpora/{corpus}"),
+            patterns=["{plot}.png", "{plot}.svg"],
             category="Corpora",
-            labels={"corpus": "{corpus}", "picture": "{picture}"},
+            labels={"corpus": "{corpus}", "plot": "{plot}"},
             caption="../report/plot_corpus.rst",
         ),
     log:
-        "results/logs/report/corpora/{corpus}/plot_corpus.log",
+        "results/logs/report/{study}/corpora/{corpus}/plot_corpus.log",
     benchmark:
-        "results/benchmarks/report/corpora/{corpus}/plot_corpus.jsonl"
+        "results/benchmarks/report/{study}/corpora/{corpus}/plot_corpus.jsonl"
     params:
-        root=corpus_root,
+        root=CORPORA.root,
         f0_method=STUDY.f0_method,
-        code=drawing_code,
+        code=CODE.plot_corpus,
     script:
         "../scripts/plot_corpus.py"
 
 
 rule make_page:
     input:
-        fragments=expand("results/report/tables/{table}.html", table=STUDY.tables),
-        scores=expand("results/report/tables/{table}.csv", table=STUDY.tables),
-        figures=expand("results/report/figures/{figure}.svg", figure=STUDY.figures),
+        tables=expand(
+            "results/report/{{study}}/tables/{table}.html", table=STUDY.tables
+        ),
+        findings=expand(
+            "results/report/{{study}}/tables/{table}.json", table=STUDY.tables
+        ),
+        figures=expand(
+            "results/report/{{study}}/figures/{figure}.svg", figure=STUDY.figures
+        ),
         audits=expand("results/corpora/audits/{task}.json", task=STUDY.tasks),
-        notes=notes_of_study,
-        corpus_overviews=expand("results/report/corpora/{corpus}", corpus=STUDY.corpora),
-        runs=runs_of_study,
-        shuffles=shuffles_of_study,
-        sounds=sounds_of_study,
+        corpora=REPORT.corpora_metadata,
+        overviews=expand(
+            "results/report/{{study}}/corpora/{corpus}", corpus=STUDY.corpora
+        ),
+        runs=REPORT.runs,
+        shuffles=REPORT.shuffles,
+        audio_examples=REPORT.audio_examples,
     output:
         page=report(
-            "results/report/index.html",
+            "results/report/{study}/index.html",
             category="Page",
             labels={"page": "the whole study"},
             caption="../report/make_page.rst",
         ),
         costs=report(
-            "results/report/costs.csv",
+            "results/report/{study}/costs.csv",
             category="Cost",
             labels={"of": "each variant"},
             caption="../report/costs.rst",
         ),
         rule_costs=report(
-            "results/report/rule_costs.csv",
+            "results/report/{study}/rule_costs.csv",
             category="Cost",
             labels={"of": "each rule"},
             caption="../report/costs.rst",
         ),
     log:
-        "results/logs/report/make_page.log",
+        "results/logs/report/{study}/make_page.log",
     benchmark:
-        "results/benchmarks/report/make_page.jsonl"
+        "results/benchmarks/report/{study}/make_page.jsonl"
     params:
-        study=whole_study,
-        rules=rules_in_order,
-        templates=templates_hash,
-        code=code_of("make_page"),
+        page=REPORT.page_settings,
+        rules=[rule.name for rule in workflow.rules],
+        templates=templates_hash(BASE / "src/emofactors/report/page/templates"),
+        code=CODE.of("make_page"),
     script:
         "../scripts/make_page.py"

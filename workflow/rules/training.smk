@@ -1,8 +1,8 @@
 rule train:
     input:
-        unpack(needed_runs),
-        unpack(manifest_of_images),
-        features=features_of_variant,
+        unpack(TRAINING.needed_runs),
+        unpack(TRAINING.manifest_of_images),
+        features=TRAINING.features,
         folds="results/corpora/folds/{task}.csv",
         audit="results/corpora/audits/{task}.json",
     output:
@@ -16,29 +16,29 @@ rule train:
     benchmark:
         "results/benchmarks/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/train.jsonl"
     wildcard_constraints:
-        system=one_of(systems_by("network")),
-    priority: 1  # who hears reconstructed speech goes before who makes more of it
+        system=one_of(STUDY.systems_by("network")),
+    priority: 1  # before more speech is reconstructed: temporary archives are deleted early
     threads: STUDY.compute.threads
     resources:
-        gpu=gpus,
+        gpu=GPUS,
         slots_per_gpu=STUDY.compute.slots_per_gpu,
         stream=int(STUDY.compute.stream),
     params:
-        run=run_settings,
-        arguments=system_arguments,
-        classes=classes_of_task,
-        heard=heard_in_training,
-        input_spec=input_spec_of_run,
+        run=TRAINING.run_settings,
+        arguments=TRAINING.arguments,
+        classes=TRAINING.classes,
+        condition=TRAINING.condition,
+        input_spec=TRAINING.input_spec,
         compute=STUDY.compute.of_results,
-        code=training_code,
+        code=CODE.train,
     script:
         "../scripts/train.py"
 
 
 rule train_decomposer:
     input:
-        features=spectrograms_of_decomposer,
-        pitch=pitch_of_decomposer,
+        features=TRAINING.spectrograms,
+        pitch=TRAINING.pitch,
         folds="results/corpora/folds/{task}.csv",
         audit="results/corpora/audits/{task}.json",
     output:
@@ -51,30 +51,30 @@ rule train_decomposer:
     benchmark:
         "results/benchmarks/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/train_decomposer.jsonl"
     wildcard_constraints:
-        system=one_of(systems_by("decomposer")),
+        system=one_of(STUDY.systems_by("decomposer")),
     threads: STUDY.compute.threads
     resources:
-        gpu=gpus,
+        gpu=GPUS,
         slots_per_gpu=STUDY.compute.slots_per_gpu,
         stream=int(STUDY.compute.stream),
     params:
-        run=run_settings,
-        arguments=system_arguments,
-        classes=classes_of_task,
+        run=TRAINING.run_settings,
+        arguments=TRAINING.arguments,
+        classes=TRAINING.classes,
         compute=STUDY.compute.of_results,
-        code=decomposer_code,
+        code=CODE.train_decomposer,
     script:
         "../scripts/train_decomposer.py"
 
 
-# Speech reconstructed under nine conditions takes space: it is gone once all classifiers of it have heard it.
+# The archives of nine conditions are large: they are deleted after the last evaluation on them.
 rule reconstruct_speech:
     input:
         model="results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/model.safetensors",
-        features=spectrograms_of_decomposer,
-        pitch=pitch_of_decomposer,
+        features=TRAINING.spectrograms,
+        pitch=TRAINING.pitch,
         folds="results/corpora/folds/{task}.csv",
-        heard_folds="results/corpora/folds/{on_task}.csv",
+        target_folds="results/corpora/folds/{on_task}.csv",
     output:
         reconstructed=temp(
             directory(
@@ -86,29 +86,29 @@ rule reconstruct_speech:
     benchmark:
         "results/benchmarks/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/reconstructed/on_{on_task}/reconstruct_speech.jsonl"
     wildcard_constraints:
-        system=one_of(systems_by("decomposer")),
+        system=one_of(STUDY.systems_by("decomposer")),
     threads: STUDY.compute.threads
     resources:
-        gpu=gpus,
+        gpu=GPUS,
         slots_per_gpu=STUDY.compute.slots_per_gpu,
     params:
-        run=run_settings,
-        arguments=system_arguments,
-        classes=classes_of_task,
-        same_corpus=is_of_same_corpus,
+        run=TRAINING.run_settings,
+        arguments=TRAINING.arguments,
+        classes=TRAINING.classes,
+        same_corpus=TRAINING.is_same_corpus,
         compute=STUDY.compute.of_results,
-        code=rebuilding_code,
+        code=CODE.reconstruct_speech,
     script:
         "../scripts/reconstruct_speech.py"
 
 
-rule test_run:
+rule evaluate_cross_corpus:
     input:
         model="results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/model.safetensors",
-        features=features_of_variant,
+        features=TRAINING.features,
         folds="results/corpora/folds/{task}.csv",
-        heard=heard_in_test,
-        heard_folds=folds_in_test,
+        test_features=TRAINING.test_features,
+        test_folds=TRAINING.test_folds,
     output:
         predictions="results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/{test}/predictions.csv",
     log:
@@ -116,29 +116,29 @@ rule test_run:
     benchmark:
         "results/benchmarks/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/{test}/evaluate_cross_corpus.jsonl"
     wildcard_constraints:
-        system=one_of(systems_by("network")),
-    priority: 1  # who hears reconstructed speech goes before who makes more of it
+        system=one_of(STUDY.systems_by("network")),
+    priority: 1  # before more speech is reconstructed: temporary archives are deleted early
     threads: STUDY.compute.threads
     resources:
-        gpu=gpus,
+        gpu=GPUS,
         slots_per_gpu=STUDY.compute.slots_per_gpu,
         stream=int(STUDY.compute.stream),
     params:
-        run=run_settings,
-        arguments=system_arguments,
-        classes=classes_of_task,
-        trained_on=heard_in_training,
-        heard_as=condition_in_test,
-        same_task=is_own_task,
+        run=TRAINING.run_settings,
+        arguments=TRAINING.arguments,
+        classes=TRAINING.classes,
+        condition=TRAINING.condition,
+        test_condition=TRAINING.test_condition,
+        same_task=TRAINING.is_own_task,
         compute=STUDY.compute.of_results,
-        code=test_code,
+        code=CODE.evaluate_cross_corpus,
     script:
         "../scripts/evaluate_cross_corpus.py"
 
 
 rule fit_svm:
     input:
-        features=features_of_variant,
+        features=TRAINING.features,
         folds="results/corpora/folds/{task}.csv",
         audit="results/corpora/audits/{task}.json",
     output:
@@ -151,19 +151,19 @@ rule fit_svm:
     benchmark:
         "results/benchmarks/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/fit_svm.jsonl"
     wildcard_constraints:
-        system=one_of(systems_by("svm")),
+        system=one_of(STUDY.systems_by("svm")),
     params:
-        svm=svm_settings,
-        classes=classes_of_task,
-        input_spec=input_spec_of_run,
-        code=code_of("fit_svm"),
+        svm=TRAINING.svm_settings,
+        classes=TRAINING.classes,
+        input_spec=TRAINING.input_spec,
+        code=CODE.of("fit_svm"),
     script:
         "../scripts/fit_svm.py"
 
 
 rule extract_attention:
     input:
-        features=features_of_variant,
+        features=TRAINING.features,
         folds="results/corpora/folds/{task}.csv",
         model="results/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/model.safetensors",
     output:
@@ -175,14 +175,14 @@ rule extract_attention:
         "results/benchmarks/training/{task}/{system}/{variant}/fold{fold}/seed{seed}/extract_attention.jsonl"
     threads: STUDY.compute.threads
     resources:
-        gpu=gpus,
+        gpu=GPUS,
         slots_per_gpu=STUDY.compute.slots_per_gpu,
         stream=int(STUDY.compute.stream),
     params:
-        run=run_settings,
-        arguments=system_arguments,
-        classes=classes_of_task,
+        run=TRAINING.run_settings,
+        arguments=TRAINING.arguments,
+        classes=TRAINING.classes,
         compute=STUDY.compute.of_results,
-        code=inspection_code,
+        code=CODE.extract_attention,
     script:
         "../scripts/extract_attention.py"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from emofactors.config.systems import ComputeSettings, RunSettings
+from emofactors.config.training import ComputeSettings, RunSettings
 from emofactors.corpora.splits import read_fold
 from emofactors.features.archive import FeatureArchive
 from emofactors.inference.predict import predict

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from emofactors.config.augmentations import AugmentationSettings
 from emofactors.config.features import features_of
-from emofactors.config.tasks import AugmentationSettings
 from emofactors.corpora.manifest import read_manifest
 from emofactors.corpora.shards import read_longest
-from emofactors.features import transform_by
+from emofactors.features import feature_transform
 from emofactors.features.extract import extract
 from emofactors.jobs.log import log_to
 
@@ -24,5 +24,5 @@ extract(
     threads=snakemake.threads,
     longest_s=read_longest(Path(longest)) if longest else None,
     augmentation=augmentation,
-    transform=transform_by(settings),
+    transform=feature_transform(settings),
 )

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from emofactors.config.systems import SvmSettings
+from emofactors.config.training import SvmSettings
 from emofactors.corpora.splits import read_fold
 from emofactors.features.archive import FeatureArchive
 from emofactors.io.atomic import write_text_atomically

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from emofactors.config.tasks import AugmentationSettings, TaskConfig
+from emofactors.config.augmentations import AugmentationSettings
+from emofactors.config.tasks import TaskConfig
 from emofactors.corpora.manifest import read_manifest
 from emofactors.corpora.splits import make_folds, write_folds
 from emofactors.jobs.log import log_to

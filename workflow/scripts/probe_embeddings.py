@@ -1,13 +1,14 @@
-"""rule probe_embeddings: what is left of speaker and emotion in the embeddings of all folds and seeds."""
+"""rule probe_embeddings: probe and cluster the embeddings of all folds and seeds."""
 
 from emofactors.config.evaluation import ProbeSettings
 from emofactors.corpora.augmentations import original_of
-from emofactors.evaluation.embedding_probes import probe_runs, read_runs
+from emofactors.evaluation.embedding_probes import probe_embeddings, read_embeddings
+from emofactors.evaluation.runs import read_runs
 from emofactors.jobs.log import log_to
 
 log_to(snakemake.log[0])
-runs = read_runs(snakemake.input.embeddings)
+runs = read_runs(snakemake.input.embeddings, read_embeddings)
 
-probed = probe_runs(runs, ProbeSettings(**snakemake.params.settings), original_of)
+probes = probe_embeddings(runs, ProbeSettings(**snakemake.params.settings), original_of)
 
-probed.write(**dict(snakemake.output.items()))
+probes.write(**dict(snakemake.output.items()))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from emofactors.config.systems import ComputeSettings, RunSettings
+from emofactors.config.training import ComputeSettings, RunSettings
 from emofactors.corpora.splits import read_fold
 from emofactors.features.archive import FeatureArchive
 from emofactors.features.speech_factors import FactorArchive
@@ -27,7 +27,7 @@ heard = (
     else read_fold(Path(snakemake.input.heard_folds), 0)
 )
 mel, f0 = FeatureArchive(Path(snakemake.input.features)), FeatureArchive(Path(snakemake.input.pitch))
-archive = FactorArchive.of_fold(mel, f0, heard, trains=heard is own)
+archive = FactorArchive.of_fold(mel, f0, heard, own_training=heard is own)
 system = build_system(
     snakemake.wildcards.system, params.arguments, decomposer_data(own, params.classes, archive.n_bins, run)
 ).to(device)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from emofactors.config.features import FeatureSettings
-from emofactors.config.systems import ComputeSettings, RunSettings
+from emofactors.config.training import ComputeSettings, RunSettings
 from emofactors.corpora.splits import read_fold
 from emofactors.features.archive import FeatureArchive
 from emofactors.features.speech_factors import FactorArchive
@@ -26,7 +26,7 @@ archive = FactorArchive.of_fold(
     FeatureArchive(Path(snakemake.input.mel)),
     FeatureArchive(Path(snakemake.input.f0)),
     fold,
-    trains=snakemake.input.decomposer_folds == snakemake.input.folds,
+    own_training=snakemake.input.decomposer_folds == snakemake.input.folds,
 )
 system = build_system(
     snakemake.wildcards.system, params.arguments, decomposer_data(trained_on, params.classes, archive.n_bins, run)

@@ -1,12 +1,13 @@
-"""rule score_variant: the test predictions of all folds and seeds, counted and scored."""
+"""rule score_variant: score the test predictions of all folds and seeds."""
 
-from emofactors.evaluation.scores import as_models, read_predictions, score_runs
+from emofactors.evaluation.runs import read_runs
+from emofactors.evaluation.scores import read_predictions, score_runs, treat_runs_as_seeds
 from emofactors.jobs.log import log_to
 
 log_to(snakemake.log[0])
-predictions = read_predictions(snakemake.input.predictions)
+predictions = read_runs(snakemake.input.predictions, read_predictions)
 if not snakemake.params.same_task:
-    predictions = as_models(predictions)
+    predictions = treat_runs_as_seeds(predictions)
 
 scores = score_runs(predictions, snakemake.params.classes)
 

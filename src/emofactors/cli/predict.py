@@ -47,7 +47,7 @@ def command(
     # They take seconds, which help and completion have no need of.
     import torch
 
-    from emofactors.features import transform_by
+    from emofactors.features import feature_transform
     from emofactors.inference.audio_files import as_json, as_table, audio_files, predict_files
     from emofactors.inference.saved_model import find_runs, load_run
     from emofactors.jobs.device import choose_device
@@ -61,7 +61,7 @@ def command(
     where = choose_device(device)
     runs = [load_run(folder, build_system, where) for folder in folders]
     found = audio_files(files)
-    predictions = predict_files(found, runs, transform_by, threads=threads)
+    predictions = predict_files(found, runs, feature_transform, threads=threads)
     with typer.progressbar(predictions, length=len(found), file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
         recordings = list(bar)
 

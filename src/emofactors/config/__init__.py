@@ -1,1 +1,1 @@
-"""Typed, frozen sections of the configuration."""
+"""Configuration: typed, frozen sections, one module per folder of config/."""

@@ -4,58 +4,39 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from emofactors.config.features import Features
-from emofactors.config.figures import FigureConfig
+from emofactors.config.figures.kinds import FigureConfig
 from emofactors.config.study import Study
 from emofactors.config.systems import Needs, SystemConfig
-from emofactors.config.tables import FACTOR_KINDS, OF_HELD_OUT, SPEAKER_PROBES, TableConfig
+from emofactors.config.tables.kinds import TableConfig
 from emofactors.config.tasks import TaskConfig
 from emofactors.errors import InputError
 
-#: Method -> kinds of figures that can be drawn of a system trained by it; others are drawn of any table.
-_FIGURES_OF_METHOD = {
-    "network": ("confusion", "embedding_pca", "embedding_speakers", "losses", "attention", "cost"),
-    "svm": ("confusion", "embedding_pca", "embedding_speakers"),
-    "decomposer": ("losses",),
-}
 
-#: Kinds of features that stand for an utterance as a whole.
-_FUNCTIONALS = ("functionals", "opensmile")
-
-
-def is_missing(study: Study, name: str) -> bool:
-    """Whether a corpus has no folder below ``corpora_root``, which is relative to the working directory."""
-    corpus = study.corpora[name]
-    return corpus.synthesis is None and not (Path(study.corpora_root) / corpus.folder).is_dir()
-
-
-def check_corpora(study: Study, fetch: str = "snakemake --cores 2 download_corpora") -> None:
-    """Check that the corpora lie where the study says.
+def check_corpora(study: Study, download: str = "snakemake --cores 2 download_corpora") -> None:
+    """Check that the folders of all corpora exist.
 
     Args:
         study: the study; ``corpora_root`` is relative to the working directory.
-        fetch: the command that fetches what is open of them.
+        download: command that downloads the open corpora.
 
     Raises:
-        InputError: for a corpus without a folder, or without the package its reader needs, one line each; a
-            synthetic one needs no folder.
+        InputError: one line per corpus without a folder, or without the package that its reader needs.
     """
-    faults = [
-        f"corpus {name}: {corpus.lacks}" for name, corpus in study.corpora.items() if corpus.lacks is not None
-    ]
+    faults = [f"corpus {name}: {corpus.package_fault}" for name, corpus in study.corpora.items() if corpus.package_fault]
     for name, corpus in study.corpora.items():
-        if is_missing(study, name):
-            folder = Path(study.corpora_root) / corpus.folder
-            otherwise = f"; {corpus.title} is open, to fetch it: {fetch}" if corpus.download else ""
+        if study.is_missing(name):
+            cure = f"; {corpus.title} is open, to download it: {download}" if corpus.download else ""
             faults.append(
-                f"corpora_root: {study.corpora_root}: has no folder {corpus.folder!r}; expected {folder} with "
-                f"{corpus.title} (see docs/corpora.md), or --config corpora_root=...{otherwise}"
+                f"corpora_root: {study.corpora_root}: has no folder {corpus.folder!r}; expected "
+                f"{study.corpus_folder(name)} with {corpus.title} (see docs/corpora.md), or "
+                f"--config corpora_root=...{cure}"
             )
     if faults:
         raise InputError("\n".join(faults))
 
 
-def _check_others(tested_on: Mapping[str, str], tasks: Mapping[str, TaskConfig], where: str) -> None:
-    """A classifier is tested on another corpus only, and its classes are those it knows."""
+def check_cross_corpus(tested_on: Mapping[str, str], tasks: Mapping[str, TaskConfig], where: str) -> None:
+    """Check that cross-corpus tasks have another corpus and the same classes."""
     for name, other in tested_on.items():
         if tasks[name].classes != tasks[other].classes or tasks[name].corpus == tasks[other].corpus:
             raise InputError(
@@ -65,49 +46,64 @@ def _check_others(tested_on: Mapping[str, str], tasks: Mapping[str, TaskConfig],
             )
 
 
-def _check_kind(
-    config_dir: Path, features: Mapping[str, Features], name: str, variant: str, *, functional: bool
+def check_features(
+    config_dir: Path, features: Mapping[str, Features], systems: Mapping[str, SystemConfig]
 ) -> None:
-    """A support vector machine hears functionals, a network spectrograms."""
-    kind = features[name].kind
-    if (kind in _FUNCTIONALS) != functional or kind == "f0":
-        raise InputError(
-            f"{config_dir / 'features' / name}.yaml: kind: is {kind!r}, which variant {variant!r} cannot use; "
-            f"expected {' or '.join(_FUNCTIONALS) if functional else 'a spectrogram'}"
-        )
+    """Check that support vector machines use functionals, networks spectrograms, and decomposers an F0."""
+    expected = {"spectrogram": "a spectrogram", "functionals": "functionals", "pitch": "f0"}
+    for system in systems.values():
+        for variant in system.variants:
+            used = {system.features(variant): "functionals" if system.method == "svm" else "spectrogram"}
+            pitch = system.variant(variant).get("pitch")
+            if pitch:
+                used[pitch] = "pitch"
+            for name, use in used.items():
+                if features[name].use != use:
+                    raise InputError(
+                        f"{config_dir / 'features' / name}.yaml: kind: is {features[name].kind!r}, which variant "
+                        f"{variant!r} cannot use as {use}; expected {expected[use]}"
+                    )
 
 
-def _check_decomposers(config_dir: Path, systems: Mapping[str, SystemConfig]) -> None:
-    """Who hears reconstructed speech needs a decomposer of the same features, and who hears speech as it is none."""
+def check_decomposers(config_dir: Path, systems: Mapping[str, SystemConfig]) -> None:
+    """Check that exactly the variants trained on reconstructed speech name a decomposer, of the same features."""
     for name, system in systems.items():
         for variant in system.variants:
             where = f"{config_dir / 'systems' / name}.yaml: variants: {variant}"
+            settings = system.variant(variant)
             run_key = system.needs.get(variant, Needs()).decomposer
-            if (run_key is None) != (system.variant(variant).get("reconstructed") is None):
+            if (run_key is None) != (settings.get("reconstructed") is None):
                 raise InputError(
-                    f"{where}: expected 'reconstructed' (what is kept) and 'needs: decomposer' together"
+                    f"{where}: expected 'reconstructed' (a condition) and 'needs: decomposer' together"
                 )
-            if system.method == "decomposer" and not system.variant(variant).get("pitch"):
+            if system.method == "decomposer" and not settings.get("pitch"):
                 raise InputError(f"{where}: pitch: is none, expected features of kind f0 for a decomposer")
-            if run_key is None:
-                continue
-            decomposing, needed = run_key.split("/")
-            if systems[decomposing].method != "decomposer":
-                raise InputError(f"{where}: needs: system {decomposing!r} is no decomposer; expected one")
-            frames = [system.variant(variant).get("segment_frames")]
-            frames.append(systems[decomposing].variant(needed).get("reconstructed_frames"))
-            if None in frames or len(set(frames)) > 1:
-                raise InputError(
-                    f"{where}: segment_frames: is {frames[0]}; expected {frames[1]}, reconstructed_frames of {run_key}"
-                )
-            of_both = [system.features(variant), systems[decomposing].features(needed)]
-            if len(set(of_both)) > 1:
-                raise InputError(
-                    f"{where}: features: is {of_both[0]!r}; expected {of_both[1]!r}, which {run_key} reconstructs"
-                )
+            if run_key is not None:
+                _check_decomposer(where, system, variant, systems, run_key)
 
 
-def _check_methods(
+def _check_decomposer(
+    where: str, system: SystemConfig, variant: str, systems: Mapping[str, SystemConfig], run_key: str
+) -> None:
+    """Check that a decomposer reconstructs what a variant is trained on."""
+    name, needed = run_key.split("/")
+    decomposer = systems[name]
+    if decomposer.method != "decomposer":
+        raise InputError(f"{where}: needs: system {name!r} is {decomposer.method}; expected a decomposer")
+    frames = [
+        system.variant(variant).get("segment_frames"),
+        decomposer.variant(needed).get("reconstructed_frames"),
+    ]
+    if None in frames or len(set(frames)) > 1:
+        raise InputError(
+            f"{where}: segment_frames: is {frames[0]}; expected {frames[1]}, reconstructed_frames of {run_key}"
+        )
+    features = [system.features(variant), decomposer.features(needed)]
+    if len(set(features)) > 1:
+        raise InputError(f"{where}: features: is {features[0]!r}; expected {features[1]!r}, as of {run_key}")
+
+
+def check_methods(
     config_dir: Path,
     tables: Mapping[str, TableConfig],
     figures: Mapping[str, FigureConfig],
@@ -115,93 +111,64 @@ def _check_methods(
     audio_examples: Mapping[str, tuple[str, ...]],
     where: str,
 ) -> None:
-    """Tables of codes are about decomposers, all others about systems that know emotions; figures likewise."""
+    """Check that each table, figure and audio example has a system of the right method."""
     for name, table in tables.items():
-        of_codes = table.kind in ("code_information", "true_factors")
         for system, _ in table.runs.values():
-            if (systems[system].method == "decomposer") != of_codes:
+            if (systems[system].method == "decomposer") != table.of_decomposers:
                 raise InputError(
                     f"{config_dir / 'tables' / name}.yaml: system: {system!r} is {systems[system].method}; "
-                    f"expected {'a' if of_codes else 'no'} decomposer, as the table is of kind {table.kind!r}"
+                    f"expected {'a' if table.of_decomposers else 'no'} decomposer for kind {table.kind!r}"
                 )
     for name, figure in figures.items():
-        if figure.system and figure.kind not in _FIGURES_OF_METHOD[systems[figure.system].method]:
-            raise InputError(
-                f"{config_dir / 'figures' / name}.yaml: system: {figure.system!r} is trained as "
-                f"{systems[figure.system].method!r}; expected another, as the figure is of kind {figure.kind!r}"
-            )
+        for system, _ in figure.runs:
+            if systems[system].method not in figure.methods:
+                raise InputError(
+                    f"{config_dir / 'figures' / name}.yaml: system: {system!r} is {systems[system].method}; "
+                    f"expected {' or '.join(figure.methods)} for kind {figure.kind!r}"
+                )
     for task, run_keys in audio_examples.items():
         for run_key in run_keys:
-            if systems[run_key.split("/")[0]].method != "decomposer":
-                raise InputError(f"{where}: audio_examples: {task}: {run_key!r} is no decomposer; expected one")
+            method = systems[run_key.split("/")[0]].method
+            if method != "decomposer":
+                raise InputError(
+                    f"{where}: audio_examples: {task}: {run_key!r} is {method}; expected a decomposer"
+                )
 
 
-def _check_tables(
+def check_tables(
     tables: Mapping[str, TableConfig],
     table_tasks: Mapping[str, tuple[str, ...]],
     tasks: Mapping[str, TaskConfig],
     where: str,
 ) -> None:
-    """Protocols are compared on one corpus, with the same classes; a table's tasks keep what it is about."""
-    for name, table in tables.items():
-        for task in table_tasks[name]:
-            if len(tasks[task].classes) < 2 and table.kind not in ("code_information", "true_factors"):
-                raise InputError(
-                    f"{where}: tables: {name}: task {task} has one class; expected at least 2, as "
-                    "the table is about emotions"
-                )
-            if table.kind == "factor_ablation" and tasks[task].n_folds > 1 and not tasks[task].speaker_independent:
-                raise InputError(
-                    f"{where}: tables: {name}: task {task} is {tasks[task].protocol_words}; expected one that "
-                    "tests each speaker in one fold, as UA is averaged over speakers and that of nothing is chance"
-                )
-            if table.unseen_speakers and not tasks[task].speaker_independent:
-                raise InputError(
-                    f"{where}: tables: {name}: task {task} is {tasks[task].protocol_words}; "
-                    "expected one whose test speakers are unseen in training, as the table is about those"
-                )
-            of_held_out = [metric for metric in table.metrics if metric in OF_HELD_OUT]
-            if of_held_out and tasks[task].held_out is None:
-                raise InputError(
-                    f"{where}: tables: {name}: task {task} holds out no utterances of its training speakers; "
-                    f"expected a task with 'held_out', as the table shows {', '.join(of_held_out)}"
-                )
-        corpora = {(tasks[task].corpus, tasks[task].classes) for task in table_tasks[name]}
-        if table.kind == "protocols" and len(corpora) > 1:
-            raise InputError(
-                f"{where}: tables: {name}: has tasks {', '.join(table_tasks[name])}; "
-                "expected tasks of one corpus with the same classes, as it compares protocols"
-            )
+    """Check that the tasks of each table fit its kind and metrics."""
+    faults = [
+        f"{where}: tables: {name}: {fault}"
+        for name, table in tables.items()
+        for fault in table.task_faults({task: tasks[task] for task in table_tasks[name]})
+    ]
+    if faults:
+        raise InputError("\n".join(faults))
 
 
-def _check_sweeps(
+def check_table_figures(
     config_dir: Path,
     figures: Mapping[str, FigureConfig],
     figure_tasks: Mapping[str, tuple[str, ...]],
     tables: Mapping[str, TableConfig],
     table_tasks: Mapping[str, tuple[str, ...]],
 ) -> None:
-    """A sweep is drawn from a table of the study with an axis, made for the same tasks; a trade-off likewise."""
+    """Check that each figure of a table finds a table of its kind, made for the same tasks."""
     for name, figure in figures.items():
-        if figure.table is None:
+        if getattr(figure, "table", None) is None:
             continue
-        file = config_dir / "figures" / f"{name}.yaml"
-        drawable = [
-            t
-            for t, table in tables.items()
-            if (table.kind == figure.kind if figure.kind in FACTOR_KINDS else bool(table.axis))
-        ]
-        if figure.table not in drawable:
-            wanted = f"table of kind {figure.kind}" if figure.kind in FACTOR_KINDS else "sweep"
-            raise InputError(
-                f"{file}: table: {figure.table!r} is no {wanted} of this study; expected one of {drawable}"
-            )
-        lacking = [task for task in figure_tasks[name] if task not in table_tasks[figure.table]]
-        if lacking:
-            raise InputError(f"{file}: table: {figure.table!r} is not made for {', '.join(lacking)} in this study")
-        shown = tables[figure.table].metrics
-        if figure.kind == "trade_off" and not set(shown) & set(SPEAKER_PROBES):
-            raise InputError(
-                f"{file}: table: {figure.table!r} shows {', '.join(shown)}; "
-                f"expected one that shows {' or '.join(SPEAKER_PROBES)}"
-            )
+        where = f"{config_dir / 'figures' / name}.yaml: table: {figure.table!r}"
+        if figure.table not in tables:
+            usable = [other for other, table in tables.items() if figure.table_fault(table) is None]
+            raise InputError(f"{where} is not made in this study; expected one of {usable}")
+        fault = figure.table_fault(tables[figure.table])
+        if fault is not None:
+            raise InputError(f"{where} {fault}")
+        missing = [task for task in figure_tasks[name] if task not in table_tasks[figure.table]]
+        if missing:
+            raise InputError(f"{where} is not made for {', '.join(missing)} in this study")

@@ -1,37 +1,38 @@
-"""Sections of config/corpora/."""
+"""Sections of config/corpora/, one class per kind of reader."""
 
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from emofactors.config.base import Section, Seed, Word
 from emofactors.config.labels import EmotionNoun, OtherLabel
 
 
 class ExpectedSize(Section):
-    """The published size of a whole corpus, against which its reader's manifest is checked.
+    """Published size of a whole corpus; its manifest is checked against it.
 
     Attributes:
-        utterances: how many there are.
-        speakers: how many speakers; null: it is not checked.
-        emotions: emotion -> its utterances; those that are left out are not checked.
-        per_speaker: speaker -> his or her utterances, likewise.
+        utterances: number of utterances.
+        speakers: number of speakers; null: not checked.
+        emotions: emotion -> number of utterances; absent emotions are not checked.
+        per_speaker: speaker -> number of utterances; absent speakers are not checked.
     """
 
     utterances: Annotated[int, Field(ge=1)]
     speakers: Annotated[int, Field(ge=1)] | None = None
-    emotions: dict[str, int] = {}
-    per_speaker: dict[str, int] = {}
+    emotions: dict[str, int] = Field(default_factory=dict)
+    per_speaker: dict[str, int] = Field(default_factory=dict)
 
 
 class NormalDistribution(Section):
-    """A normal distribution of one factor of speech.
+    """Normal distribution of one factor of speech.
 
     Attributes:
-        mean: its mean, in the unit of the factor.
-        std: its standard deviation, likewise.
+        mean: mean, in the unit of the factor.
+        std: standard deviation, in the unit of the factor.
     """
 
     mean: Annotated[float, Field(ge=-1000, le=1000)]
@@ -39,26 +40,26 @@ class NormalDistribution(Section):
 
 
 class SynthesisSettings(Section):
-    """How the synthetic corpus is spoken: voices, sentences, and what an emotion does to the factors.
+    """Settings of the synthetic corpus: voices, sentences, and the factors of each emotion.
 
     Attributes:
-        seed: of every draw.
-        voices: speakers.
+        seed: seed of every draw.
+        voices: name -> speaker.
         sentences: name -> text.
-        emotions: canonical noun -> the distributions of its factors.
-        gain_db: gain of the recording, whatever the emotion.
-        snr_db: level of the speech over that of white noise.
+        emotions: canonical noun -> distributions of its factors.
+        gain_db: recording gain, independent of the emotion.
+        snr_db: signal-to-noise ratio of the speech to white noise.
         level_dbfs: RMS of speech at volume and gain 0 dB; full scale is an RMS of 1.
     """
 
     class Voice(Section):
-        """One speaker: a variant of the synthesiser with a base pitch and pace of its own.
+        """One speaker: a variant of the synthesiser with its own base pitch and rate.
 
         Attributes:
-            variant: name of a voice of eSpeak NG, ``en-us+f2``.
-            gender: as the manifest states it.
-            pitch: base pitch, in points of eSpeak's scale of 0 to 99.
-            rate_wpm: base rate of speaking.
+            variant: name of an eSpeak NG voice, ``en-us+f2``.
+            gender: gender in the manifest.
+            pitch: base pitch on eSpeak's scale of 0 to 99.
+            rate_wpm: base speaking rate.
         """
 
         variant: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)*\+[a-z]+[0-9]*$")]
@@ -67,13 +68,13 @@ class SynthesisSettings(Section):
         rate_wpm: Annotated[int, Field(ge=80, le=450)]
 
     class Emotion(Section):
-        """The distributions one emotion draws its factors from.
+        """Distributions of the factors of one emotion.
 
         Attributes:
-            rate: of speaking, as a factor on the voice's.
-            pitch: above the voice's, in points of eSpeak's scale of 0 to 99.
-            pitch_range: points of eSpeak's scale of 0 to 99; 50 is the voice's own.
-            volume_db: level of the speech.
+            rate: speaking rate, as a multiple of the voice's base rate.
+            pitch: offset from the voice's base pitch, on eSpeak's scale of 0 to 99.
+            pitch_range: pitch range on eSpeak's scale of 0 to 99; 50 is the voice's own.
+            volume_db: speech level.
         """
 
         rate: NormalDistribution
@@ -90,33 +91,32 @@ class SynthesisSettings(Section):
     level_dbfs: Annotated[float, Field(le=0)]
 
     @model_validator(mode="after")
-    def _has_something_to_say(self) -> Self:
+    def _sentences_contain_letters(self) -> Self:
         for name, text in self.sentences.items():
             if not any(letter.isalpha() for letter in text):
                 raise ValueError(f"sentence {name!r} is {text!r}: expected words")
         return self
 
 
-#: Where something is fetched from; plain http only where a publisher offers nothing else.
+#: Download address; plain http only where publishers offer no https.
 Address = Annotated[str, Field(pattern=r"^https?://[^\s\x00-\x1f\x7f]+$", max_length=500)]
 
-#: Digits of each kind of checksum publishers give.
+#: Hexadecimal digits of each kind of checksum.
 CHECKSUM_DIGITS = {"md5": 32, "sha1": 40, "sha256": 64}
 
 
 class ArchiveSettings(Section):
-    """A zip that publishers offer, and what of it is the corpus.
+    """A published zip archive and the part of it that is the corpus.
 
     Attributes:
-        url: its address.
-        checksum: ``md5:…``, ``sha1:…`` or ``sha256:…`` as published; none where none is published, or where the
-            archive is made anew for each who asks.
-        size_bytes: of the archive, as published.
-        inside: folder of the archive that stands for the corpus' folder.
-        only: patterns of files below ``inside`` that are taken, ``wav/*.wav``; none: all.
-        lfs: where files are fetched of which the archive holds pointers of Git LFS alone: beginnings of addresses,
-            tried in this order, to which the file's path below ``inside`` is added. A pointer says the size and
-            SHA-256 of its file.
+        url: address of the archive.
+        checksum: published ``md5:…``, ``sha1:…`` or ``sha256:…``; none if none is published or if the server
+            creates the archive for each request.
+        size_bytes: published size of the archive.
+        inside: folder of the archive whose content becomes the corpus folder.
+        only: patterns of the wanted files below ``inside``, ``wav/*.wav``; none: all files.
+        lfs: base addresses of files that the archive holds as Git LFS pointers only. The path of a file below
+            ``inside`` is appended; addresses are tried in order. A pointer gives size and SHA-256 of its file.
     """
 
     url: Address
@@ -127,7 +127,7 @@ class ArchiveSettings(Section):
     lfs: tuple[Address, ...] = ()
 
     @model_validator(mode="after")
-    def _has_a_whole_checksum(self) -> Self:
+    def _checksum_is_complete(self) -> Self:
         if self.checksum is not None:
             kind, _, digits = self.checksum.partition(":")
             if len(digits) != CHECKSUM_DIGITS[kind]:
@@ -138,12 +138,12 @@ class ArchiveSettings(Section):
 
 
 class DownloadSettings(Section):
-    """Where an open corpus is fetched from, and what whoever fetches it agrees to.
+    """Download of an open corpus and the terms its users accept.
 
     Attributes:
-        terms: what the licence asks for, in a sentence or two; shown before anything is fetched.
-        licence_url: where its text is.
-        archives: what is fetched, and unpacked into the corpus' folder.
+        terms: requirements of the licence in one or two sentences; shown before the download.
+        licence_url: address of the licence text.
+        archives: archives to download and unpack into the corpus folder.
     """
 
     terms: Annotated[str, Field(min_length=1)]
@@ -152,72 +152,58 @@ class DownloadSettings(Section):
 
 
 #: A column of an audformat database: of the tables of utterances, or ``table/column`` of another table.
-ColumnOfTable = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+(/[^/\x00-\x1f\x7f]+)?$", max_length=129)]
+TableColumn = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+(/[^/\x00-\x1f\x7f]+)?$", max_length=129)]
 
-#: A table of an audformat database, whose name becomes part of a path.
+#: A table of an audformat database; its name becomes part of a path.
 TableName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*$", max_length=64)]
 
 
 class AudformatSettings(Section):
-    """Which tables and columns of an audformat database say what of an utterance.
+    """Tables and columns of an audformat database that hold the utterances and their labels.
 
-    A column is one of ``tables``, or ``table/column`` of another, where each file (or segment) has a row.
+    A column is one of ``tables``, or ``table/column`` of another table with one row per file (or segment).
 
     Attributes:
-        tables: the tables of utterances, filewise or segmented; each row is one.
+        tables: tables of utterances, filewise or segmented; one row per utterance.
         emotion: column of the emotion.
         speaker: column of the speaker.
-        gender: column of the speaker's gender; without one that of the speaker's scheme, if it says so.
+        gender: column of the speaker's gender; null: the gender in the speaker's scheme, if present.
         session: column of the session.
-        text: column of what is spoken.
-        labels: the database's word for an emotion -> ours, where they differ; an empty word stands for rows
+        text: column of the spoken text.
+        labels: the database's word for an emotion -> ours, where they differ; the empty word stands for rows
             without one.
     """
 
     tables: Annotated[tuple[TableName, ...], Field(min_length=1)]
-    emotion: ColumnOfTable = "emotion"
-    speaker: ColumnOfTable = "speaker"
-    gender: ColumnOfTable | None = None
-    session: ColumnOfTable | None = None
-    text: ColumnOfTable | None = None
-    labels: dict[str, EmotionNoun | OtherLabel] = {}
+    emotion: TableColumn = "emotion"
+    speaker: TableColumn = "speaker"
+    gender: TableColumn | None = None
+    session: TableColumn | None = None
+    text: TableColumn | None = None
+    labels: dict[str, EmotionNoun | OtherLabel] = Field(default_factory=dict)
 
 
-Reader = Literal[
-    "synthetic", "emodb", "nemo", "ravdess", "savee", "crema_d", "iemocap", "mosei", "vctk", "table", "audformat"
-]
-
-#: Readers that need a package which is in no lock.
-READER_PACKAGES = {"audformat": "audformat"}
-
-
-class CorpusConfig(Section):
-    """One corpus: who reads it, where it lies, and how large it was when published.
+class BaseCorpus(Section):
+    """Settings common to all corpora.
 
     Attributes:
-        reader: module of ``emofactors.corpora`` that knows its layout.
-        folder: folder of the corpus below ``corpora_root``.
-        title: name as printed in tables.
+        title: name displayed in tables.
         source: the publication that describes the corpus.
         licence: licence of the audio.
         language: BCP 47 tag.
-        size: ``published`` refuses a corpus that is not whole; ``any`` accepts a
-            subset, which the audit and every table then call a subset.
-        expected: the published size; none for a user's own corpus.
-        on_bad_audio: ``stop`` at unreadable, empty, non-finite or silent audio,
-            or ``drop`` it and list it in the audit.
-        known_bad: paths of audio the publishers know to be bad; always dropped.
-        file: the CSV of a corpus read by ``table``, below ``folder``.
-        columns: canonical column -> column of that CSV, where they differ.
-        audformat: which tables and columns say what, of a corpus read by ``audformat``.
-        synthesis: settings of a corpus read by ``synthetic``.
-        shards: parts whose features are extracted as jobs of their own; an utterance's part follows from its
-            name. No result depends on their number.
-        download: where it is fetched from, of an open corpus. No result depends on it.
+        size: ``published`` rejects an incomplete corpus; ``any`` accepts a subset, which the audit and every
+            table then call a subset.
+        expected: published size; none for a user's own corpus.
+        on_bad_audio: ``stop`` at unreadable, empty, non-finite or silent audio, or ``drop`` it and list it in
+            the audit.
+        known_bad: paths of audio that the publishers report as bad; always dropped.
+        shards: number of parts whose features are extracted as separate jobs; the name of an utterance
+            determines its part. No result depends on this number.
     """
 
-    reader: Reader
-    folder: str = ""
+    #: Package the reader needs and the lock files do not install.
+    optional_package: ClassVar[str | None] = None
+
     title: str
     source: str = ""
     licence: str = ""
@@ -226,37 +212,123 @@ class CorpusConfig(Section):
     expected: ExpectedSize | None = None
     on_bad_audio: Literal["stop", "drop"] = "stop"
     known_bad: tuple[str, ...] = ()
-    file: str = ""
-    columns: dict[str, str] = {}
-    audformat: AudformatSettings | None = None
-    synthesis: SynthesisSettings | None = None
     shards: Annotated[int, Field(ge=1)] = 1
-    download: DownloadSettings | None = None
-
-    @model_validator(mode="after")
-    def _fits_its_reader(self) -> Self:
-        if (self.reader == "table") != bool(self.file):
-            raise ValueError("'file' (the CSV) goes with reader 'table', and only with it")
-        if self.columns and self.reader != "table":
-            raise ValueError("'columns' goes with reader 'table' only")
-        if (self.reader == "audformat") != (self.audformat is not None):
-            raise ValueError("'audformat' (tables and columns) goes with reader 'audformat', and only with it")
-        if (self.reader == "synthetic") != (self.synthesis is not None):
-            raise ValueError("'synthesis' goes with reader 'synthetic', and only with it")
-        if (self.reader == "synthetic") == bool(self.folder):
-            raise ValueError("'folder' (below corpora_root) is needed, except for reader 'synthetic'")
-        if self.download is not None and self.reader == "synthetic":
-            raise ValueError("'download' does not go with reader 'synthetic', which speaks the corpus itself")
-        for key, above in (("folder", "corpora_root"), ("file", "'folder'")):
-            path = Path(getattr(self, key))
-            if path.is_absolute() or ".." in path.parts:
-                raise ValueError(f"'{key}' is {str(path)!r}: expected a {key} below {above}")
-        return self
 
     @property
-    def lacks(self) -> str | None:
-        """What is missing to read it, in words; None where its reader needs no package, or has it."""
-        package = READER_PACKAGES.get(self.reader)
+    def package_fault(self) -> str | None:
+        """Error message if the package the reader needs is not installed; None if none is missing."""
+        package = self.optional_package
         if package is None or find_spec(package) is not None:
             return None
-        return f"reader {self.reader!r} needs the package {package}; expected pip install -e '.[{package}]' before"
+        return f"the reader needs the package {package}; expected pip install -e '.[{package}]' before"
+
+
+class SyntheticCorpus(BaseCorpus):
+    """The synthetic corpus: the workflow generates its audio.
+
+    Attributes:
+        reader: ``synthetic``.
+        synthesis: voices, sentences and factors.
+    """
+
+    #: There is nothing to download.
+    download: ClassVar[None] = None
+
+    reader: Literal["synthetic"]
+    synthesis: SynthesisSettings
+
+
+class FolderCorpus(BaseCorpus):
+    """Settings common to all corpora with audio in a folder below ``corpora_root``.
+
+    Attributes:
+        folder: folder of the corpus below ``corpora_root``.
+        download: download of an open corpus. No result depends on it.
+    """
+
+    folder: Annotated[str, Field(min_length=1)]
+    download: DownloadSettings | None = None
+
+    @field_validator("folder", "file", check_fields=False)
+    @classmethod
+    def _path_stays_below(cls, path: str, info: ValidationInfo) -> str:
+        if Path(path).is_absolute() or ".." in Path(path).parts:
+            parent = {"folder": "corpora_root", "file": "'folder'"}[info.field_name or ""]
+            raise ValueError(f"'{info.field_name}' is {path!r}: expected a {info.field_name} below {parent}")
+        return path
+
+
+class TableCorpus(FolderCorpus):
+    """A corpus whose utterances are listed in a CSV: a user's own corpus.
+
+    Attributes:
+        reader: ``table``.
+        file: CSV of the utterances, below ``folder``.
+        columns: canonical column -> column of the CSV, where they differ.
+    """
+
+    reader: Literal["table"]
+    file: Annotated[str, Field(min_length=1)]
+    columns: dict[str, str] = Field(default_factory=dict)
+
+
+class AudformatCorpus(FolderCorpus):
+    """A corpus stored as an audformat database.
+
+    Attributes:
+        reader: ``audformat``.
+        audformat: tables and columns of the database.
+    """
+
+    optional_package: ClassVar[str | None] = "audformat"
+
+    reader: Literal["audformat"]
+    audformat: AudformatSettings
+
+
+#: Readers of published layouts.
+Layout = Literal[
+    "emodb",
+    "nemo",
+    "ravdess",
+    "savee",
+    "crema_d",
+    "iemocap",
+    "mosei",
+    "vctk",
+]
+
+
+class LayoutCorpus(FolderCorpus):
+    """A published corpus whose file names or label files follow a fixed layout.
+
+    Attributes:
+        reader: module of ``emofactors.corpora.readers`` that reads the layout.
+    """
+
+    reader: Layout
+
+
+#: A corpus with any reader.
+CorpusConfig = Annotated[
+    SyntheticCorpus | TableCorpus | AudformatCorpus | LayoutCorpus, Field(discriminator="reader")
+]
+
+#: Reader -> section of its corpora.
+CORPUS_SECTIONS: Mapping[
+    str, type[SyntheticCorpus] | type[TableCorpus] | type[AudformatCorpus] | type[LayoutCorpus]
+] = {
+    reader: section
+    for section in (SyntheticCorpus, TableCorpus, AudformatCorpus, LayoutCorpus)
+    for reader in get_args(section.model_fields["reader"].annotation)
+}
+
+
+def corpus_config(content: Mapping[str, Any]) -> CorpusConfig:
+    """Return the settings of a corpus from plain data.
+
+    Raises:
+        KeyError: if ``reader`` is missing or unknown.
+        pydantic.ValidationError: if a key is unknown or a value is impossible.
+    """
+    return CORPUS_SECTIONS[content["reader"]].model_validate(content)

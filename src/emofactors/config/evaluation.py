@@ -8,11 +8,11 @@ from emofactors.config.base import Section, Seed
 
 
 class IntervalSettings(Section):
-    """Confidence intervals: resampling of speakers.
+    """Confidence intervals from resampling speakers.
 
     Attributes:
-        resamples: draws of speakers; also random swaps of a randomisation test.
-        seed: of the draws.
+        resamples: number of resamples of speakers, and of random swaps of a randomisation test.
+        seed: seed of the resamples.
     """
 
     resamples: Annotated[int, Field(ge=100, le=1_000_000)] = 10_000
@@ -20,13 +20,13 @@ class IntervalSettings(Section):
 
 
 class ProbeSettings(Section):
-    """How frozen embeddings are probed for speaker and emotion.
+    """Probes of frozen embeddings for speaker and emotion.
 
     Attributes:
-        folds: parts of the training utterances, each predicted by a probe that learnt from the others.
-        clusters: of k-means, for the mutual information of an embedding with speaker and emotion.
-        permutations: of its null.
-        seed: of parts, of an MLP's first weights, of clusters and permutations.
+        folds: folds of the cross-validation over the training utterances.
+        clusters: number of k-means clusters, for the mutual information of an embedding with speaker and emotion.
+        permutations: number of permutations of its null distribution.
+        seed: seed of folds, initial weights of the MLP, clusters and permutations.
     """
 
     folds: Annotated[int, Field(ge=2)] = 5
@@ -36,15 +36,15 @@ class ProbeSettings(Section):
 
 
 class InformationSettings(Section):
-    """How the codes of a decomposer are clustered, and what their clusters share.
+    """Mutual information between the clustered codes of a decomposer.
 
     Attributes:
-        clusters: of k-means, K.
-        other_clusters: other K that are tried beside.
-        kmeans_seeds: runs of k-means from other starts, over which the information is averaged.
-        permutations: of its null.
-        segment_codes: codes of a segment, where whole segments are clustered.
-        seed: of k-means and permutations.
+        clusters: number of k-means clusters, K.
+        other_clusters: further values of K.
+        kmeans_seeds: number of k-means initialisations, over which the information is averaged.
+        permutations: number of permutations of its null distribution.
+        segment_codes: codes per segment, for clusters of segments.
+        seed: seed of k-means and permutations.
     """
 
     clusters: Annotated[int, Field(ge=2)] = 10

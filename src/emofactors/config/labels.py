@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal, get_args
 
-#: The canonical emotion nouns; a reader translates its corpus' codes to these.
+#: Canonical emotion nouns; each reader maps the codes of its corpus to them.
 EmotionNoun = Literal[
     "anger",
     "happiness",
@@ -22,17 +22,17 @@ EMOTIONS: tuple[str, ...] = get_args(EmotionNoun)
 
 OtherLabel = Literal["other", "no_agreement"]
 
-#: What a corpus may say of an utterance beside the emotions: none of the labels, and no majority.
+#: Labels of a corpus that are not emotions: another emotion, and no majority among the annotators.
 OTHER_LABELS: tuple[str, ...] = get_args(OtherLabel)
 
-#: The other class of a task that asks whether one emotion is present.
+#: Second class of a task that detects whether one emotion is present.
 ABSENT = "absent"
 
-#: What speech is taken apart into, beside the speaker.
+#: Factors into which speech is decomposed, apart from the speaker.
 FACTORS = ("content", "rhythm", "pitch")
 
-#: Conditions of speech reconstructed from its factors: what is kept of it. ``speaker`` is the speaker's embedding; all
-#: others have the mean speaker's.
+#: Conditions of reconstructed speech: the factors that are preserved. ``speaker`` preserves the speaker embedding;
+#: all others use the mean speaker embedding.
 Condition = Literal[
     "all", "none", "content", "rhythm", "pitch", "content_rhythm", "content_pitch", "rhythm_pitch", "speaker"
 ]

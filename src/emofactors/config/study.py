@@ -1,43 +1,43 @@
-"""A study: what its file may say, and the study with every name looked up."""
+"""A study: what its file may contain, and the study with every name looked up."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
+from emofactors.config.augmentations import AugmentationSettings
 from emofactors.config.base import Name, RunKey, Section, Seed
 from emofactors.config.corpora import CorpusConfig
 from emofactors.config.evaluation import InformationSettings, IntervalSettings, ProbeSettings
 from emofactors.config.features import Features
-from emofactors.config.figures import FigureConfig
-from emofactors.config.systems import ComputeSettings, Documented, SystemConfig
-from emofactors.config.tables import PROBED, TableConfig
-from emofactors.config.tasks import AugmentationSettings, TaskConfig
+from emofactors.config.figures.kinds import FigureConfig
+from emofactors.config.systems import Documented, SystemConfig
+from emofactors.config.tables.kinds import TableConfig
+from emofactors.config.tasks import TaskConfig
+from emofactors.config.training import ComputeSettings
 from emofactors.io.yaml import read_scalars
-
-#: Stands in a path where an augmentation would: the utterances as they are.
-ORIGINAL = "original"
 
 
 class StudyRequest(Section):
-    """What a study's file and the command line may say.
+    """Contents of a study's file, merged with the command line.
 
     Attributes:
-        study: its name.
-        title: one line, at the top of the page.
-        corpora_root: folder below which the corpora lie, relative to the working directory.
+        study: name of the study; its report lies in ``results/report/<study>/``.
+        title: one line, the heading of the page.
+        corpora_root: folder that contains the corpora, relative to the working directory.
         tasks: names of tasks.
-        seeds: seeds of trainings; each variant is trained once for each, in every fold.
-        tables: names of tables, or name -> the tasks it is made for; without any, every task of the study.
-        figures: likewise.
-        tested_on: task -> another whose corpus is heard as well, as a whole, by the classifiers of reconstructed speech.
-        audio_examples: task -> the decomposers that are listened to.
-        systems: system -> settings the study changes, in all variants; those below ``variants`` in one alone.
-            The page and every table say so.
-        corpora: corpus -> keys the study changes.
-        compute: where and how trainings run.
-        intervals: of all scores.
-        probes: of frozen embeddings.
-        information: of the codes of decomposers.
+        seeds: seeds of trainings; each variant is trained once per seed and fold.
+        tables: names of tables, or name -> tasks; without tasks, all tasks of the study.
+        figures: likewise for figures.
+        tested_on: task -> task of another corpus, on which its classifiers of reconstructed speech are evaluated.
+        audio_examples: task -> decomposers whose reconstructions the page plays.
+        systems: system -> settings that the study changes in all variants, or below ``variants`` in one alone.
+            The page and every table list them.
+        corpora: corpus -> keys that the study changes.
+        compute: device, precision and threads of trainings.
+        intervals: settings of all confidence intervals.
+        probes: settings of probes of embeddings.
+        information: settings of the mutual information between codes.
     """
 
     study: Name
@@ -46,11 +46,11 @@ class StudyRequest(Section):
     tasks: Annotated[tuple[Name, ...], Field(min_length=1)]
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
     tables: dict[Name, tuple[Name, ...]]
-    figures: dict[Name, tuple[Name, ...]] = Field(default_factory=dict)
-    tested_on: dict[Name, Name] = Field(default_factory=dict)
-    audio_examples: dict[Name, tuple[RunKey, ...]] = Field(default_factory=dict)
-    systems: dict[Name, dict[str, Any]] = Field(default_factory=dict)
-    corpora: dict[Name, dict[str, Any]] = Field(default_factory=dict)
+    figures: dict[Name, tuple[Name, ...]] = {}
+    tested_on: dict[Name, Name] = {}
+    audio_examples: dict[Name, tuple[RunKey, ...]] = {}
+    systems: dict[Name, dict[str, Any]] = {}
+    corpora: dict[Name, dict[str, Any]] = {}
     compute: ComputeSettings = ComputeSettings()
     intervals: IntervalSettings = IntervalSettings()
     probes: ProbeSettings = ProbeSettings()
@@ -58,12 +58,12 @@ class StudyRequest(Section):
 
     @field_validator("systems", mode="before")
     @classmethod
-    def _as_yaml_reads(cls, overrides: Any) -> Any:
+    def _parse_scalars(cls, overrides: Any) -> Any:
         return read_scalars(overrides)
 
     @field_validator("tables", "figures", mode="before")
     @classmethod
-    def _names_alone_mean_every_task(cls, items: Any) -> Any:
+    def _expand_names(cls, items: Any) -> Any:
         if isinstance(items, list | tuple):
             return dict.fromkeys(map(str, items), ())
         if not isinstance(items, dict):
@@ -72,7 +72,7 @@ class StudyRequest(Section):
 
 
 class Training(Section):
-    """What is trained for every fold and seed (a network), or every fold: one variant on one task."""
+    """One variant on one task; it is trained once per fold and seed, a support vector machine once per fold."""
 
     task: str
     system: str
@@ -80,14 +80,16 @@ class Training(Section):
 
 
 class Study(Section):
-    """The study with every name looked up and every file checked; what ``common.smk`` works with.
+    """A study with every name looked up and every value checked.
 
     Attributes:
-        tables: table -> its config; ``table_tasks`` are the tasks it is made for, in the study's order.
-        figures: likewise.
-        tested_on: task -> the other task whose corpus its classifiers of reconstructed speech hear as well.
-        audio_examples: task -> the decomposers, ``system/variant``, that are listened to.
-        trainings: all that is trained: what tables, figures and audio_examples show, and what that needs.
+        documented_augmentations: augmentation -> its settings and their sources.
+        documented_features: features -> their settings and their sources.
+        tables: table -> its config; ``table_tasks`` are its tasks, in the order of the study.
+        figures: figure -> its config; ``figure_tasks`` likewise.
+        tested_on: task -> task of another corpus, on which its classifiers of reconstructed speech are evaluated.
+        audio_examples: task -> decomposers, ``system/variant``, whose reconstructions the page plays.
+        trainings: all trainings that tables, figures and audio examples need.
     """
 
     study: str
@@ -101,9 +103,9 @@ class Study(Section):
     corpora: dict[str, CorpusConfig]
     tasks: dict[str, TaskConfig]
     augmentations: dict[str, AugmentationSettings]
-    augmentation_notes: dict[str, tuple[Documented, ...]]
+    documented_augmentations: dict[str, tuple[Documented, ...]]
     features: dict[str, Features]
-    feature_notes: dict[str, tuple[Documented, ...]]
+    documented_features: dict[str, tuple[Documented, ...]]
     systems: dict[str, SystemConfig]
     tables: dict[str, TableConfig]
     table_tasks: dict[str, tuple[str, ...]]
@@ -114,38 +116,44 @@ class Study(Section):
     trainings: tuple[Training, ...]
 
     def seeds_of(self, system: str) -> tuple[int, ...]:
-        """The seeds a system is trained with: one alone where none changes anything."""
+        """Return the seeds of a system: only the first if seeds change nothing."""
         return self.seeds[:1] if self.systems[system].method == "svm" else self.seeds
+
+    def systems_by(self, method: str) -> list[str]:
+        """Return the names of the systems that are trained by a method."""
+        return [name for name, system in self.systems.items() if system.method == method]
+
+    def corpus_folder(self, corpus: str) -> Path:
+        """Return the folder of a corpus that is not synthetic, relative to the working directory."""
+        return Path(self.corpora_root) / self.corpora[corpus].folder
+
+    def is_missing(self, corpus: str) -> bool:
+        """Return whether the folder of a corpus is missing."""
+        return self.corpora[corpus].reader != "synthetic" and not self.corpus_folder(corpus).is_dir()
 
     @property
     def f0_method(self) -> str:
-        """What tracks F0 in pictures: the tracker of the study's features, or pYIN, which needs no GPL package."""
-        of_features = [getattr(f, "method", None) or getattr(f, "f0_method", None) for f in self.features.values()]
-        return next((method for method in of_features if method), "pyin")
+        """F0 tracker of plots: that of the study's features, or pYIN, which needs no GPL package."""
+        methods = [getattr(f, "method", None) or getattr(f, "f0_method", None) for f in self.features.values()]
+        return next((method for method in methods if method), "pyin")
 
     @property
     def reconstructed_variants(self) -> tuple[str, ...]:
-        """The variants whose reconstructed speech other runs hear in tests, each once."""
-        tables = [table for table in self.tables.values() if table.kind == "factor_ablation"]
-        return tuple(dict.fromkeys(heard for table in tables for row in table.rows if (heard := table.heard(row))))
-
-    def tests_of_row(self, table: str, task: str, row: str) -> tuple[str, ...]:
-        """Folders of the tests of a row of classifiers: on its own task and, if there is one, on the other."""
-        heard = self.tables[table].heard(row)
-        on = [task, *([self.tested_on[task]] if task in self.tested_on else [])]
-        return tuple(f"on_{name}" + (f"/reconstructed_{heard}" if heard else "") for name in on)
-
-    def decomposer_run(self, run_key: str, task: str, fold: int) -> tuple[str, str, str, int]:
-        """Task, system, variant and fold of the decomposer ``system/variant`` that serves a fold of a task."""
-        system, variant = run_key.split("/")
-        of_others = self.tasks[task].decomposed_by
-        return (task, system, variant, fold) if of_others is None else (of_others, system, variant, 0)
+        """Variants whose reconstructed speech frozen classifiers are evaluated on, without duplicates."""
+        variants = (table.reconstructed_variant(row) for table in self.tables.values() for row in table.rows)
+        return tuple(dict.fromkeys(variant for variant in variants if variant))
 
     def min_training_speakers(self, task: str) -> int:
-        """Speakers a fold of a task must train: as many as its systems need, two where probes tell them apart."""
+        """Return the minimum number of training speakers of a fold; probes need two."""
         needed = [self.systems[t.system].min_training_speakers for t in self.trainings if t.task == task]
-        is_probed = any(
-            set(table.metrics) & set(PROBED) and task in self.table_tasks[name]
-            for name, table in self.tables.items()
-        )
+        is_probed = any(table.probes and task in self.table_tasks[name] for name, table in self.tables.items())
         return max([1, *needed, 2 * is_probed])
+
+    def sizes(self) -> list[str]:
+        """Return one line per system: whether the study trains it with its published settings or with its own."""
+        lines = []
+        for name, system in self.systems.items():
+            changes = [system.overrides, *system.variant_overrides.values()]
+            keys = sorted({key for change in changes for key in change})
+            lines.append(f"{name}: " + (f"the study changes {', '.join(keys)}" if keys else "documented settings"))
+        return lines

@@ -1,4 +1,4 @@
-"""Audio from disk: mono waveforms at their own rate, and what makes one unusable."""
+"""Read audio files as mono waveforms at their own sample rate, and detect unusable audio."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,22 +10,22 @@ import soundfile
 
 from emofactors.errors import InputError
 
-#: A waveform that never leaves this band around zero is silent: three steps of 16-bit audio.
+#: A waveform whose peak is below this value is silent: three steps of 16-bit audio.
 SILENT_PEAK = 1e-4
 
-#: What is decoded at once is at most this long, and at most so many samples over all channels: an hour in mono at
-#: 44.1 kHz. It takes up to 0.9 GiB while channels are mixed. A header may claim anything.
+#: Largest duration, and number of samples over all channels, that is decoded at once: an hour of mono at 44.1 kHz.
+#: Mixing its channels takes up to 0.9 GiB. The limits guard against headers with wrong sizes.
 MAX_DURATION_S = 3600.0
 MAX_SAMPLES = 160_000_000
 
-#: Rates of audio that was ever meant to be heard; others are those of a damaged header.
+#: Plausible sample rates; others indicate a damaged header.
 SAMPLE_RATES_HZ = (1_000, 768_000)
 
-#: Frames whose channels are mixed at once.
+#: Number of frames whose channels are mixed at once.
 _BLOCK = 1 << 20
 
-#: Samples decoded ahead of a part and left out: a frame of mp3 (1152 samples) builds on those before it, so
-#: the first ones after a jump are wrong. Four frames were too few in trials, ten enough.
+#: Samples decoded before a segment and discarded: an mp3 frame (1152 samples) depends on earlier frames, so the
+#: first frames after a seek are wrong. In tests, four frames were too few and ten sufficed.
 _LEAD = 20 * 1152
 
 
@@ -35,10 +35,10 @@ class AudioError(InputError):
     Args:
         path: the file.
         reason: what is wrong with it.
-        expected: what it should be.
+        expected: what was expected.
 
     Attributes:
-        reason: likewise, without the file.
+        reason: what is wrong with it, without the file.
     """
 
     def __init__(self, path: Path, reason: str, expected: str) -> None:
@@ -52,7 +52,7 @@ class Waveform:
 
     Attributes:
         samples: float32 in [-1, 1], shape (n_samples,).
-        sample_rate_hz: samples a second.
+        sample_rate_hz: sample rate.
     """
 
     samples: np.ndarray
@@ -64,33 +64,33 @@ class Waveform:
         return len(self.samples) / self.sample_rate_hz
 
     def segment(self, start_s: float | None, end_s: float | None) -> "Waveform":
-        """The part from ``start_s`` to ``end_s``; None stands for the beginning or the end."""
+        """Return the segment from ``start_s`` to ``end_s``; None means the beginning or the end."""
         first = 0 if start_s is None else round(start_s * self.sample_rate_hz)
         last = None if end_s is None else round(end_s * self.sample_rate_hz)
         return Waveform(self.samples[first:last], self.sample_rate_hz)
 
 
 def wav_files(root: Path, pattern: str) -> list[Path]:
-    """The wav files of a layout's pattern, ordered, without the ``._x`` a mac puts beside each ``x``.
+    """Return the files below a folder that match a pattern, sorted, without the ``._x`` files of macOS.
 
     Raises:
-        InputError: if a name has characters that cannot be shown: ends of lines, or no letters at all.
+        InputError: if a name has unprintable characters, such as line ends.
     """
     files = sorted(file for file in root.glob(pattern) if not file.name.startswith("."))
     unprintable = [file for file in files if not str(file.relative_to(root)).isprintable()]
     if unprintable:
-        raise InputError(f"{str(unprintable[0])!r}: cannot be shown as it is named, expected another name")
+        raise InputError(f"{str(unprintable[0])!r}: has unprintable characters in its name, expected another name")
     return files
 
 
 @dataclass(frozen=True)
 class Recording:
-    """What the header of an audio file says.
+    """Header of an audio file.
 
     Attributes:
-        n_frames: samples of a channel.
-        sample_rate_hz: samples a second.
-        n_channels: channels.
+        n_frames: number of samples per channel.
+        sample_rate_hz: sample rate.
+        n_channels: number of channels.
     """
 
     n_frames: int
@@ -103,7 +103,7 @@ class Recording:
         return self.n_frames / self.sample_rate_hz
 
     def is_within_limits(self, n_frames: int) -> bool:
-        """Whether so many of its frames may be decoded at once."""
+        """Return whether this number of frames may be decoded at once."""
         return n_frames <= MAX_DURATION_S * self.sample_rate_hz and n_frames * self.n_channels <= MAX_SAMPLES
 
 
@@ -118,21 +118,21 @@ def describe_recording(path: Path) -> Recording:
 
 
 def read_waveform(path: Path, start_s: float | None = None, end_s: float | None = None) -> Waveform:
-    """Read an audio file, or a part of it, and mix its channels down to one.
+    """Read an audio file, or a segment of it, and mix its channels down to one.
 
-    A part is read from where it begins, so that a recording may be as long as it likes.
+    Only the segment is decoded, so the recording may have any duration.
 
     Args:
         path: any file libsndfile decodes: wav, flac, ogg, mp3 and others.
-        start_s: where to begin; None: at the beginning.
-        end_s: where to end; None: at the end. Only what lies between is decoded.
+        start_s: start of the segment; None: the beginning of the file.
+        end_s: end of the segment; None: the end of the file.
 
     Returns:
-        The mean of its channels at its own rate.
+        The mean of the channels at the sample rate of the file.
 
     Raises:
-        AudioError: if the file is missing or cannot be decoded, has an impossible rate, or what is to be
-            decoded is longer than ``MAX_DURATION_S`` or ``MAX_SAMPLES``; then nothing is decoded.
+        AudioError: if the file is missing, cannot be decoded or has an impossible rate, or if the segment exceeds
+            ``MAX_DURATION_S`` or ``MAX_SAMPLES``; then nothing is decoded.
     """
     with _opened(path) as file:
         recording = _recording(path, file)
@@ -142,32 +142,32 @@ def read_waveform(path: Path, start_s: float | None = None, end_s: float | None 
             raise AudioError(
                 path,
                 f"has {(last - first) / file.samplerate:,g} s in {file.channels} channel(s) at "
-                f"{file.samplerate:,} Hz to decode at once, where {MAX_DURATION_S:,.0f} s and {MAX_SAMPLES:,} "
-                "samples over all channels are the most",
-                "shorter parts of it as utterances (start_s, end_s)",
+                f"{file.samplerate:,} Hz, more than {MAX_DURATION_S:,.0f} s or {MAX_SAMPLES:,} samples over all "
+                "channels",
+                "shorter segments as utterances (start_s, end_s)",
             )
         lead = min(first, _LEAD)
         file.seek(first - lead)
-        # libsndfile would make the same floats of 16 bit, but takes several times as long.
-        stored = "int16" if file.subtype == "PCM_16" else "float32"
-        # One read for both: soundfile jumps after each.
-        samples = file.read(lead + last - first, dtype=stored, always_2d=True)  # (n, channels)
+        # libsndfile converts 16-bit samples to the same floats, but several times more slowly.
+        dtype = "int16" if file.subtype == "PCM_16" else "float32"
+        # Read lead and segment together: soundfile seeks after each read.
+        samples = file.read(lead + last - first, dtype=dtype, always_2d=True)  # (n, channels)
     return Waveform(_mono(samples[lead:]), recording.sample_rate_hz)
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
-    """An audio file to read from; whatever goes wrong with it is an AudioError."""
+    """Open an audio file; raise AudioError for any failure."""
     try:
         with soundfile.SoundFile(path) as file:
             yield file
-    except (soundfile.LibsndfileError, OSError, TypeError) as error:  # TypeError: .raw, which has no header
-        reason = "cannot be decoded" if _is_there(path) else "is missing"
+    except (soundfile.LibsndfileError, OSError, TypeError) as error:  # TypeError: .raw has no header
+        reason = "cannot be decoded" if _exists(path) else "is missing"
         raise AudioError(path, reason, "an audio file") from error
 
 
-def _is_there(path: Path) -> bool:
-    """Whether there is such a file; there is none of a name no file can have."""
+def _exists(path: Path) -> bool:
+    """Return whether a file exists; False for names no file can have."""
     try:
         Path(path).stat()
     except (OSError, ValueError):
@@ -176,16 +176,17 @@ def _is_there(path: Path) -> bool:
 
 
 def _recording(path: Path, file: soundfile.SoundFile) -> Recording:
+    """Return the header of an open file; raise AudioError for an impossible rate."""
     lowest, highest = SAMPLE_RATES_HZ
     if not lowest <= file.samplerate <= highest:
         raise AudioError(
-            path, f"has a rate of {file.samplerate:,} Hz", f"one between {lowest:,} and {highest:,} Hz"
+            path, f"has a sample rate of {file.samplerate:,} Hz", f"one between {lowest:,} and {highest:,} Hz"
         )
     return Recording(n_frames=file.frames, sample_rate_hz=file.samplerate, n_channels=file.channels)
 
 
 def _mono(samples: np.ndarray) -> np.ndarray:
-    """The mean of the channels, float32 in [-1, 1], (n,): of samples (n, channels), int16 or float32."""
+    """Return the mean of the channels, float32 in [-1, 1]: (n, channels), int16 or float32 -> (n,)."""
     if samples.dtype == np.float32 and samples.shape[1] == 1:
         return np.ascontiguousarray(samples[:, 0])
     mono = np.empty(len(samples), dtype=np.float32)
@@ -198,7 +199,7 @@ def _mono(samples: np.ndarray) -> np.ndarray:
 
 
 def fault_of(waveform: Waveform) -> str | None:
-    """What makes a waveform unusable, in words: empty, not finite or silent; None if it is sound."""
+    """Return why a waveform is unusable (empty, not finite or silent); None if it is usable."""
     if len(waveform.samples) == 0:
         return "is empty"
     if not np.isfinite(waveform.samples).all():

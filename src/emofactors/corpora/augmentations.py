@@ -1,11 +1,11 @@
-"""Augmented copies of utterances: how one is named, so that it never loses its original."""
+"""Names of augmented copies of utterances: the name of a copy contains that of its original."""
 
-#: Stands between the name of an original and the kind of its copy; no utterance of a corpus has it in its name.
+#: Separates the name of the original from the kind of copy; not allowed in the name of an utterance.
 COPY_MARK = "~"
 
 
 def copy_name(original: str, kind: str) -> str:
-    """Name of the copy of an utterance.
+    """Return the name of an augmented copy.
 
     Example:
         >>> copy_name("03a01Fa", "noise")
@@ -15,7 +15,7 @@ def copy_name(original: str, kind: str) -> str:
 
 
 def original_of(utterance: str) -> str:
-    """Name of what a copy was made of; of any other utterance its own.
+    """Return the name of the original of a copy; the name itself if it is not a copy.
 
     Example:
         >>> original_of("03a01Fa~noise"), original_of("03a01Fa")

@@ -1,4 +1,4 @@
-"""Build a manifest: check the rows of a reader, decode every utterance once, describe it."""
+"""Build a manifest: check the rows of a reader, decode every utterance once, describe its audio."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from emofactors.config.corpora import CorpusConfig, ExpectedSize
+from emofactors.config.corpora import BaseCorpus, ExpectedSize
 from emofactors.config.labels import EMOTIONS, OTHER_LABELS
 from emofactors.corpora.audio import AudioError, Waveform, describe_recording, fault_of, read_waveform
 from emofactors.corpora.augmentations import COPY_MARK
@@ -23,39 +23,38 @@ from emofactors.corpora.manifest import MANIFEST_COLUMNS, NUMERIC_COLUMNS, READE
 from emofactors.errors import InputError
 from emofactors.io.csv import rows_of
 
-#: Labels of a recording's last segment may end this much after it: times are rounded, recordings converted.
+#: Tolerated excess of the last segment over the end of its recording: times are rounded, recordings converted.
 _BEYOND_END_S = 0.1
 
-#: What names and labels go without, for it breaks lines, hides, or turns the order of what is read around: control
-#: characters, ends of lines, marks of direction, and halves of surrogate pairs, which cannot be written.
+#: Characters not allowed in names and labels: control characters, line ends, direction marks and lone surrogates.
 _UNPRINTABLE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
-#: What a text goes without: it may have several lines, and be written from right to left.
+#: Characters not allowed in a text, which may have several lines and be written from right to left.
 _UNPRINTABLE_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
-#: Samples over all channels from which on a recording is decoded while no other such is: 0.1 GiB.
+#: Number of samples over all channels above which recordings are decoded one at a time: 0.1 GiB.
 _LARGE = 16_000_000
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """The utterances of a corpus, and what is to be known of it as a whole.
+    """The utterances of a corpus and properties of the corpus as a whole.
 
     Attributes:
-        utterances: one row an utterance, columns ``MANIFEST_COLUMNS``, in the order of ``utterance``.
-        dropped: path and reason of whatever audio was left out.
-        whole: whether it has the published size; None if no size was published.
+        utterances: one row per utterance, columns ``MANIFEST_COLUMNS``, ordered by ``utterance``.
+        dropped: path and reason of all audio that was left out.
+        whole: whether the corpus has the published size; None if no size was published.
     """
 
     utterances: pd.DataFrame
     dropped: tuple[tuple[str, str], ...]
     whole: bool | None
 
-    def notes(self, corpus: CorpusConfig) -> str:
-        """What the audit and every table say of the corpus as a whole, as JSON text."""
-        notes = {
+    def corpus_metadata(self, corpus: BaseCorpus) -> str:
+        """Return the metadata of the corpus that the audit and every table use, as JSON text."""
+        metadata = {
             "title": corpus.title,
             "source": corpus.source,
             "licence": corpus.licence,
@@ -67,54 +66,11 @@ class Manifest:
             "whole": self.whole,
             "dropped": self.dropped,
         }
-        return json.dumps(notes, indent=2, ensure_ascii=False) + "\n"
-
-
-def build_manifest(rows: pd.DataFrame, root: Path, corpus: CorpusConfig) -> Manifest:
-    """Check a reader's rows, hear every utterance once, and describe it.
-
-    Args:
-        rows: what the corpus' reader gave, columns ``READER_COLUMNS``.
-        root: folder the paths are relative to.
-        corpus: the corpus' config: expected size, what to do with bad audio.
-
-    Returns:
-        The manifest.
-
-    Raises:
-        InputError: for a duplicate utterance, a name with the mark of copies, a missing speaker, an
-            unknown emotion, times that do not fit, a corpus that is not whole (``size: published``)
-            and, with ``on_bad_audio: stop``, for bad audio; each fault on a line of its own.
-    """
-    unsound = faults_of_rows(rows)
-    if unsound:
-        raise InputError("\n".join(f"utterance {name!r}: {words}" for name, words in unsound))
-    if rows.empty:
-        raise InputError("no utterance was found")
-    known_bad = rows["path"].isin(corpus.known_bad)
-    dropped = [(path, "is known to be bad") for path in rows.loc[known_bad, "path"]]
-    rows = rows[~known_bad].reset_index(drop=True)
-    heard = describe_audio(rows, root)
-    # Once for each fault: a recording that is missing is one, however many utterances it holds.
-    faults = list(dict.fromkeys((rows["path"][i], h.fault) for i, h in enumerate(heard) if h.fault))
-    if faults and corpus.on_bad_audio == "stop":
-        raise InputError(
-            "\n".join(f"{root / path}: {fault}" for path, fault in faults)
-            + f"\n{root}: {len(faults)} fault(s); expected none, or on_bad_audio: drop in the corpus' config"
-        )
-    described = described_utterances(rows, heard)
-    if described.empty:
-        raise InputError(f"{root}: no utterance is left once bad audio is dropped; expected some")
-    whole = _check_size(described, root, corpus)
-    return Manifest(
-        utterances=described,
-        dropped=tuple(dropped + faults),
-        whole=whole,
-    )
+        return json.dumps(metadata, indent=2, ensure_ascii=False) + "\n"
 
 
 class AudioProperties(NamedTuple):
-    """What hearing an utterance told: a fault in words, or duration (s), rate (Hz) and hash of its audio."""
+    """Properties of the audio of an utterance: a fault, or duration (s), sample rate (Hz) and hash."""
 
     fault: str | None
     duration_s: float = 0.0
@@ -122,61 +78,100 @@ class AudioProperties(NamedTuple):
     audio_sha256: str = ""
 
 
-def described_utterances(rows: pd.DataFrame, heard: Sequence[AudioProperties]) -> pd.DataFrame:
-    """The rows whose audio is sound, with what hearing them told: columns ``MANIFEST_COLUMNS``."""
-    described = rows.assign(**{key: [getattr(h, key) for h in heard] for key in AudioProperties._fields[1:]})
-    sound = [h.fault is None for h in heard]
-    return described.loc[sound, list(MANIFEST_COLUMNS)].reset_index(drop=True)
+def build_manifest(rows: pd.DataFrame, root: Path, corpus: BaseCorpus) -> Manifest:
+    """Check the rows of a reader, decode every utterance once, and describe its audio.
+
+    Args:
+        rows: table of the corpus' reader, columns ``READER_COLUMNS``.
+        root: folder the paths are relative to.
+        corpus: config of the corpus: expected size, treatment of bad audio.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        InputError: for a duplicate utterance, a name with the mark of copies, a missing speaker, an unknown
+            emotion, impossible times, an incomplete corpus (``size: published``) and, with ``on_bad_audio: stop``,
+            bad audio; one line per fault.
+    """
+    row_faults = faults_of_rows(rows)
+    if row_faults:
+        raise InputError("\n".join(f"utterance {name!r}: {fault}" for name, fault in row_faults))
+    if rows.empty:
+        raise InputError("no utterance was found")
+    known_bad = rows["path"].isin(corpus.known_bad)
+    dropped = [(path, "is known to be bad") for path in rows.loc[known_bad, "path"]]
+    rows = rows[~known_bad].reset_index(drop=True)
+    audio = describe_audio(rows, root)
+    # A fault of a recording is listed once, not for each of its utterances.
+    faults = list(dict.fromkeys((rows["path"][i], a.fault) for i, a in enumerate(audio) if a.fault))
+    if faults and corpus.on_bad_audio == "stop":
+        raise InputError(
+            "\n".join(f"{root / path}: {fault}" for path, fault in faults)
+            + f"\n{root}: {len(faults)} fault(s); expected none, or on_bad_audio: drop in the corpus' config"
+        )
+    utterances = described_utterances(rows, audio)
+    if utterances.empty:
+        raise InputError(f"{root}: no utterance is left after bad audio was dropped; expected at least one")
+    whole = _check_size(utterances, root, corpus)
+    return Manifest(utterances=utterances, dropped=tuple(dropped + faults), whole=whole)
+
+
+def described_utterances(rows: pd.DataFrame, audio: Sequence[AudioProperties]) -> pd.DataFrame:
+    """Return the rows without audio faults, with their audio properties: columns ``MANIFEST_COLUMNS``."""
+    described = rows.assign(**{key: [getattr(a, key) for a in audio] for key in AudioProperties._fields[1:]})
+    is_sound = [a.fault is None for a in audio]
+    return described.loc[is_sound, list(MANIFEST_COLUMNS)].reset_index(drop=True)
 
 
 def faults_of_rows(rows: pd.DataFrame) -> list[tuple[str, str]]:
-    """Every row that names no one utterance of one speaker with one known label.
+    """Return the faults of the rows of a reader.
 
     Args:
         rows: columns ``READER_COLUMNS``.
 
     Returns:
-        Utterance, and what is wrong with it in words.
+        Pairs of utterance and fault.
     """
     faults = []
     for utterance in rows.loc[rows["utterance"].duplicated(), "utterance"].unique():
         paths = rows.loc[rows["utterance"] == utterance, "path"]
-        faults.append((utterance, f"stands for {', '.join(paths)}; expected one"))
+        faults.append((utterance, f"is the name of {', '.join(paths)}; expected one file or segment"))
     for row in rows_of(rows[rows["speaker"].str.strip() == ""]):
         faults.append((row.utterance, "speaker is empty, expected a name"))
     for utterance in rows.loc[rows["utterance"].str.contains(COPY_MARK, regex=False), "utterance"]:
-        faults.append((utterance, f"has {COPY_MARK!r} in its name, expected none: it marks copies"))
+        faults.append((utterance, f"has {COPY_MARK!r} in its name, expected none: it marks augmented copies"))
     known = set(EMOTIONS) | set(OTHER_LABELS)
     for column in (column for column in READER_COLUMNS if column not in NUMERIC_COLUMNS):
         unprintable = _UNPRINTABLE_TEXT if column == "text" else _UNPRINTABLE
-        for named in rows[rows[column].str.contains(unprintable)].to_dict("records"):
-            words = f"{column} is {named[column]!r}, expected no control characters, nor marks of direction"
-            faults.append((named["utterance"], words))
+        for row in rows[rows[column].str.contains(unprintable)].to_dict("records"):
+            fault = f"{column} is {row[column]!r}, expected no control characters and no direction marks"
+            faults.append((row["utterance"], fault))
     for row in rows_of(rows):
         if not set(row.emotion.split("+")) <= known:
             faults.append((row.utterance, f"emotion is {row.emotion!r}, expected {', '.join(EMOTIONS)}"))
         path = PurePosixPath(row.path)
         if path.is_absolute() or ".." in path.parts:
-            faults.append((row.utterance, f"path is {row.path!r}, expected one within the corpus' folder"))
+            faults.append((row.utterance, f"path is {row.path!r}, expected a path within the corpus folder"))
         if row.start_s < 0 or row.start_s >= row.end_s or inf in (row.start_s, row.end_s):
-            words = f"start_s is {row.start_s:g}, end_s {row.end_s:g}; expected 0 <= start_s < end_s"
-            faults.append((row.utterance, words))
+            fault = f"start_s is {row.start_s:g}, end_s {row.end_s:g}; expected 0 <= start_s < end_s"
+            faults.append((row.utterance, fault))
     return faults
 
 
 def describe_audio(rows: pd.DataFrame, root: Path) -> list[AudioProperties]:
-    """Hear every utterance once; a recording with many is decoded once.
+    """Decode every utterance once and describe its audio.
 
-    One too long to be decoded at once is read utterance by utterance.
+    A recording with several utterances is decoded once, or segment by segment if it is too long.
 
     Args:
-        rows: columns ``utterance``, ``path``, ``start_s`` and ``end_s``; rows are numbered from 0.
+        rows: columns ``utterance``, ``path``, ``start_s`` and ``end_s``; index from 0.
         root: folder the paths are relative to.
 
     Returns:
-        What was heard, in the order of the rows.
+        Audio properties, in the order of the rows.
     """
-    heard = [AudioProperties(None)] * len(rows)
+    audio = [AudioProperties(None)] * len(rows)
     one_at_a_time = Lock()
 
     def describe_file(recording: tuple[str, pd.DataFrame]) -> None:
@@ -189,58 +184,59 @@ def describe_audio(rows: pd.DataFrame, root: Path) -> list[AudioProperties]:
                 duration_s = header.duration_s if whole is None else whole.duration_s
                 for i, start_s, end_s in zip(part.index, part["start_s"], part["end_s"], strict=True):
                     start, end = (None if pd.isna(t) else t for t in (start_s, end_s))
-                    heard[i] = describe_utterance(i, root / path, whole, start, end, duration_s)
+                    audio[i] = describe_utterance(i, root / path, whole, start, end, duration_s)
         except AudioError as error:
             for i in part.index:
-                heard[i] = AudioProperties(error.reason)
+                audio[i] = AudioProperties(error.reason)
 
     def describe_utterance(
         i: int, file: Path, whole: Waveform | None, start_s: float | None, end_s: float | None, duration_s: float
     ) -> AudioProperties:
-        is_part = not (start_s is None and end_s is None)
+        is_segment = not (start_s is None and end_s is None)
+        suffix = f" (utterance {rows['utterance'][i]})" * is_segment
         try:
             segment = read_waveform(file, start_s, end_s) if whole is None else whole.segment(start_s, end_s)
         except AudioError as error:
-            return AudioProperties(error.reason + f" (utterance {rows['utterance'][i]})" * is_part)
+            return AudioProperties(error.reason + suffix)
         fault = fault_of(segment)
         if end_s is not None and end_s > duration_s + _BEYOND_END_S:
             fault = f"ends at {duration_s:.3f} s, before end_s {end_s:g}"
-        if fault and is_part:
-            fault += f" (utterance {rows['utterance'][i]})"
         digest = sha256(f"{segment.sample_rate_hz} ".encode())
         digest.update(np.ascontiguousarray(segment.samples).data)
-        return AudioProperties(fault, segment.duration_s, segment.sample_rate_hz, digest.hexdigest())
+        return AudioProperties(
+            fault and fault + suffix, segment.duration_s, segment.sample_rate_hz, digest.hexdigest()
+        )
 
-    with ThreadPoolExecutor() as pool:  # libsndfile decodes without the interpreter's lock
+    with ThreadPoolExecutor() as pool:  # libsndfile releases the GIL while decoding
         list(pool.map(describe_file, rows.groupby("path", sort=False)))
-    return heard
+    return audio
 
 
-def _check_size(rows: pd.DataFrame, root: Path, corpus: CorpusConfig) -> bool | None:
-    """Whether what is left of the corpus is all of it; an InputError says what is missing where it must be."""
+def _check_size(rows: pd.DataFrame, root: Path, corpus: BaseCorpus) -> bool | None:
+    """Return whether the corpus has the published size; raise InputError if it must and does not."""
     if corpus.expected is None:
         return None
-    lines = _differences_of_size(rows, corpus.expected)
-    if lines and corpus.size == "published":
+    differences = _size_differences(rows, corpus.expected)
+    if differences and corpus.size == "published":
         raise InputError(
-            f"{root}: is not the whole {corpus.title}: {'; '.join(lines)}; "
+            f"{root}: is not the whole {corpus.title}: {'; '.join(differences)}; "
             "expected the published size, or size: any in the corpus' config for a subset"
         )
-    return not lines
+    return not differences
 
 
-def _differences_of_size(rows: pd.DataFrame, expected: ExpectedSize) -> list[str]:
-    """What is missing or too many, in words."""
-    lines = []
+def _size_differences(rows: pd.DataFrame, expected: ExpectedSize) -> list[str]:
+    """Return the differences from the published size."""
+    differences = []
     if len(rows) != expected.utterances:
-        lines.append(f"{len(rows)} of {expected.utterances} utterances")
+        differences.append(f"{len(rows)} of {expected.utterances} utterances")
     if expected.speakers is not None and rows["speaker"].nunique() != expected.speakers:
-        lines.append(f"{rows['speaker'].nunique()} of {expected.speakers} speakers")
+        differences.append(f"{rows['speaker'].nunique()} of {expected.speakers} speakers")
     for column, counts in (("emotion", expected.emotions), ("speaker", expected.per_speaker)):
         found = rows[column].value_counts()
-        lines += [
+        differences += [
             f"{column} {name} has {found.get(name, 0)} of {count}"
             for name, count in counts.items()
             if found.get(name, 0) != count
         ]
-    return lines
+    return differences

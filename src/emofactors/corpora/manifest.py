@@ -1,4 +1,4 @@
-"""The manifest: one row per utterance, whatever the layout of its corpus."""
+"""The manifest of a corpus: one row per utterance."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
@@ -8,10 +8,10 @@ import pandas as pd
 
 from emofactors.io.csv import read_csv, write_csv
 
-#: What a reader gives for each utterance. ``path`` is relative to the corpus' folder; ``start_s`` and
-#: ``end_s`` are empty where the whole file is the utterance; ``text`` identifies the sentence that is
-#: spoken; ``style`` is how it was elicited (acted, scripted, improvised, spontaneous, read); ``partition`` is the
-#: publishers' own division, as they state it (train, valid, test).
+#: Columns of the table that a reader returns. ``path`` is relative to the corpus folder; ``start_s`` and ``end_s``
+#: are empty if the utterance is the whole file; ``text`` identifies the spoken sentence; ``style`` is the
+#: elicitation (acted, scripted, improvised, spontaneous, read); ``partition`` is the split defined by the
+#: publishers (train, valid, test).
 READER_COLUMNS = (
     "utterance",
     "path",
@@ -49,7 +49,7 @@ NUMERIC_COLUMNS = ("start_s", "end_s", "duration_s")
 
 
 def utterance_table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Rows of a reader as a table: absent columns are empty, absent times are NaN.
+    """Return the rows of a reader as a table: absent columns are empty, absent times are NaN.
 
     Args:
         rows: mappings with keys from ``READER_COLUMNS``.
@@ -60,35 +60,35 @@ def utterance_table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     table = pd.DataFrame(list(rows), columns=list(READER_COLUMNS), dtype=object)
     for column in ("start_s", "end_s"):
         table[column] = pd.to_numeric(table[column]).astype(float)
-    words = [column for column in READER_COLUMNS if column not in NUMERIC_COLUMNS]
-    for column in words:
-        # As Python's text: pandas with pyarrow holds text as UTF-8, which half a surrogate pair in a name is not.
+    for column in (column for column in READER_COLUMNS if column not in NUMERIC_COLUMNS):
+        # dtype object: pandas with pyarrow stores text as UTF-8, which cannot encode a lone surrogate in a name.
         cells = ["" if pd.isna(cell) else str(cell) for cell in table[column]]
         table[column] = pd.Series(cells, index=table.index, dtype=object)
     return table.sort_values("utterance", kind="stable", ignore_index=True)
 
 
-def name_of_utterance(path: PurePosixPath, start_s: float | None) -> str:
-    """The name of an utterance that has none: its path, and of a segment its start in milliseconds.
+def utterance_name(path: PurePosixPath, start_s: float | None) -> str:
+    """Return the default name of an utterance: its path and, for a segment, its start in milliseconds.
 
     Args:
-        path: of its file, below the corpus' folder.
-        start_s: where the segment begins; None: the file is the utterance.
+        path: path of its file below the corpus folder.
+        start_s: start of the segment; None: the whole file is the utterance.
 
-    Returns:
-        ``day1_anna_0002500`` for ``day1/anna.wav`` from 2.5 s.
+    Example:
+        >>> utterance_name(PurePosixPath("day1/anna.wav"), 2.5)
+        'day1_anna_0002500'
     """
     name = "_".join(path.with_suffix("").parts)
     return name if start_s is None else f"{name}_{round(1000 * start_s):07d}"
 
 
 def write_manifest(utterances: pd.DataFrame, path: Path) -> None:
-    """Write a manifest as CSV: UTF-8, one column order, times to the microsecond."""
+    """Write a manifest as UTF-8 CSV with columns ``MANIFEST_COLUMNS`` and times to the microsecond."""
     write_csv(path, utterances, columns=MANIFEST_COLUMNS, float_format="%.6f")
 
 
 def read_manifest(path: Path) -> pd.DataFrame:
-    """Read a manifest; names stay text (speaker ``03``), times are float with NaN where empty.
+    """Read a manifest; names are text (speaker ``03``), times are float with NaN where empty.
 
     Raises:
         InputError: if it is missing or damaged.

@@ -1,4 +1,4 @@
-"""Shards of a corpus: parts whose features are extracted as jobs of their own."""
+"""Shards of a corpus: parts whose features are extracted as separate jobs."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -10,7 +10,7 @@ from emofactors.io.atomic import damaged, read_text, write_text_atomically
 
 
 def shard_of(utterance: str, n_shards: int) -> int:
-    """Number of the shard of an utterance, from 0: it follows from its name alone, so that no other moves it.
+    """Return the shard of an utterance, from 0; it depends only on the utterance's name.
 
     Example:
         >>> [shard_of(name, 3) for name in ("03a01Fa", "03a01Nc", "03a01Wa")]
@@ -20,12 +20,12 @@ def shard_of(utterance: str, n_shards: int) -> int:
 
 
 def write_shards(manifest: pd.DataFrame, n_shards: int, folder: Path) -> None:
-    """Write a manifest for each shard of a corpus, ``0.csv`` …; one that did not change has the same bytes again.
+    """Write a manifest for each shard of a corpus: ``0.csv``, ``1.csv``, ...
 
     Args:
         manifest: utterances of the corpus, columns ``MANIFEST_COLUMNS``.
-        n_shards: number of shards; one without utterances has a manifest without rows.
-        folder: where the manifests shall be; made if it is not there.
+        n_shards: number of shards; the manifest of an empty shard has no rows.
+        folder: folder of the manifests; created if missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     shards = manifest["utterance"].map(lambda utterance: shard_of(utterance, n_shards))
@@ -34,12 +34,12 @@ def write_shards(manifest: pd.DataFrame, n_shards: int, folder: Path) -> None:
 
 
 def write_longest(manifest: pd.DataFrame, path: Path) -> None:
-    """Write the duration of a corpus' longest utterance, in seconds: no shard alone knows it."""
+    """Write the duration of the longest utterance of a corpus, in seconds."""
     write_text_atomically(path, f"{manifest['duration_s'].max():.6f}\n")
 
 
 def read_longest(path: Path) -> float:
-    """What :func:`write_longest` wrote, in seconds.
+    """Read the duration written by :func:`write_longest`, in seconds.
 
     Raises:
         InputError: if it is missing or damaged.

@@ -1,1 +1,1 @@
-"""Scores of predictions: metrics, their intervals, and what embeddings tell of the factors."""
+"""Evaluate predictions, embeddings and codes: metrics, intervals, probes and mutual information."""

@@ -1,18 +1,18 @@
-"""Mutual information between the codes of a decomposer: what its factors of speech still share.
+"""Mutual information between the codes of a decomposer: how much its factors of speech overlap.
 
-Codes are those of test utterances, which the decomposer never heard. Each of
-four representations, the spectrogram and the codes of content, rhythm and pitch, is
-clustered by k-means, and each pair of clusterings compared: were the
-factors independent, their clusters would share nothing. Clusters are found in
-the codes as they are, as whatever decodes them sees them.
+Codes of test utterances, which the decomposer was not trained on, are compared.
+Each of four representations (the spectrogram and the codes of content, rhythm and
+pitch) is clustered by k-means. The clusters of independent factors have no mutual
+information. Codes are clustered without standardisation, as the decoder reads
+them.
 
-Two units are clustered: single codes, and segments of several codes of one
-utterance, end to end. All representations are of the same rows, so that a number of
-one pair is as biased as that of another.
+There are two units: single codes, and segments of several consecutive codes of
+one utterance. All representations of a unit have the same rows, so the estimates
+of all pairs have similar bias.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Self
@@ -23,49 +23,49 @@ from threadpoolctl import threadpool_limits
 
 from emofactors.config.evaluation import InformationSettings
 from emofactors.errors import InputError
-from emofactors.evaluation.scores import fold_and_seed
 from emofactors.evaluation.statistics.mutual_information import (
-    SharedInformation,
+    MutualInformation,
     cluster,
+    information_with_permutation_null,
+    information_with_shift_null,
     plug_in_information,
-    shared_information,
-    shifted_information,
 )
 from emofactors.io.csv import write_csv
 from emofactors.io.npz import read_npz
 
-#: What is compared: the speech itself, then the codes of its factors.
+#: What is compared: the spectrogram and the codes of the factors.
 REPRESENTATIONS = ("spectrogram", "content", "rhythm", "pitch")
-#: Every pair of these once.
+#: All pairs of representations.
 PAIRS = tuple(combinations(REPRESENTATIONS, 2))
 
-_RUN_COLUMNS = ("unit", "clusters", "kmeans_seed", "fold", "seed", "one", "other")
-#: ``n`` is the number of codes, or segments, of ``n_utterances`` test utterances; the others are those of
-#: ``mutual_information.SharedInformation``.
-INFORMATION_COLUMNS = (
-    *_RUN_COLUMNS,
-    *("n", "n_utterances", "nats", "null_mean", "null_high", "above_null", "normalised", "adjusted"),
-)
-WITHOUT_COLUMNS = (*_RUN_COLUMNS, "speaker", "nats")
+_KEY_COLUMNS = ("unit", "clusters", "kmeans_seed", "fold", "seed", "one", "other")
+#: ``n`` is the number of codes or segments of ``n_utterances`` test utterances; the others are those of
+#: ``mutual_information.MutualInformation``.
+_ESTIMATE_COLUMNS = ("nats", "null_mean", "null_high", "above_null", "normalised", "adjusted")
+INFORMATION_COLUMNS = (*_KEY_COLUMNS, "n", "n_utterances", *_ESTIMATE_COLUMNS)
+LEAVE_ONE_OUT_COLUMNS = (*_KEY_COLUMNS, "speaker", "nats")
 
-#: Runs of k-means from other centers; fewer than of embeddings, as it is run again under other seeds anyway.
-_STARTS = 3
-#: Rows in which centers are looked for; more do not move them.
-_FIT_AT_MOST = 20_000
+_UTTERANCE_ARRAYS = ("utterances", "speakers", "splits")
+_ARRAYS = (*REPRESENTATIONS, "utterance", *_UTTERANCE_ARRAYS)
+
+#: Initialisations of k-means; few, because k-means is repeated with several seeds.
+_N_INIT = 3
+#: Number of samples to fit the centers to; more do not move the centers.
+_MAX_FIT_SAMPLES = 20_000
 
 
 @dataclass(frozen=True)
 class Codes:
-    """What one decomposer makes of utterances it has not learnt from.
+    """Codes of one decomposer for utterances that it was not trained on.
 
     Attributes:
         spectrogram: mean spectrogram of the frames of each code, shape (M, 80), float32.
         content: codes, shape (M, D), float32.
-        rhythm: likewise, another D.
-        pitch: likewise.
-        utterance: index into ``utterances`` of each code, shape (M,), those of one utterance in a row.
+        rhythm: codes, shape (M, D'), float32.
+        pitch: codes, shape (M, D''), float32.
+        utterance: index into ``utterances`` of each code, shape (M,); codes of one utterance are contiguous.
         utterances: names, shape (N,); names are text.
-        speakers: of each utterance, shape (N,).
+        speakers: speaker of each utterance, shape (N,).
         splits: dev, test or held_out, shape (N,).
     """
 
@@ -84,36 +84,33 @@ class Codes:
         return self.speakers[self.utterance]
 
     def of_split(self, split: str) -> Self:
-        """The codes of the utterances of one split, and these alone; too short an utterance has none."""
-        is_chosen = (self.splits == split) & np.isin(np.arange(len(self.splits)), self.utterance)  # (N,)
-        there = is_chosen[self.utterance]  # (M,)
+        """Select the utterances of one split that have codes; an utterance may be too short for any."""
+        is_selected = (self.splits == split) & np.isin(np.arange(len(self.splits)), self.utterance)  # (N,)
+        of_selected = is_selected[self.utterance]  # (M,)
         return type(self)(
-            **{name: getattr(self, name)[there] for name in REPRESENTATIONS},
-            utterance=(np.cumsum(is_chosen) - 1)[self.utterance[there]],
-            **{name: getattr(self, name)[is_chosen] for name in _NAMES},
+            **{name: getattr(self, name)[of_selected] for name in REPRESENTATIONS},
+            utterance=(np.cumsum(is_selected) - 1)[self.utterance[of_selected]],
+            **{name: getattr(self, name)[is_selected] for name in _UTTERANCE_ARRAYS},
         )
-
-
-_NAMES = ("utterances", "speakers", "splits")
 
 
 @dataclass(frozen=True)
 class CodeInformation:
-    """What the codes of one variant share, in every fold and seed.
+    """Mutual information between the representations of one variant, in every fold and seed.
 
     Attributes:
-        information: columns ``INFORMATION_COLUMNS``: a row a unit, number of clusters, seed of k-means, run and
-            pair; NaN where there are fewer rows than clusters.
-        without: columns ``WITHOUT_COLUMNS``: of the main number of clusters, information above null in nats of
-            all rows but those of one speaker; NaN where nobody is left.
+        information: columns ``INFORMATION_COLUMNS``: one row per unit, number of clusters, seed of k-means, run
+            and pair; NaN where there are fewer rows than clusters.
+        leave_one_out: columns ``LEAVE_ONE_OUT_COLUMNS``: for the main number of clusters, information above the
+            null without one speaker, in nats; NaN where no speaker remains.
     """
 
     information: pd.DataFrame
-    without: pd.DataFrame
+    leave_one_out: pd.DataFrame
 
-    def write(self, information: str | Path, without: str | Path) -> None:
-        """Write both as CSV, at full precision."""
-        for path, table in ((information, self.information), (without, self.without)):
+    def write(self, information: str | Path, leave_one_out: str | Path) -> None:
+        """Write both tables as CSV at full precision."""
+        for path, table in ((information, self.information), (leave_one_out, self.leave_one_out)):
             write_csv(path, table)
 
 
@@ -124,212 +121,172 @@ def read_codes(path: str | Path) -> Codes:
         path: the file.
 
     Returns:
-        Its codes.
+        The codes.
 
     Raises:
-        InputError: if it is no such file, or its arrays do not fit together.
+        InputError: if the file is missing or damaged, or the shapes of its arrays do not match.
     """
-    expected = (*REPRESENTATIONS, "utterance", *_NAMES)
-    arrays = read_npz(path, "the codes.npz of a decomposer", expected)
-    codes = Codes(**{name: arrays[name] for name in expected})
+    arrays = read_npz(path, "the codes.npz of a decomposer", _ARRAYS)
+    codes = Codes(**{name: arrays[name] for name in _ARRAYS})
     n = len(codes.utterances)
-    shapes = ", ".join(f"{name} {arrays[name].shape}" for name in expected)
+    shapes = ", ".join(f"{name} {arrays[name].shape}" for name in _ARRAYS)
     if any(arrays[name].ndim != 2 or len(arrays[name]) != len(codes.utterance) for name in REPRESENTATIONS) or any(
-        arrays[name].shape != (n,) for name in _NAMES
+        arrays[name].shape != (n,) for name in _UTTERANCE_ARRAYS
     ):
         raise InputError(f"{path}: has {shapes}; expected codes (M, D), utterance (M,) and the others (N,)")
     if not all(np.isfinite(arrays[name]).all() for name in REPRESENTATIONS):
-        raise InputError(f"{path}: a code is not finite in every place; expected finite numbers")
+        raise InputError(f"{path}: has codes that are not finite; expected finite numbers")
     index = codes.utterance
     starts = np.flatnonzero(np.diff(index, prepend=-1))
     if len(index) and (index.min() < 0 or index.max() >= n or len(starts) != len(np.unique(index))):
-        raise InputError(f"{path}: utterance: expected indices below {n}, those of one utterance in a row")
+        raise InputError(f"{path}: utterance: expected indices below {n}, contiguous for each utterance")
     return codes
 
 
-def read_code_runs(paths: Iterable[str | Path]) -> dict[tuple[int, int], Codes]:
-    """Read the codes of the runs of one variant.
+def estimate_code_information(
+    runs: Mapping[tuple[int, int], Codes], settings: InformationSettings
+) -> CodeInformation:
+    """Estimate the mutual information of each pair of representations on the test utterances of every run.
 
-    Args:
-        paths: files ``…/fold{fold}/seed{seed}/codes.npz``.
+    The null of single codes uses circular shifts of at least the longest
+    utterance, because consecutive codes are correlated
+    (``mutual_information.information_with_shift_null``). The null of segments uses
+    free permutations, because an utterance has only a few segments of about a second.
 
-    Returns:
-        (fold, seed) -> codes.
-
-    Raises:
-        InputError: if a file is no such archive.
-        ValueError: if a path tells no fold and seed.
-    """
-    return {fold_and_seed(path): read_codes(path) for path in paths}
-
-
-def measure_information(runs: Mapping[tuple[int, int], Codes], settings: InformationSettings) -> CodeInformation:
-    """What each pair of representations shares, of the test utterances of every run.
-
-    Of codes, the null is that of circular shifts, by at least the longest
-    utterance: neighbours in time are alike, and a free permutation would take
-    them for independent draws (``mutual_information.shifted_information``). Of
-    segments, it is that of free permutations: of a second or so each, there are few in
-    an utterance.
-
-    For intervals the information is computed again without each speaker,
-    the clusters held as found. The null is not drawn anew: its mean falls with the
-    number of rows, by which it is scaled.
+    For intervals, the information is estimated again without each speaker, with the
+    same clusters. The null is not drawn again, but scaled by the number of rows, as
+    its mean is inversely proportional to it.
 
     Source: k-means with 10 clusters, a research note on the method of CycleFlow; bias of the plug-in estimate,
     Miller 1955.
 
     Args:
-        runs: (fold, seed) -> codes; those of split ``test`` are taken.
-        settings: numbers of clusters, seeds of k-means, the null, and the length of a segment.
+        runs: (fold, seed) -> codes; the utterances of split ``test`` are compared.
+        settings: numbers of clusters, seeds of k-means, permutations, and the length of a segment.
 
     Returns:
-        Information of every run.
+        Mutual information of every run.
 
     Raises:
-        ValueError: if there is no run, or one has no test utterance.
+        ValueError: if there is no run, or a run has no test utterance.
     """
     if not runs:
         raise ValueError("no codes, expected those of at least one run")
     information: list[dict[str, Any]] = []
-    without: list[dict[str, Any]] = []
-    with threadpool_limits(1):  # sums, and so clusters, vary in the last bit with the number of threads
+    leave_one_out: list[dict[str, Any]] = []
+    with threadpool_limits(1):  # the last bits of sums, and so the results, depend on the number of threads
         for (fold, seed), codes in sorted(runs.items()):
-            tested = codes.of_split("test")
-            if not len(tested.utterance):
+            test = codes.of_split("test")
+            if not len(test.utterance):
                 raise ValueError(f"fold {fold} of seed {seed} has no code of split 'test', expected at least one")
-            run = {"fold": fold, "seed": seed}
-            for rows, without_rows in _measure_run(tested, settings):
-                information += [run | row for row in rows]
-                without += [run | row for row in without_rows]
+            run = {"fold": fold, "seed": seed, "n_utterances": len(test.utterances)}
+            for unit, rows, n_clusters in _units(test, settings):
+                for kmeans_seed in range(settings.kmeans_seeds):
+                    key = run | {"unit": unit, "clusters": n_clusters, "kmeans_seed": kmeans_seed}
+                    pairs, without_speaker = _estimate_pairs(rows, n_clusters, kmeans_seed, settings)
+                    information += [key | {"n": len(rows.speaker)} | pair for pair in pairs]
+                    if n_clusters == settings.clusters:
+                        leave_one_out += [key | row for row in without_speaker]
     return CodeInformation(
         information=pd.DataFrame(information)[list(INFORMATION_COLUMNS)],
-        without=pd.DataFrame(without)[list(WITHOUT_COLUMNS)],
+        leave_one_out=pd.DataFrame(leave_one_out)[list(LEAVE_ONE_OUT_COLUMNS)],
     )
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """The rows of one unit: representation -> (N, D), speaker of each (N,), all speakers, and the least shift.
-
-    A unit without a least shift (0) is permuted freely. Not every speaker has a row.
-    """
-
-    of: dict[str, np.ndarray]
-    speaker: np.ndarray
-    speakers: np.ndarray
-    min_shift: int
-
-
 def segments(codes: Codes, length: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Codes of one utterance end to end, ``length`` at a time; what is left over is dropped.
+    """Concatenate consecutive codes of one utterance; drop the remainder of each utterance.
 
     Args:
-        codes: of utterances.
-        length: codes a segment, L.
+        codes: codes of utterances.
+        length: codes per segment, L.
 
     Returns:
         Representation -> segments (N, L * D); and the speaker of each segment, (N,).
     """
     starts = np.flatnonzero(np.diff(codes.utterance, prepend=-1))
     counts = np.diff(np.append(starts, len(codes.utterance)))
-    place = np.arange(len(codes.utterance)) - np.repeat(starts, counts)
-    kept = place < np.repeat(counts // length * length, counts)
-    return (
-        {name: _end_to_end(getattr(codes, name)[kept], length) for name in REPRESENTATIONS},
-        codes.speaker[kept][::length],
-    )
+    position = np.arange(len(codes.utterance)) - np.repeat(starts, counts)  # within the utterance
+    is_used = position < np.repeat(counts // length * length, counts)
+    concatenated = {}
+    for name in REPRESENTATIONS:
+        used = getattr(codes, name)[is_used]  # (L * N, D)
+        concatenated[name] = used.reshape(len(used) // length, length * used.shape[1])
+    return concatenated, codes.speaker[is_used][::length]
 
 
-def _end_to_end(codes: np.ndarray, length: int) -> np.ndarray:
-    """Codes (L * N, D) as (N, L * D)."""
-    return codes.reshape(len(codes) // length, length * codes.shape[1])
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of one unit.
+
+    Attributes:
+        values: representation -> shape (N, D).
+        speaker: speaker of each row, shape (N,).
+        speakers: all speakers, some of which may have no row.
+        min_shift: smallest shift of the null; 0: free permutations.
+    """
+
+    values: dict[str, np.ndarray]
+    speaker: np.ndarray
+    speakers: np.ndarray
+    min_shift: int
 
 
-def _measure_run(
-    codes: Codes, settings: InformationSettings
-) -> Iterator[tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
-    """The rows of one run, unit by unit and clustering by clustering."""
-    longest = int(np.bincount(codes.utterance).max())
-    of_segments, speaker = segments(codes, settings.segment_codes)
+def _units(codes: Codes, settings: InformationSettings) -> list[tuple[str, _Rows, int]]:
+    """Return unit, rows and number of clusters of each clustering of one run."""
     speakers = np.unique(codes.speaker)
-    units = {
-        "code": _Rows({name: getattr(codes, name) for name in REPRESENTATIONS}, codes.speaker, speakers, longest),
-        "segment": _Rows(of_segments, speaker, speakers, 0),
-    }
-    for unit, rows in units.items():
-        others = settings.other_clusters if unit == "code" else ()
-        for n_clusters in (settings.clusters, *others):
-            for kmeans_seed in range(settings.kmeans_seeds):
-                about = {
-                    "unit": unit,
-                    "clusters": n_clusters,
-                    "kmeans_seed": kmeans_seed,
-                    "n": len(rows.speaker),
-                    "n_utterances": len(codes.utterances),
-                }
-                information, without = _measure_clusters(rows, n_clusters, kmeans_seed, settings)
-                yield (
-                    [about | row for row in information],
-                    [about | row for row in without if n_clusters == settings.clusters],
-                )
+    longest = int(np.bincount(codes.utterance).max())
+    of_codes = _Rows({name: getattr(codes, name) for name in REPRESENTATIONS}, codes.speaker, speakers, longest)
+    of_segments = _Rows(*segments(codes, settings.segment_codes), speakers, 0)
+    return [
+        *(("code", of_codes, n_clusters) for n_clusters in (settings.clusters, *settings.other_clusters)),
+        ("segment", of_segments, settings.clusters),
+    ]
 
 
-def _measure_clusters(
+def _estimate_pairs(
     rows: _Rows, n_clusters: int, kmeans_seed: int, settings: InformationSettings
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """All pairs of one clustering; and, for each speaker, all pairs without it."""
+    """Return the estimates of all pairs for one clustering, and those of all pairs without each speaker."""
     n = len(rows.speaker)
     if n < n_clusters:
-        nothing = dict.fromkeys(("nats", "null_mean", "null_high", "above_null", "normalised", "adjusted"), np.nan)
         pairs = [{"one": one, "other": other} for one, other in PAIRS]
         return (
-            [pair | nothing for pair in pairs],
+            [pair | dict.fromkeys(_ESTIMATE_COLUMNS, np.nan) for pair in pairs],
             [pair | {"speaker": speaker, "nats": np.nan} for pair in pairs for speaker in rows.speakers],
         )
-    found = {
+    clusters = {
         name: cluster(
-            of,
+            values,
             n_clusters=n_clusters,
             seed=settings.seed + kmeans_seed,
-            starts=_STARTS,
-            fit_at_most=_FIT_AT_MOST,
+            n_init=_N_INIT,
+            max_fit_samples=_MAX_FIT_SAMPLES,
         )
-        for name, of in rows.of.items()
+        for name, values in rows.values.items()
     }
-    information, without = [], []
+    estimates, leave_one_out = [], []
     for one, other in PAIRS:
         pair = {"one": one, "other": other}
-        shared = _shared(found[one], found[other], rows.min_shift, settings)
-        information.append(
-            pair
-            | {
-                "nats": shared.nats,
-                "null_mean": shared.null_mean,
-                "null_high": shared.null_high,
-                "above_null": shared.above_null,
-                "normalised": shared.normalised,
-                "adjusted": shared.adjusted,
-            }
-        )
+        found = _estimate(clusters[one], clusters[other], rows.min_shift, settings)
+        estimates.append(pair | {"above_null": found.above_null} | asdict(found))
         for speaker in rows.speakers:
-            kept = rows.speaker != speaker
+            is_left = rows.speaker != speaker
             nats = np.nan
-            if kept.any():
-                null = shared.null_mean * n / kept.sum()
-                nats = plug_in_information(found[one][kept], found[other][kept]) - null
-            without.append(pair | {"speaker": speaker, "nats": nats})
-    return information, without
+            if is_left.any():
+                null = found.null_mean * n / is_left.sum()
+                nats = plug_in_information(clusters[one][is_left], clusters[other][is_left]) - null
+            leave_one_out.append(pair | {"speaker": speaker, "nats": nats})
+    return estimates, leave_one_out
 
 
-def _shared(
+def _estimate(
     one: np.ndarray, other: np.ndarray, min_shift: int, settings: InformationSettings
-) -> SharedInformation:
-    """What two clusterings share, against the null of their unit."""
+) -> MutualInformation:
+    """Estimate the mutual information of two clusterings with the null of their unit."""
     if min_shift:
-        return shifted_information(
+        return information_with_shift_null(
             one, other, min_shift=min_shift, shifts=settings.permutations, seed=settings.seed
         )
-    return shared_information(
+    return information_with_permutation_null(
         one, other, groups=np.arange(len(one)), permutations=settings.permutations, seed=settings.seed
     )

@@ -1,76 +1,41 @@
-"""Probes: how much of the speaker, and of the emotion, is left in a frozen embedding.
+"""Probes: small classifiers that predict a label from frozen embeddings.
 
-A probe is a small classifier that learns a label from embeddings that no
-longer change, and is tested on utterances it has not seen. What it finds, the
-embedding holds; what it does not find, another classifier might.
-
-How sure a probe's accuracy is, ``emofactors.evaluation.statistics.intervals`` says.
+A probe is a lower bound: it shows what an embedding contains, but another
+classifier may find more. Intervals of a probe's accuracy are in
+``emofactors.evaluation.statistics.intervals``.
 """
 
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
-import pandas as pd
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
-from emofactors.errors import InputError
 from emofactors.evaluation.statistics.metrics import confusion_matrix, unweighted_accuracy, weighted_accuracy
-from emofactors.io.npz import read_npz
 
 ProbeKind = Literal["linear", "mlp"]
 
-#: Weight of the squared weights beside the sum of the losses, of both kinds: 1 / C.
+#: Weight of the L2 penalty of both kinds, relative to the sum of the losses: 1 / C.
 PENALTY = 1.0
-#: Units of the one hidden layer of an ``mlp``, and its steps of L-BFGS.
+#: Units of the hidden layer of an ``mlp``, and its number of L-BFGS steps.
 HIDDEN_UNITS = 64
 MLP_STEPS = 100
-#: Steps of L-BFGS within which a ``linear`` probe has long converged.
+#: Limit of the L-BFGS steps of a ``linear`` probe, which converges earlier.
 _LINEAR_STEPS = 1000
 
-_ARRAYS = ("embedding", "utterance", "split", "emotion", "speaker")
-
 
 @dataclass(frozen=True)
-class Embeddings:
-    """What one run made of every utterance of its fold.
+class ProbePredictions:
+    """Predictions of a probe for utterances that it was not fitted to.
 
     Attributes:
-        embedding: shape (N, D), float32.
-        utterance: name of each, shape (N,); names are text.
-        split: train, dev or test, shape (N,).
-        emotion: shape (N,).
-        speaker: shape (N,).
-    """
-
-    embedding: np.ndarray
-    utterance: np.ndarray
-    split: np.ndarray
-    emotion: np.ndarray
-    speaker: np.ndarray
-
-    def of_split(self, split: str) -> Self:
-        """Those of one split; a speaker probe takes ``train``, the speakers the system was to forget."""
-        return self.chosen(self.split == split)
-
-    def chosen(self, which: np.ndarray) -> Self:
-        """Those at some places: indices or a mask, shape (N,)."""
-        return type(self)(**{name: getattr(self, name)[which] for name in _ARRAYS})
-
-
-@dataclass(frozen=True)
-class ProbeResult:
-    """What a probe takes each utterance for, by the part of it that did not see the utterance.
-
-    Attributes:
-        labels: the labels, sorted, L.
+        labels: sorted labels, L.
         truth: index of the true label of each utterance, shape (N,).
-        prediction: index of the predicted one, shape (N,).
+        prediction: index of the predicted label, shape (N,).
     """
 
     labels: tuple[str, ...]
@@ -84,19 +49,19 @@ class ProbeResult:
 
     @property
     def wa(self) -> float:
-        """Share of the utterances that is right, in [0, 1]."""
+        """Share of utterances predicted correctly, in [0, 1]."""
         return float(weighted_accuracy(self._confusion))
 
     @property
     def chance_ua(self) -> float:
-        """UA to be expected of any answer that does not look at the embedding."""
+        """Expected UA of predictions that do not depend on the embedding."""
         return 1 / len(self.labels)
 
     @property
     def chance_wa(self) -> float:
-        """WA of the best answer that does not look: share of the largest label.
+        """WA of always predicting the most frequent label.
 
-        A probe weighs labels alike, so with nothing to find its WA may be below.
+        A probe weights labels equally, so its WA may be lower if the embedding has no information.
         """
         return float(np.bincount(self.truth).max() / len(self.truth))
 
@@ -106,30 +71,7 @@ class ProbeResult:
         return confusion_matrix(self.truth, self.prediction, len(self.labels))
 
 
-def read_embeddings(path: str | Path) -> Embeddings:
-    """Read ``embeddings.npz`` of a run.
-
-    Args:
-        path: the file.
-
-    Returns:
-        Its arrays.
-
-    Raises:
-        InputError: if it is no such file, or its arrays do not fit together.
-    """
-    arrays = read_npz(path, "the embeddings.npz of a run", _ARRAYS)
-    shapes = {name: arrays[name].shape for name in _ARRAYS}
-    n = len(arrays["embedding"]) if arrays["embedding"].ndim == 2 else 0
-    if n == 0 or any(shapes[name] != (n,) for name in _ARRAYS[1:]):
-        found = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
-        raise InputError(f"{path}: has {found}; expected embedding (N, D) and the others (N,)")
-    if arrays["embedding"].dtype.kind != "f" or not np.isfinite(arrays["embedding"]).all():
-        raise InputError(f"{path}: embedding: is not finite in every place; expected finite numbers")
-    return Embeddings(**{name: arrays[name] for name in _ARRAYS})
-
-
-def probe(
+def cross_validate_probe(
     embedding: np.ndarray,
     label: np.ndarray,
     *,
@@ -137,160 +79,139 @@ def probe(
     kind: ProbeKind,
     folds: int,
     seed: int,
-) -> ProbeResult:
-    """Learn a label from frozen embeddings, cross-validated over originals.
+) -> ProbePredictions:
+    """Predict a label from frozen embeddings by cross-validation over originals.
 
-    ``linear`` is multinomial logistic regression, ``mlp`` has one hidden layer
-    of 64 ReLU units and does at most 100 steps of L-BFGS, without early
-    stopping. Both minimise the sum of cross-entropies plus half the squared
-    weights (C = 1), each label weighing alike. Each dimension is standardised
-    by the training part of a split, so an embedding does not hide anything
-    by making it small. On one machine, and with one number of threads, the same
-    input gives the same predictions.
+    ``linear`` is multinomial logistic regression; ``mlp`` has one hidden layer of
+    64 ReLU units and takes at most 100 steps of L-BFGS, without early stopping.
+    Both minimise the sum of cross-entropies plus half the squared weights (C = 1),
+    with equal weight for each label. Each dimension is standardised on the
+    training folds, so the scale of a dimension has no influence. Predictions are
+    deterministic on one machine with a fixed number of threads.
 
-    Source: linear probes, Alain & Bengio 2016; what they can and cannot say, Belinkov 2022.
+    Source: linear probes, Alain & Bengio 2016; limits of probes, Belinkov 2022.
 
     Args:
         embedding: shape (N, D), finite.
-        label: speaker or emotion of each, shape (N,).
-        groups: original of each utterance, shape (N,): copies of one original are never divided.
-        kind: the classifier.
-        folds: parts; each is predicted by a classifier fitted on the others.
-        seed: of the partition, and of the first weights of an ``mlp``.
+        label: speaker or emotion of each utterance, shape (N,).
+        groups: original of each utterance, shape (N,); augmented copies of one original share a fold.
+        kind: classifier.
+        folds: number of cross-validation folds.
+        seed: seed of the folds, and of the initial weights of an ``mlp``.
 
     Returns:
-        A prediction of every utterance, copies included.
+        A prediction for every utterance, augmented copies included.
 
     Raises:
-        ValueError: if the arrays do not fit together, an embedding is not finite, there is one label
-            only, or utterances cannot be divided (:func:`probe_parts`).
+        ValueError: if the shapes do not match, an embedding is not finite, there is only one label, or the
+            utterances cannot be divided (:func:`assign_folds`).
     """
     embedding, label = np.asarray(embedding, dtype=np.float64), np.asarray(label)
     if embedding.ndim != 2 or label.shape != (len(embedding),):
         raise ValueError(f"embedding is {embedding.shape}, label {label.shape}; expected (N, D) and (N,)")
     if not np.isfinite(embedding).all():
-        raise ValueError("embedding is not finite in every place, expected finite numbers")
-    labels, truth = np.unique(label, return_inverse=True)
-    if len(labels) < 2:
-        raise ValueError(f"label is {labels.tolist()} alone, expected at least 2 labels")
-    part = probe_parts(label, groups, folds=folds, seed=seed)
+        raise ValueError("embedding has values that are not finite, expected finite numbers")
+    labels, truth = _index_labels(label)
+    fold_of = assign_folds(label, groups, folds=folds, seed=seed)
     prediction = np.empty_like(truth)
     for fold in range(folds):
-        held_out = part == fold
-        prediction[held_out] = _learn(embedding[~held_out], truth[~held_out], embedding[held_out], kind, seed)
-    return ProbeResult(labels=tuple(labels.tolist()), truth=truth, prediction=prediction)
+        test = fold_of == fold
+        prediction[test] = _fit_and_predict(embedding[~test], truth[~test], embedding[test], kind, seed)
+    return ProbePredictions(labels=tuple(labels.tolist()), truth=truth, prediction=prediction)
 
 
-def probe_others(heard: Embeddings, others: Embeddings, label: Literal["speaker", "emotion"]) -> ProbeResult:
-    """Learn a label from all of some embeddings with a ``linear`` :func:`probe`, and find it in others.
+def fit_and_evaluate_probe(
+    embedding: np.ndarray, label: np.ndarray, test_embedding: np.ndarray, test_label: np.ndarray
+) -> ProbePredictions:
+    """Fit a ``linear`` probe (:func:`cross_validate_probe`) to one set of utterances and predict another.
 
     Args:
-        heard: embeddings to learn from.
-        others: embeddings of other utterances, whose labels all occur in ``heard``.
-        label: what to learn.
+        embedding: embeddings to fit, shape (N, D), finite.
+        label: their labels, shape (N,).
+        test_embedding: embeddings to predict, shape (M, D), finite.
+        test_label: their labels, shape (M,); all of them occur in ``label``.
 
     Returns:
-        A prediction of every one of the others.
+        A prediction for every test utterance.
 
     Raises:
-        ValueError: if a label of the others is not among those heard, or there is one label only.
+        ValueError: if a test label does not occur in ``label``, or there is only one label.
     """
-    labels, truth = np.unique(getattr(heard, label), return_inverse=True)
-    if len(labels) < 2:
-        raise ValueError(f"{label} is {labels.tolist()} alone, expected at least 2 labels")
-    to_find = getattr(others, label)
-    unheard = sorted(set(to_find.tolist()) - set(labels.tolist()))
-    if unheard:
-        raise ValueError(f"{label} {unheard[0]!r} is not among those heard, expected one of {', '.join(labels)}")
-    prediction = _learn(heard.embedding, truth, others.embedding, "linear", seed=0)  # a linear probe draws nothing
-    return ProbeResult(
-        labels=tuple(labels.tolist()), truth=np.searchsorted(labels, to_find), prediction=prediction
+    labels, truth = _index_labels(label)
+    unknown = sorted(set(test_label.tolist()) - set(labels.tolist()))
+    if unknown:
+        raise ValueError(f"test label is {unknown[0]!r}, expected one of {', '.join(labels)}")
+    prediction = _fit_and_predict(embedding, truth, test_embedding, "linear", seed=0)  # does not use the seed
+    return ProbePredictions(
+        labels=tuple(labels.tolist()), truth=np.searchsorted(labels, test_label), prediction=prediction
     )
 
 
-def _learn(embedding: np.ndarray, truth: np.ndarray, others: np.ndarray, kind: ProbeKind, seed: int) -> np.ndarray:
-    """Labels (M,) that a classifier, fitted to embeddings (N, D) with labels (N,), gives to others (M, D)."""
-    standardise = StandardScaler().fit(embedding.astype(np.float64))
-    counts = np.bincount(truth)
-    weight = len(truth) / np.count_nonzero(counts) / counts[truth]  # mean 1, the same sum for each label
-    classifier = _classifier(kind, seed)
-    with warnings.catch_warnings():
-        if kind == "mlp":  # its number of steps is a setting, not a failure
-            warnings.simplefilter("ignore", ConvergenceWarning)
-        classifier.fit(standardise.transform(embedding.astype(np.float64)), truth, sample_weight=weight)
-    return classifier.predict(standardise.transform(others.astype(np.float64)))
+def assign_folds(label: np.ndarray, groups: np.ndarray, *, folds: int, seed: int) -> np.ndarray:
+    """Assign each utterance to a cross-validation fold, stratified by label and grouped by original.
 
-
-def probe_parts(label: np.ndarray, groups: np.ndarray, *, folds: int, seed: int) -> np.ndarray:
-    """Part of each utterance: the originals of each label are shuffled and dealt out in turn.
-
-    Parts differ by at most one original, in all and of each label. They follow
-    from names alone, whatever the order of the utterances.
+    Shuffles the originals of each label and deals them to the folds in turn. Fold
+    sizes differ by at most one original, in total and for each label. The result
+    depends on names, not on the order of the utterances.
 
     Args:
-        label: of each utterance, shape (N,).
+        label: label of each utterance, shape (N,).
         groups: original of each utterance, shape (N,).
-        folds: number of parts.
-        seed: of the shuffle.
+        folds: number of folds.
+        seed: seed of the shuffle.
 
     Returns:
-        Part in [0, folds) of each utterance, shape (N,).
+        Fold in [0, folds) of each utterance, shape (N,).
 
     Raises:
-        ValueError: if an original has two labels, a label has one original only (it would have to be
-            recognised unheard), or there are fewer originals than parts, or fewer than two parts.
+        ValueError: if an original has two labels, a label has only one original (no fold could train on it), or
+            there are fewer originals than folds, or fewer than two folds.
     """
     label, groups = np.asarray(label), np.asarray(groups)
     if label.shape != groups.shape or label.ndim != 1:
         raise ValueError(f"label is {label.shape}, groups {groups.shape}; expected (N,) and (N,)")
     originals, first, original = np.unique(groups, return_index=True, return_inverse=True)
-    labels, of_original = np.unique(label[first], return_inverse=True)
-    divided = np.flatnonzero(label != label[first][original])
-    if len(divided):
-        raise ValueError(f"{groups[divided[0]]!s} has two labels, expected the label of its original")
+    labels, i_label = np.unique(label[first], return_inverse=True)  # of the originals
+    mismatch = np.flatnonzero(label != label[first][original])
+    if len(mismatch):
+        raise ValueError(f"{groups[mismatch[0]]!s} has two labels, expected the label of its original")
     if not 2 <= folds <= len(originals):
-        raise ValueError(f"{folds} parts of {len(originals)} originals, expected 2 parts or more, none empty")
-    alone = np.flatnonzero(np.bincount(of_original) < 2)
-    if len(alone):
-        raise ValueError(f"{labels[alone[0]]!s} has 1 original, expected at least 2 of each label")
+        raise ValueError(f"{folds} folds for {len(originals)} originals, expected at least 2 folds, none empty")
+    single = np.flatnonzero(np.bincount(i_label) < 2)
+    if len(single):
+        raise ValueError(f"{labels[single[0]]!s} has 1 original, expected at least 2 of each label")
     shuffled = np.random.default_rng(seed).permutation(len(originals))
-    in_turn = shuffled[np.argsort(of_original[shuffled], kind="stable")]
-    part = np.empty(len(originals), dtype=np.int64)
-    part[in_turn] = np.arange(len(originals)) % folds
-    return part[original]
+    by_label = shuffled[np.argsort(i_label[shuffled], kind="stable")]
+    fold_of = np.empty(len(originals), dtype=np.int64)
+    fold_of[by_label] = np.arange(len(originals)) % folds
+    return fold_of[original]
 
 
-def probe_counts(result: ProbeResult, speaker: np.ndarray, *, seed: int) -> pd.DataFrame:
-    """Confusion counts of a probe by speaker, in the columns of ``confusion.csv``.
-
-    Those of all folds and seeds, one after the other, are what
-    ``scores.speaker_confusions`` makes counts (K, S, C, C) of, for emotion
-    probes; and what ``intervals.speaker_recalls`` takes, for speaker probes.
-
-    Args:
-        result: of one run's embeddings.
-        speaker: speaker of each utterance, shape (N,), in the order of the probe's.
-        seed: the seed of that run.
-
-    Returns:
-        seed, speaker, truth, prediction, count; counts above zero only.
-
-    Raises:
-        ValueError: if there are not as many speakers as predictions.
-    """
-    if np.shape(speaker) != result.truth.shape:
-        raise ValueError(f"speaker is {np.shape(speaker)}, expected {result.truth.shape}: one each utterance")
-    labels = np.asarray(result.labels)
-    said = pd.DataFrame(
-        {"speaker": speaker, "truth": labels[result.truth], "prediction": labels[result.prediction]}
-    )
-    counts = said.groupby(list(said.columns), sort=True).size().rename("count").reset_index()
-    counts.insert(0, "seed", seed)
-    return counts
+def _index_labels(label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sorted labels (L,) and the index of each utterance's label (N,)."""
+    labels, truth = np.unique(label, return_inverse=True)
+    if len(labels) < 2:
+        raise ValueError(f"label is always {', '.join(map(str, labels))}, expected at least 2 labels")
+    return labels, truth
 
 
-def _classifier(kind: ProbeKind, seed: int) -> LogisticRegression | MLPClassifier:
-    """The classifier, not fitted; both kinds have the same penalty for each utterance heard."""
+def _fit_and_predict(
+    embedding: np.ndarray, truth: np.ndarray, test_embedding: np.ndarray, kind: ProbeKind, seed: int
+) -> np.ndarray:
+    """Fit a classifier to embeddings (N, D) with labels (N,); return predictions (M,) for others (M, D)."""
+    scaler = StandardScaler().fit(embedding.astype(np.float64))
+    counts = np.bincount(truth)
+    weight = len(truth) / np.count_nonzero(counts) / counts[truth]  # mean 1, the same sum for each label
+    classifier = _make_classifier(kind, seed)
+    with warnings.catch_warnings():
+        if kind == "mlp":  # its number of steps is fixed, so it does not converge
+            warnings.simplefilter("ignore", ConvergenceWarning)
+        classifier.fit(scaler.transform(embedding.astype(np.float64)), truth, sample_weight=weight)
+    return classifier.predict(scaler.transform(test_embedding.astype(np.float64)))
+
+
+def _make_classifier(kind: ProbeKind, seed: int) -> LogisticRegression | MLPClassifier:
+    """Return an unfitted classifier; both kinds have the same penalty."""
     match kind:
         case "linear":
             return LogisticRegression(C=1 / PENALTY, max_iter=_LINEAR_STEPS)

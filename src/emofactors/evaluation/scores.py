@@ -1,9 +1,9 @@
-"""The scores of one variant: its test predictions of all folds and seeds, counted and scored."""
+"""Score the test predictions of all folds and seeds of one variant."""
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,24 +17,24 @@ from emofactors.evaluation.statistics.metrics import (
 )
 from emofactors.io.csv import read_csv, write_csv
 
-#: Columns of counts, and what they are.
-_COUNTED = {"seed": int, "speaker": str, "truth": str, "prediction": str, "count": int}
+_PREDICTION_COLUMNS = ("utterance", "speaker", "split", "truth", "prediction")
+_COUNT_COLUMNS = {"seed": int, "speaker": str, "truth": str, "prediction": str, "count": int}
 
-#: The fold of a row that pools the test predictions of all folds of a seed.
+#: Value of the column ``fold`` in rows that pool the test predictions of all folds of a seed.
 POOLED = "pooled"
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What the test predictions of all folds and seeds of one variant come to.
+    """Scores of one variant over all folds and seeds.
 
     Attributes:
-        scores: one row a fold and seed, and one with fold ``pooled`` a seed: fold, seed, ua, wa,
-            macro_f1, recall_<class> of each class, n; scores in [0, 1]. Where a fold's test lacks
+        scores: one row per fold and seed, and one per seed with fold ``pooled``: fold, seed, ua, wa,
+            macro_f1, recall_<class> of each class, n; scores in [0, 1]. Where the test split of a fold lacks
             a class, its recall, ua and macro_f1 are NaN.
-        confusion: seed, speaker, truth, prediction, count over all folds; counts above zero only.
-        held_out: likewise of the held-out utterances of seen speakers, each as often as it is held out; empty
-            where the folds have no split ``held_out``.
+        confusion: counts above zero over all folds: seed, speaker, truth, prediction, count.
+        held_out: the same for the held-out utterances of training speakers, which count once in each fold that
+            holds them out; empty if the folds have no split ``held_out``.
     """
 
     scores: pd.DataFrame
@@ -42,127 +42,115 @@ class Scores:
     held_out: pd.DataFrame
 
     def write(self, scores: str | Path, confusion: str | Path, held_out: str | Path) -> None:
-        """Write all as CSV; at full precision, for a number is rounded once, where it is printed."""
+        """Write all tables as CSV at full precision; numbers are rounded only for display."""
         for path, table in ((scores, self.scores), (confusion, self.confusion), (held_out, self.held_out)):
             write_csv(path, table)
 
 
-def read_predictions(paths: Iterable[str | Path]) -> dict[tuple[int, int], pd.DataFrame]:
-    """Read the predictions of the runs of one variant.
+def read_predictions(path: str | Path) -> pd.DataFrame:
+    """Read the predictions of a run.
 
     Args:
-        paths: files ``…/fold{fold}/seed{seed}/…predictions.csv``.
+        path: file ``predictions.csv`` of a run.
 
     Returns:
-        (fold, seed) -> utterance, speaker, split, truth and prediction, all of them text (speaker ``03``).
+        Columns utterance, speaker, split, truth and prediction, all of them text (speaker ``03``).
 
     Raises:
-        InputError: if a file is missing or damaged.
-        ValueError: if a path tells no fold and seed, or two tell the same.
+        InputError: if the file is missing or damaged.
     """
-    columns = ("utterance", "speaker", "split", "truth", "prediction")
-    predictions = {}
-    for path in map(Path, paths):
-        run = fold_and_seed(path)
-        if run in predictions:
-            raise ValueError(f"{path}: fold {run[0]} of seed {run[1]} is there twice, expected once")
-        predictions[run] = read_csv(path, "the predictions of a run", dict.fromkeys(columns, str))
-    return predictions
-
-
-def fold_and_seed(path: str | Path) -> tuple[int, int]:
-    """Which run a file is of.
-
-    Raises:
-        ValueError: if the path is not ``…/fold{fold}/seed{seed}/…``.
-    """
-    run = re.search(r"/fold(\d+)/seed(\d+)/", Path(path).as_posix())
-    if run is None:
-        raise ValueError(f"{path}: expected a path with /fold<number>/seed<number>/")
-    return int(run[1]), int(run[2])
+    return read_csv(path, "the predictions of a run", dict.fromkeys(_PREDICTION_COLUMNS, str))
 
 
 def score_runs(predictions: Mapping[tuple[int, int], pd.DataFrame], classes: Sequence[str]) -> Scores:
     """Score the test predictions of one variant: each run, and all folds of a seed pooled.
 
     Args:
-        predictions: (fold, seed) -> table with columns utterance, speaker, split, truth and
-            prediction; rows of split ``test`` are scored, those of split ``held_out`` counted.
-        classes: the task's classes, in the order of its columns, C.
+        predictions: (fold, seed) -> table with columns utterance, speaker, split, truth and prediction.
+            Rows of split ``test`` are scored; rows of split ``held_out`` are only counted.
+        classes: the task's classes, in the order of the columns, C.
 
     Returns:
         The scores and the confusion counts.
 
     Raises:
-        ValueError: if a fold of a seed is missing, an utterance occurs twice in a seed, the seeds
-            were not tested on the same utterances, a label is no class of the task, or a class of the
-            task has no test utterance in any fold.
+        ValueError: if a fold of a seed is missing, an utterance is tested twice in a seed, the test utterances
+            differ between seeds, a label is not a class of the task, or a class of the task has no test
+            utterance in any fold.
     """
     folds, seeds = (sorted({run[i] for run in predictions}) for i in (0, 1))
     missing = [(fold, seed) for fold in folds for seed in seeds if (fold, seed) not in predictions]
     if missing or not predictions:
         raise ValueError(f"no predictions of (fold, seed) {missing}; expected every fold of every seed")
-    rows, counts, held_out = [], [], []
-    first_tested: dict[str, str] | None = None
+    rows, counts, held_out_counts = [], [], []
+    expected_truths: dict[str, str] | None = None
     for seed in seeds:
-        runs = {fold: _of_split("test", predictions[fold, seed], classes) for fold in folds}
-        if any(part.empty for part in runs.values()):
+        by_fold = {fold: _select_split("test", predictions[fold, seed], classes) for fold in folds}
+        if any(table.empty for table in by_fold.values()):
             raise ValueError("no prediction of split 'test', expected at least one")
-        pooled = pd.concat(runs.values(), ignore_index=True)
-        twice = pooled.loc[pooled["utterance"].duplicated(), "utterance"]
-        if len(twice):
-            raise ValueError(f"seed {seed}: {twice.iloc[0]!r} was tested twice; expected one fold an utterance")
-        tested = dict(zip(pooled["utterance"], pooled["truth"], strict=True))
-        first_tested = first_tested or tested
-        if tested != first_tested:
-            raise ValueError(f"seed {seed} was tested on other utterances than seed {seeds[0]}; expected the same")
+        pooled = pd.concat(by_fold.values(), ignore_index=True)
+        repeated = pooled.loc[pooled["utterance"].duplicated(), "utterance"]
+        if len(repeated):
+            raise ValueError(
+                f"seed {seed}: {repeated.iloc[0]!r} is tested twice; expected one fold for each utterance"
+            )
+        truths = dict(zip(pooled["utterance"], pooled["truth"], strict=True))
+        expected_truths = expected_truths or truths
+        if truths != expected_truths:
+            raise ValueError(f"seeds {seeds[0]} and {seed} have different test utterances; expected the same")
         absent = [noun for noun in classes if noun not in set(pooled["truth"])]
         if absent:
             raise ValueError(f"no test utterance of {', '.join(absent)}: UA needs every class of the task")
-        rows += [_score(part, classes, fold=str(fold), seed=seed) for fold, part in runs.items()]
+        rows += [_score(table, classes, fold=str(fold), seed=seed) for fold, table in by_fold.items()]
         rows.append(_score(pooled, classes, fold=POOLED, seed=seed))
         counts.append(_count(pooled, classes, seed=seed))
-        heard = pd.concat([_of_split("held_out", predictions[fold, seed], classes) for fold in folds])
-        held_out.append(_count(heard, classes, seed=seed))
+        held_out = pd.concat([_select_split("held_out", predictions[fold, seed], classes) for fold in folds])
+        held_out_counts.append(_count(held_out, classes, seed=seed))
     return Scores(
         scores=pd.DataFrame(rows),
         confusion=pd.concat(counts, ignore_index=True),
-        held_out=pd.concat(held_out, ignore_index=True),
+        held_out=pd.concat(held_out_counts, ignore_index=True),
     )
 
 
-def as_models(predictions: Mapping[tuple[int, int], pd.DataFrame]) -> dict[tuple[int, int], pd.DataFrame]:
-    """The predictions of runs that all heard the same utterances: each run a model of its own.
+def treat_runs_as_seeds(
+    predictions: Mapping[tuple[int, int], pd.DataFrame],
+) -> dict[tuple[int, int], pd.DataFrame]:
+    """Renumber runs of all folds and seeds as seeds of a single fold.
 
-    Folds of one corpus say nothing of another: there every run is tested on all utterances, and stands beside
-    the others as trainings from other seeds do.
+    In a cross-corpus test every run predicts all utterances of the other corpus,
+    so runs of different folds are repetitions, as runs of different seeds are.
 
     Args:
         predictions: (fold, seed) -> table.
 
     Returns:
-        (0, number of the run, by seed and fold) -> the same tables.
+        (0, number of the run, ordered by seed and fold) -> the same tables.
     """
     ordered = sorted(predictions, key=lambda run: (run[1], run[0]))
     return {(0, i): predictions[run] for i, run in enumerate(ordered)}
 
 
 def read_confusion(path: str | Path) -> pd.DataFrame:
-    """Read ``confusion.csv``; names stay text (speaker ``03``).
+    """Read ``confusion.csv`` or ``held_out_confusion.csv``; names are text (speaker ``03``).
 
     Raises:
-        InputError: if it is missing or damaged.
+        InputError: if the file is missing or damaged.
     """
-    return read_csv(path, "counts of true and predicted classes", _COUNTED)
+    return read_csv(path, "counts of true and predicted classes", _COUNT_COLUMNS)
 
 
 def read_probes(path: str | Path) -> pd.DataFrame:
-    """Read ``probes.csv``, likewise."""
-    return read_csv(path, "counts of probes", {"probe": str, "fold": int} | _COUNTED)
+    """Read ``probes.csv``; names are text.
+
+    Raises:
+        InputError: if the file is missing or damaged.
+    """
+    return read_csv(path, "counts of probes", {"probe": str, "fold": int} | _COUNT_COLUMNS)
 
 
 def speaker_confusions(confusion: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
-    """The confusion matrix of each speaker in each seed.
+    """Return the confusion matrix of each speaker in each seed.
 
     Args:
         confusion: columns seed, speaker, truth, prediction, count.
@@ -172,15 +160,13 @@ def speaker_confusions(confusion: pd.DataFrame, classes: Sequence[str]) -> np.nd
         Counts, shape (n_seeds, S, C, C): true class by predicted class; seeds and speakers sorted.
 
     Raises:
-        ValueError: if a label is no class of the task.
+        ValueError: if a label is not a class of the task.
     """
     seeds, speakers = (sorted(confusion[column].unique()) for column in ("seed", "speaker"))
     counts = np.zeros((len(seeds), len(speakers), len(classes), len(classes)), dtype=np.int64)
     index = (
-        *(
-            confusion[c].map({v: i for i, v in enumerate(known)}).to_numpy(dtype=np.int64)
-            for c, known in (("seed", seeds), ("speaker", speakers))
-        ),
+        _index(confusion["seed"], seeds),
+        _index(confusion["speaker"], speakers),
         _class_index(confusion["truth"], classes),
         _class_index(confusion["prediction"], classes),
     )
@@ -188,8 +174,8 @@ def speaker_confusions(confusion: pd.DataFrame, classes: Sequence[str]) -> np.nd
     return counts
 
 
-def _of_split(split: str, predictions: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
-    """The rows of a split, with the class indices ``i_truth`` and ``i_prediction``."""
+def _select_split(split: str, predictions: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+    """Return the rows of a split, with the class indices ``i_truth`` and ``i_prediction``."""
     rows = predictions[predictions["split"] == split]
     return rows.assign(
         i_truth=_class_index(rows["truth"], classes), i_prediction=_class_index(rows["prediction"], classes)
@@ -197,15 +183,20 @@ def _of_split(split: str, predictions: pd.DataFrame, classes: Sequence[str]) -> 
 
 
 def _class_index(labels: pd.Series, classes: Sequence[str]) -> np.ndarray:
-    """Index of each label in the task's classes, shape (N,)."""
+    """Return the index of each label in the task's classes, shape (N,)."""
     unknown = sorted(set(labels) - set(classes))
     if unknown:
-        raise ValueError(f"{unknown[0]!r} is no class of the task, expected one of {', '.join(classes)}")
-    return labels.map({noun: i for i, noun in enumerate(classes)}).to_numpy(dtype=np.int64)
+        raise ValueError(f"{unknown[0]!r} is not a class of the task, expected one of {', '.join(classes)}")
+    return _index(labels, classes)
+
+
+def _index(values: pd.Series, names: Sequence[Any]) -> np.ndarray:
+    """Return the index of each value in the names, shape (N,)."""
+    return values.map({name: i for i, name in enumerate(names)}).to_numpy(dtype=np.int64)
 
 
 def _score(tested: pd.DataFrame, classes: Sequence[str], *, fold: str, seed: int) -> dict[str, str | int | float]:
-    """One row of the scores."""
+    """Return one row of the scores."""
     confusion = confusion_matrix(tested["i_truth"].to_numpy(), tested["i_prediction"].to_numpy(), len(classes))
     has_every_class = (confusion.sum(axis=1) > 0).all()
     recalls = class_recalls(confusion)  # (C,)
@@ -220,10 +211,10 @@ def _score(tested: pd.DataFrame, classes: Sequence[str], *, fold: str, seed: int
     }
 
 
-def _count(tested: pd.DataFrame, classes: Sequence[str], *, seed: int) -> pd.DataFrame:
-    """The rows of the confusion counts of one seed: by speaker, then in the order of the classes."""
+def _count(rows: pd.DataFrame, classes: Sequence[str], *, seed: int) -> pd.DataFrame:
+    """Return the confusion counts of one seed, ordered by speaker and then by the classes of the task."""
     keys = ["speaker", "i_truth", "i_prediction"]
-    counts = tested.groupby(keys, sort=True).size().rename("count").reset_index()
+    counts = rows.groupby(keys, sort=True).size().rename("count").reset_index()
     return pd.DataFrame(
         {
             "seed": seed,

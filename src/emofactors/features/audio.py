@@ -1,4 +1,4 @@
-"""Waveforms at the rate the features are made at."""
+"""Resampling of waveforms to the rate of the features."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,22 +7,22 @@ import soxr
 
 from emofactors.corpora.audio import Waveform
 
-#: From some waveforms, (n_samples,) each, to the features of each, (T, F) float32; T is 1 for functionals.
+#: Function of waveforms, each (n_samples,), that returns the features of each, (T, F) float32; T is 1 for functionals.
 Transform = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
 
 
 def resampled(waveform: Waveform, sample_rate_hz: int) -> Waveform:
-    """A waveform at another rate.
+    """Resample a waveform.
 
-    libsoxr's high quality: what librosa.load uses, about as fast as torchaudio's
-    short windowed sinc, and far cleaner just below half the new rate.
+    Uses libsoxr's high quality, as librosa.load does: about as fast as torchaudio's
+    short windowed sinc, with far less aliasing just below half the new rate.
 
     Args:
         waveform: mono audio at any rate.
-        sample_rate_hz: wanted rate.
+        sample_rate_hz: target rate.
 
     Returns:
-        The same audio at ``sample_rate_hz``; the same object if it has that rate already.
+        The audio at ``sample_rate_hz``; the same object if it has that rate already.
     """
     if waveform.sample_rate_hz == sample_rate_hz:
         return waveform

@@ -1,4 +1,4 @@
-"""Features of a whole corpus, or of its augmented copies: decode, resample, augment, transform, store."""
+"""Extraction of features from a corpus or its augmented copies: decode, resample, augment, transform, store."""
 
 import logging
 import time
@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import torch
 
+from emofactors.config.augmentations import AugmentationSettings
 from emofactors.config.features import Features, FeatureSettings
-from emofactors.config.tasks import AugmentationSettings
 from emofactors.corpora.audio import read_waveform
 from emofactors.corpora.augmentations import copy_name
 from emofactors.errors import InputError
@@ -28,20 +28,20 @@ from emofactors.io.csv import rows_of
 
 logger = logging.getLogger(__name__)
 
-#: Utterances are transformed together up to this much audio: enough for the work to outweigh Python's
-#: share of it, little enough to keep every thread busy with a small corpus.
+#: Utterances are transformed in groups of up to this much audio: enough to outweigh Python's overhead, little
+#: enough to keep every thread busy with a small corpus.
 GROUP_S = 20.0
 
-#: Seconds between two lines of progress.
+#: Seconds between two progress messages.
 PROGRESS_S = 5.0
 
-Given = TypeVar("Given")
-Made = TypeVar("Made")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class _Utterance:
-    """Where an utterance lies; times are None where the whole file is meant."""
+    """Location of an utterance; times are None for a whole file."""
 
     name: str
     path: Path
@@ -51,8 +51,8 @@ class _Utterance:
 
 
 @dataclass(frozen=True)
-class Take:
-    """What is transformed: an utterance or one of its copies, samples (n_samples,) at the features' rate."""
+class Clip:
+    """Audio to transform, an utterance or one of its copies: samples (n_samples,) at the rate of the features."""
 
     name: str
     path: Path
@@ -70,28 +70,28 @@ def extract(
     augmentation: AugmentationSettings | None = None,
     transform: Transform | None = None,
 ) -> None:
-    """Write the features of every utterance of a corpus or a shard of it, or of the copies of every utterance.
+    """Write an archive of the features of a corpus or a shard of it, or of its augmented copies.
 
-    Groups of utterances are worked on in threads: decoding, resampling and
-    transforms run outside of the interpreter's lock. Groups follow from the
-    manifest alone and are stored in its order, so the archive's bytes do not
-    depend on ``threads``. An utterance's features do not depend on its group.
-    Memory holds a few groups, whatever the corpus.
+    Groups of utterances are processed in threads: decoding, resampling and
+    transforms release the interpreter's lock. Groups depend on the manifest
+    only and are stored in its order, so the archive's bytes do not depend on
+    ``threads``. The features of an utterance do not depend on its group. Memory
+    holds a few groups, whatever the size of the corpus.
 
     Args:
         manifest: the utterances: columns utterance, path, start_s, end_s, duration_s.
         root: folder the paths are relative to.
-        settings: what the features are. Images are padded to the corpus' longest utterance, those of copies
-            too, so that a second is as wide in both.
-        folder: where the archive shall be; it appears when it is whole.
-        threads: groups worked on at the same time.
-        longest_s: duration of the corpus' longest utterance; None: of the manifest's.
-        augmentation: None: the utterances themselves. Otherwise their copies alone, named by
+        settings: parameters of the features.
+        folder: folder of the archive, which appears once it is complete.
+        threads: groups processed in parallel.
+        longest_s: duration to which images are padded, that of the corpus' longest utterance, for copies as well, so
+            that the time scale of all images is the same; None: the longest of the manifest.
+        augmentation: None: the utterances themselves. Otherwise their copies only, named by
             ``copy_name``, in the manifest's order, those of an utterance in the order of ``copies``.
-        transform: what makes them of waveforms, see ``features.transform_by``; None: spectrograms.
+        transform: see ``features.feature_transform``; None: spectrograms.
 
     Raises:
-        InputError: if an utterance is missing, cannot be decoded, is shorter than a window's half,
+        InputError: if an utterance is missing, cannot be decoded, is shorter than half a window,
             or has features that are not finite.
     """
     utterances = [
@@ -99,35 +99,35 @@ def extract(
         for row in rows_of(manifest)
     ]
     if transform is None:
-        assert isinstance(settings, FeatureSettings)  # all other kinds have a transform of their own
+        assert isinstance(settings, FeatureSettings)  # all other kinds have their own transform
         if longest_s is None:
             longest_s = max((utterance.duration_s for utterance in utterances), default=0.0)
-        transform = spectrograms_by(settings, longest_s)
-    what = "utterances" if augmentation is None else f"utterances' copies ({', '.join(augmentation.copies)})"
-    threads_of_torch = torch.get_num_threads()
-    done, began = 0, time.monotonic()
-    said = began
+        transform = spectrogram_transform(settings, longest_s)
+    kind = "utterances" if augmentation is None else f"utterances' copies ({', '.join(augmentation.copies)})"
+    threads_before = torch.get_num_threads()
+    done, start = 0, time.monotonic()
+    last_message = start
     try:
         with (
             ArchiveWriter(folder, settings.n_bins) as archive,
-            # One thread of torch in each of ours: bytes do not vary, and threads do not crowd each other.
+            # One torch thread per pool thread: bytes do not vary, and threads do not compete for processors.
             ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool,
         ):
             groups = list(_groups(utterances))
-            made = in_order(
+            results = map_in_order(
                 pool, lambda group: _features(group, settings, augmentation, transform), groups, ahead=2 * threads
             )
-            for group, features in zip(groups, made, strict=True):
+            for group, features in zip(groups, results, strict=True):
                 for name, frames in features.items():
                     archive.add(name, frames)
                 done += len(group)
-                if time.monotonic() - said > PROGRESS_S:
-                    said = time.monotonic()
-                    logger.info("features of %d of %d %s", done, len(utterances), what)
+                if time.monotonic() - last_message > PROGRESS_S:
+                    last_message = time.monotonic()
+                    logger.info("features of %d of %d %s", done, len(utterances), kind)
     finally:
-        torch.set_num_threads(threads_of_torch)
+        torch.set_num_threads(threads_before)
     hours = sum(utterance.duration_s for utterance in utterances) / 3600
-    logger.info("features of %d %s, %.2f h, in %.1f s", done, what, hours, time.monotonic() - began)
+    logger.info("features of %d %s, %.2f h, in %.1f s", done, kind, hours, time.monotonic() - start)
 
 
 def _time(time_s: float) -> float | None:
@@ -135,7 +135,7 @@ def _time(time_s: float) -> float | None:
 
 
 def _groups(utterances: Iterable[_Utterance]) -> Iterator[list[_Utterance]]:
-    """Neighbours of the manifest, up to ``GROUP_S`` of audio together; a longer utterance is alone."""
+    """Yield neighbours of the manifest, up to ``GROUP_S`` of audio each; a longer utterance is a group of its own."""
     group: list[_Utterance] = []
     group_s = 0.0
     for utterance in utterances:
@@ -148,65 +148,63 @@ def _groups(utterances: Iterable[_Utterance]) -> Iterator[list[_Utterance]]:
         yield group
 
 
-def in_order(
-    pool: ThreadPoolExecutor, work: Callable[[Given], Made], given: Iterable[Given], *, ahead: int
-) -> Iterator[Made]:
-    """Results in the order of what was given, with at most ``ahead`` of them waiting in memory."""
-    waiting: deque[Future[Made]] = deque()
-    for item in given:
-        if len(waiting) == ahead:
-            yield waiting.popleft().result()
-        waiting.append(pool.submit(work, item))
-    while waiting:
-        yield waiting.popleft().result()
+def map_in_order(
+    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item], *, ahead: int
+) -> Iterator[Result]:
+    """Yield the results in the order of the items, with at most ``ahead`` calls submitted in advance."""
+    pending: deque[Future[Result]] = deque()
+    for item in items:
+        if len(pending) == ahead:
+            yield pending.popleft().result()
+        pending.append(pool.submit(function, item))
+    while pending:
+        yield pending.popleft().result()
 
 
-def spectrograms_by(settings: FeatureSettings, longest_s: float) -> Transform:
-    """What makes spectrograms, or images of them, of waveforms.
+def spectrogram_transform(settings: FeatureSettings, longest_s: float) -> Transform:
+    """Return the transform to spectrograms, or to images of them.
 
     Args:
-        settings: what they are.
+        settings: parameters of the spectrograms.
         longest_s: duration of the corpus' longest utterance in seconds, to which images are padded.
     """
     return partial(_images, settings=settings, longest=n_frames_of(longest_s, settings))
 
 
-def features_of_takes(takes: Sequence[Take], settings: Features, transform: Transform) -> dict[str, np.ndarray]:
-    """Features of some utterances or copies.
+def features_of_clips(clips: Sequence[Clip], settings: Features, transform: Transform) -> dict[str, np.ndarray]:
+    """Compute features of clips.
 
     Args:
-        takes: them, each with a name of its own.
-        settings: what the features are.
-        transform: what makes them of waveforms.
+        clips: utterances or copies with unique names.
+        settings: parameters of the features.
+        transform: function of waveforms that computes them.
 
     Returns:
         Name -> (T, F) float32.
 
     Raises:
-        InputError: if one is shorter than a window's half, or has features that are not finite.
+        InputError: if a clip is shorter than half a window, or has features that are not finite.
     """
-    # openSMILE and trackers of F0 hear whatever there is; a spectrogram reflects the utterance at its ends.
+    # Only spectrograms reflect the utterance at its ends; openSMILE and F0 trackers take any length above 0.
     shortest = settings.min_samples if isinstance(settings, FeatureSettings) else 1
-    for take in takes:
-        if len(take.samples) < shortest:
+    for clip in clips:
+        if len(clip.samples) < shortest:
             raise InputError(
-                f"{take.path}: utterance {take.name!r} has {len(take.samples)} samples at "
+                f"{clip.path}: utterance {clip.name!r} has {len(clip.samples)} samples at "
                 f"{settings.sample_rate_hz} Hz, expected at least {shortest}"
             )
-    made = transform([take.samples for take in takes])
-    features = {}
-    for take, frames in zip(takes, made, strict=True):
-        features[take.name] = frames
-        if not np.isfinite(frames).all():
+    features = dict(zip([clip.name for clip in clips], transform([clip.samples for clip in clips]), strict=True))
+    for clip in clips:
+        if not np.isfinite(features[clip.name]).all():
             raise InputError(
-                f"{take.path}: features of utterance {take.name!r} are not finite; expected finite audio"
+                f"{clip.path}: features of utterance {clip.name!r} are not finite, expected finite audio"
             )
     return features
 
 
 def _images(waveforms: Sequence[np.ndarray], settings: FeatureSettings, longest: int) -> list[np.ndarray]:
     """Spectrograms of some waveforms, or images of them, (T, F) each."""
-    return [image(made, settings, longest=longest) for made in log_spectrograms(waveforms, settings)]
+    return [image(spectrogram, settings, longest=longest) for spectrogram in log_spectrograms(waveforms, settings)]
 
 
 def _features(
@@ -216,18 +214,18 @@ def _features(
     transform: Transform,
 ) -> dict[str, np.ndarray]:
     """Features of some utterances or of their copies: name -> (T, F)."""
-    takes = [take for utterance in group for take in _takes(utterance, settings, augmentation)]
-    return features_of_takes(takes, settings, transform)
+    clips = [clip for utterance in group for clip in _clips(utterance, settings, augmentation)]
+    return features_of_clips(clips, settings, transform)
 
 
-def _takes(utterance: _Utterance, settings: Features, augmentation: AugmentationSettings | None) -> list[Take]:
-    """An utterance itself, or its copies; its audio is read once for all of them."""
+def _clips(utterance: _Utterance, settings: Features, augmentation: AugmentationSettings | None) -> list[Clip]:
+    """Clip of an utterance, or those of its copies; its audio is read once for all of them."""
     waveform = read_waveform(utterance.path, utterance.start_s, utterance.end_s)
     samples = resampled(waveform, settings.sample_rate_hz).samples
     if augmentation is None:
-        return [Take(utterance.name, utterance.path, samples)]
+        return [Clip(utterance.name, utterance.path, samples)]
     return [
-        Take(
+        Clip(
             copy_name(utterance.name, kind),
             utterance.path,
             augmented(samples, utterance.name, kind, augmentation),

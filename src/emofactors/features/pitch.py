@@ -1,4 +1,4 @@
-"""What all trackers of F0 share: frames that stand where a spectrogram's stand."""
+"""F0 as features, and what all F0 trackers share."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,23 +6,23 @@ import numpy as np
 
 from emofactors.config.features import PitchSettings
 
-#: From samples (n_samples,) and their rate, and the keywords hop_ms, min_hz and max_hz, to F0 in Hz, (T,).
+#: Function of samples (n_samples,) and their rate, and of the keywords hop_ms, min_hz and max_hz: F0 in Hz, (T,).
 PitchTracker = Callable[..., np.ndarray]
 
 
-def f0_tracks(
+def f0_features(
     waveforms: Sequence[np.ndarray], settings: PitchSettings, track_f0: PitchTracker
 ) -> list[np.ndarray]:
-    """F0 over time of whole utterances, as features.
+    """Compute F0 over time of whole utterances.
 
     Args:
         waveforms: mono float32 in [-1, 1] at ``settings.sample_rate_hz``, each (n_samples,).
-        settings: where F0 is looked for.
-        track_f0: tracker of F0, see ``features.pitch_praat``.
+        settings: hop and search range of F0.
+        track_f0: F0 tracker, see ``features.pitch_praat``.
 
     Returns:
-        F0 in Hz, 0 where unvoiced, one float32 array an utterance, (T, 1) with T = 1 + n_samples // hop_length.
-        An utterance whose samples are not all finite has none: NaN throughout, as its spectrogram would have.
+        F0 in Hz, 0 where unvoiced, one float32 array per utterance, (T, 1) with T = 1 + n_samples // hop_length.
+        NaN throughout for an utterance with non-finite samples, as in its spectrogram.
     """
     hop_length = hop_length_of(settings.sample_rate_hz, settings.hop_ms)
     tracks = []
@@ -42,7 +42,7 @@ def f0_tracks(
 
 
 def hop_length_of(sample_rate_hz: int, hop_ms: float) -> int:
-    """Hop in whole samples, as a spectrogram has it.
+    """Return the hop in samples, rounded as for spectrograms.
 
     Raises:
         ValueError: if it is below one sample.
@@ -53,15 +53,15 @@ def hop_length_of(sample_rate_hz: int, hop_ms: float) -> int:
     return hop_length
 
 
-def check_track(samples: np.ndarray, sample_rate_hz: int, min_hz: float, max_hz: float) -> None:
-    """Check what a tracker is given.
+def check_tracker_input(samples: np.ndarray, sample_rate_hz: int, min_hz: float, max_hz: float) -> None:
+    """Check the arguments of an F0 tracker.
 
     Raises:
-        ValueError: if the range is empty or reaches half the rate, or a sample is not finite.
+        ValueError: if the search range is empty or exceeds half the rate, or a sample is not finite.
     """
     if not 0 < min_hz < max_hz <= sample_rate_hz / 2:
         raise ValueError(
-            f"F0 is looked for from {min_hz:g} to {max_hz:g} Hz, expected a range up to {sample_rate_hz / 2:g} Hz"
+            f"F0 range is {min_hz:g} to {max_hz:g} Hz, expected a range up to {sample_rate_hz / 2:g} Hz"
         )
     if not np.isfinite(samples).all():
         raise ValueError("samples are not all finite, expected finite audio")

@@ -1,11 +1,11 @@
-"""F0 by probabilistic YIN, as librosa has it: slower than Praat, under a permissive licence."""
+"""F0 by probabilistic YIN from librosa: slower than Praat, with a permissive licence."""
 
 from math import ceil, log2
 
 import librosa
 import numpy as np
 
-from emofactors.features.pitch import check_track, hop_length_of
+from emofactors.features.pitch import check_tracker_input, hop_length_of
 
 #: Periods of the lowest F0 in one window.
 _PERIODS = 4
@@ -14,27 +14,28 @@ _PERIODS = 4
 def f0_pyin(
     samples: np.ndarray, sample_rate_hz: int, *, hop_ms: float, min_hz: float, max_hz: float
 ) -> np.ndarray:
-    """F0 of an utterance.
+    """Track F0 of an utterance.
 
-    Frame t is centered at sample t * hop_length, as in a spectrogram; silence surrounds the utterance. A window
-    is the power of two that holds four periods of ``min_hz``; all else is librosa's standard.
+    Frame t is centered at sample t * hop_length, as in a spectrogram; the utterance is padded with
+    silence. The window is the smallest power of two that holds four periods of ``min_hz``; all other
+    parameters have librosa's defaults.
 
     Source: Mauch & Dixon, pYIN, ICASSP 2014.
 
     Args:
         samples: mono, (n_samples,), of any length.
-        sample_rate_hz: their rate.
+        sample_rate_hz: rate of the samples.
         hop_ms: hop, rounded to samples.
-        min_hz: lowest F0 that is looked for.
-        max_hz: highest.
+        min_hz: lowest F0 of the search range.
+        max_hz: highest F0 of the search range.
 
     Returns:
         F0 in Hz, 0 where unvoiced, float64, (T,) with T = 1 + n_samples // hop_length.
 
     Raises:
-        ValueError: if the range is empty or reaches half the rate, or a sample is not finite.
+        ValueError: if the search range is empty or exceeds half the rate, or a sample is not finite.
     """
-    check_track(samples, sample_rate_hz, min_hz, max_hz)
+    check_tracker_input(samples, sample_rate_hz, min_hz, max_hz)
     hop_length = hop_length_of(sample_rate_hz, hop_ms)
     if len(samples) == 0:
         return np.zeros(1)

@@ -1,9 +1,8 @@
-"""Spectrograms in dB of many utterances at once, each as if it had been alone.
+"""Spectrograms in dB of many utterances at once, each independent of the others.
 
-Utterances are laid end to end in one line of samples, every one padded by
-itself and beginning at a multiple of the hop, so that one sweep of frames over
-the line serves all of them. Frames across the seam of two utterances belong to
-neither and are left out.
+Utterances are concatenated into one array of samples. Each is padded separately
+and begins at a multiple of the hop, so that one framing of the array covers all
+of them. Frames across the boundary of two utterances are discarded.
 """
 
 from collections.abc import Sequence
@@ -19,17 +18,17 @@ from torch import Tensor
 from emofactors.config.features import FeatureSettings
 from emofactors.errors import InputError
 
-#: Frames that are transformed together: their spectra stay in a processor's cache. Always as many: the last bit
-#: of a matrix product varies with the shape of the matrices, and a frame may not depend on its neighbours.
+#: Frames per block, small enough for the spectra to stay in a processor's cache. Every block has the same size: the
+#: last bit of a matrix product varies with the shapes of the matrices, and a frame must not depend on its neighbours.
 BLOCK_FRAMES = 256
 
-#: Neighbouring Mel filters that are applied as one matrix, the last ones filled up with empty filters. All
-#: filters as one would be multiplied mostly by zeros; one by one the products would be too small.
+#: Neighbouring Mel filters applied as one matrix; the last matrix is padded with empty filters. One matrix of all
+#: filters would be mostly zeros, and single filters would make the products too small.
 MELS_PER_BAND = 16
 
 
 @dataclass(frozen=True)
-class _Line:
+class _Concatenated:
     """Utterances end to end: samples (n_samples,), and first frame and number of frames of each."""
 
     samples: Tensor
@@ -39,7 +38,7 @@ class _Line:
 
 @dataclass(frozen=True)
 class _MelBand:
-    """Neighbouring Mel filters over the bins they hear: weights (bins, MELS_PER_BAND)."""
+    """Neighbouring Mel filters over the bins they cover: weights (bins, MELS_PER_BAND)."""
 
     bins: slice
     mels: slice
@@ -47,34 +46,34 @@ class _MelBand:
 
 
 def log_spectrograms(waveforms: Sequence[np.ndarray], settings: FeatureSettings) -> list[np.ndarray]:
-    """Spectrograms in dB of whole utterances.
+    """Compute spectrograms in dB of whole utterances.
 
     Frame t is centered at sample t * hop_length of an utterance padded at both
     ends. Powers are summed by Mel filters of Slaney's scale and area norm
-    (``log_mel``) or kept bin by bin (``log_stft``); then 10 log10(power +
-    power_offset), no lower than power_floor and than top_db below the
-    utterance's own maximum. Equals librosa's melspectrogram or stft with
-    power_to_db, utterance by utterance. With exponent 1 all this is of
-    magnitudes, and 20 log10; a high-pass filter comes before it, a scale to
-    [0, 1] after it, where they are set.
+    (``log_mel``) or used bin by bin (``log_stft``); then 10 log10(power +
+    power_offset), clipped from below at power_floor and at top_db below the
+    maximum of the utterance. Equals librosa's melspectrogram or stft with
+    power_to_db for each utterance. With exponent 1, magnitudes and 20 log10
+    replace powers and 10 log10. The optional high-pass filter comes first, the
+    optional scaling to [0, 1] last.
 
     Source: Dai et al. 2019, features; Slaney, Auditory Toolbox, 1998, for the filters; Qian et al. 2020, public
     code, for magnitudes, filter and scale.
 
     Args:
         waveforms: mono float32 in [-1, 1] at ``settings.sample_rate_hz``, each (n_samples,).
-        settings: what the spectrogram is.
+        settings: parameters of the spectrogram.
 
     Returns:
-        One float32 array an utterance, frames first, (T, F) with T = 1 + n_samples // hop_length.
+        One float32 array per utterance, frames first, (T, F) with T = 1 + n_samples // hop_length.
 
     Raises:
         InputError: if a waveform is shorter than ``settings.min_samples``.
     """
-    line = _laid_end_to_end([_high_passed(waveform, settings) for waveform in waveforms], settings)
-    decibels = _decibels(line.samples, settings)  # (sum of T and seams, F)
+    joined = _concatenated([_high_passed(waveform, settings) for waveform in waveforms], settings)
+    decibels = _decibels(joined.samples, settings)  # (sum of T and boundary frames, F)
     spectrograms = []
-    for first, n_frames in zip(line.first_frame, line.n_frames, strict=True):
+    for first, n_frames in zip(joined.first_frame, joined.n_frames, strict=True):
         spectrogram = decibels[first : first + n_frames]
         if settings.top_db is not None:
             spectrogram.clamp_(min=spectrogram.max() - settings.top_db)
@@ -86,25 +85,25 @@ def log_spectrograms(waveforms: Sequence[np.ndarray], settings: FeatureSettings)
 
 
 def _high_passed(waveform: np.ndarray, settings: FeatureSettings) -> np.ndarray:
-    """A waveform without what lies below ``high_pass_hz``; too short ones stay, and are complained of later."""
+    """Apply the high-pass filter, if any; leave too short waveforms unchanged, which the caller refuses."""
     if settings.high_pass_hz is None or len(waveform) < settings.min_samples:
         return waveform
     return sosfiltfilt(_high_pass(settings), waveform).astype(np.float32)
 
 
-def _laid_end_to_end(waveforms: Sequence[np.ndarray], settings: FeatureSettings) -> _Line:
-    """Every waveform padded by half a window at each end, each from a multiple of the hop on."""
+def _concatenated(waveforms: Sequence[np.ndarray], settings: FeatureSettings) -> _Concatenated:
+    """Concatenate waveforms, each padded by half a window at both ends and beginning at a multiple of the hop."""
     reach, hop_length = settings.reach, settings.hop_length
-    first_frame, n_frames, n_line_frames = [], [], 0
+    first_frame, n_frames, n_total = [], [], 0
     for i, waveform in enumerate(waveforms):
         if len(waveform) < settings.min_samples:
             raise InputError(
                 f"waveform {i}: has {len(waveform)} samples, expected at least {settings.min_samples}"
             )
-        first_frame.append(n_line_frames)
+        first_frame.append(n_total)
         n_frames.append(1 + len(waveform) // hop_length)
-        n_line_frames += -(-(len(waveform) + 2 * reach) // hop_length)
-    samples = np.zeros(n_line_frames * hop_length + settings.win_length, dtype=np.float32)
+        n_total += -(-(len(waveform) + 2 * reach) // hop_length)
+    samples = np.zeros(n_total * hop_length + settings.win_length, dtype=np.float32)
     for first, waveform in zip(first_frame, waveforms, strict=True):
         start = first * hop_length + reach
         end = start + len(waveform)
@@ -112,18 +111,18 @@ def _laid_end_to_end(waveforms: Sequence[np.ndarray], settings: FeatureSettings)
         if settings.pad_mode == "reflect":
             samples[start - reach : start] = waveform[reach:0:-1]
             samples[end : end + reach] = waveform[-2 : -reach - 2 : -1]
-    return _Line(torch.from_numpy(samples), first_frame, n_frames)
+    return _Concatenated(torch.from_numpy(samples), first_frame, n_frames)
 
 
 def _decibels(samples: Tensor, settings: FeatureSettings) -> Tensor:
-    """Decibels of every frame of a line of samples, (T, F), no lower than the floor."""
+    """Decibels of every frame of concatenated samples, (T, F), at least those of ``power_floor``."""
     window = _window(settings)
     frames = samples.unfold(0, settings.win_length, settings.hop_length)  # (T, win_length), a view
     windowed = torch.zeros(BLOCK_FRAMES, settings.n_fft)
     powers = torch.empty(len(frames), settings.n_bins)
     for first in range(0, len(frames), BLOCK_FRAMES):
         block = frames[first : first + BLOCK_FRAMES]
-        # Where in the n_fft samples the window lies turns phases only, so it stands at their beginning.
+        # The window's place within the n_fft samples changes phases only, so it is at their beginning.
         torch.mul(block, window, out=windowed[: len(block), : settings.win_length])
         _sum_powers(torch.fft.rfft(windowed), settings, out=powers[first : first + len(block)])
     decibels = powers.add_(settings.power_offset) if settings.power_offset else powers
@@ -131,7 +130,7 @@ def _decibels(samples: Tensor, settings: FeatureSettings) -> Tensor:
 
 
 def _sum_powers(spectrum: Tensor, settings: FeatureSettings, *, out: Tensor) -> None:
-    """Powers or magnitudes of a block's spectra (BLOCK_FRAMES, n_fft // 2 + 1), its first T into ``out``."""
+    """Write powers or magnitudes of the first T of a block's spectra (BLOCK_FRAMES, n_fft // 2 + 1) to ``out``."""
     power = spectrum.real.square() + spectrum.imag.square()
     if settings.exponent == 1:
         power.sqrt_()
@@ -145,26 +144,26 @@ def _sum_powers(spectrum: Tensor, settings: FeatureSettings, *, out: Tensor) -> 
 
 @cache
 def _window(settings: FeatureSettings) -> Tensor:
-    """The periodic window, (win_length,)."""
+    """Periodic window, (win_length,)."""
     windows = {"hamming": torch.hamming_window, "hann": torch.hann_window}
     return windows[settings.window](settings.win_length, periodic=True, dtype=torch.float64).float()
 
 
 @cache
 def _high_pass(settings: FeatureSettings) -> np.ndarray:
-    """The high-pass filter as second-order sections: stable also where its corner is far below the rate."""
+    """High-pass filter as second-order sections, which are stable for corner frequencies far below the rate."""
     return butter(
         settings.high_pass_order, settings.high_pass_hz, btype="highpass", fs=settings.sample_rate_hz, output="sos"
     )
 
 
 def mel_filters(settings: FeatureSettings) -> np.ndarray:
-    """The Mel filter bank of a ``log_mel``, float64, (n_mels, n_fft // 2 + 1).
+    """Return the Mel filter bank of a ``log_mel``, float64, (n_mels, n_fft // 2 + 1).
 
-    librosa's, not torchaudio's: the latter rounds frequencies to float32, which moves
-    the edges of narrow filters enough to be seen in the fourth decimal of a dB.
+    Uses librosa's filters, not torchaudio's: the latter rounds frequencies to float32, which moves
+    the edges of narrow filters enough to change the fourth decimal of a dB.
     """
-    assert settings.n_mels is not None  # a log_mel has them
+    assert settings.n_mels is not None  # true of every log_mel
     return librosa.filters.mel(
         sr=settings.sample_rate_hz,
         n_fft=settings.n_fft,
@@ -177,20 +176,20 @@ def mel_filters(settings: FeatureSettings) -> np.ndarray:
 
 @cache
 def _mel_bands(settings: FeatureSettings) -> tuple[_MelBand, ...]:
-    """The Mel filter bank, cut into bands of neighbouring filters."""
+    """Mel filter bank, split into bands of neighbouring filters."""
     filters = mel_filters(settings)
     bands = []
     for first_mel in range(0, len(filters), MELS_PER_BAND):
         weights = filters[first_mel : first_mel + MELS_PER_BAND]
-        heard = np.flatnonzero(weights.any(axis=0))
-        first_bin, last_bin = (heard[0], heard[-1] + 1) if len(heard) else (0, 0)
-        filled = np.zeros((last_bin - first_bin, MELS_PER_BAND), dtype=np.float32)
-        filled[:, : len(weights)] = weights[:, first_bin:last_bin].T
+        covered = np.flatnonzero(weights.any(axis=0))
+        first_bin, last_bin = (covered[0], covered[-1] + 1) if len(covered) else (0, 0)
+        padded = np.zeros((last_bin - first_bin, MELS_PER_BAND), dtype=np.float32)
+        padded[:, : len(weights)] = weights[:, first_bin:last_bin].T
         bands.append(
             _MelBand(
                 bins=slice(first_bin, last_bin),
                 mels=slice(first_mel, first_mel + len(weights)),
-                weights=torch.from_numpy(filled),
+                weights=torch.from_numpy(padded),
             )
         )
     return tuple(bands)

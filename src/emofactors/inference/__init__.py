@@ -1,1 +1,1 @@
-"""Applying saved models."""
+"""Inference: apply trained systems to held-out utterances, other corpora and new audio."""

@@ -1,4 +1,4 @@
-"""What a trained system hears in time: where its class token looks, and whether the order of frames matters."""
+"""Attention of a trained system over time, and the effect of the order of frames."""
 
 import json
 from collections.abc import Sequence
@@ -14,21 +14,21 @@ from emofactors.io.atomic import write_text_atomically
 from emofactors.systems.base import Batch, System
 from emofactors.training.dataset import SplitData
 
-#: Utterances whose attention is kept: one of each of so many classes fit a figure.
-_N_SHOWN = 5
+#: Largest number of utterances whose attention is written: one per class, as many as fit a figure.
+_N_UTTERANCES = 5
 
 
 @dataclass(frozen=True)
 class ColumnShuffle:
-    """A system's test utterances heard as they are, and again with their frames in random order.
+    """Comparison of the outputs for test utterances with those for the same frames in random order.
 
     Attributes:
-        n_utterances: test utterances of the fold.
-        largest_logit: largest absolute logit of the utterances as they are.
-        largest_logit_change: largest absolute difference of a logit between the two.
-        changed_predictions: utterances that are recognised as another class.
-        ua: UA of the utterances as they are, in percent; None where a class has no test utterance.
-        ua_shuffled: UA with frames in random order, likewise.
+        n_utterances: number of test utterances of the fold.
+        largest_logit: largest absolute logit of the original utterances.
+        largest_logit_change: largest absolute difference between original and shuffled logits.
+        changed_predictions: number of utterances whose predicted class changes.
+        ua: UA of the original utterances in percent; None if a class has no test utterance.
+        ua_shuffled: UA of the shuffled utterances in percent, likewise.
     """
 
     n_utterances: int
@@ -39,21 +39,21 @@ class ColumnShuffle:
     ua_shuffled: float | None
 
     def save(self, path: str | Path) -> None:
-        """Write it as JSON."""
+        """Write the comparison as JSON."""
         write_text_atomically(path, json.dumps(asdict(self), indent=2) + "\n")
 
 
 @dataclass(frozen=True)
 class AttentionMaps:
-    """Where the class token of a system looks, in some utterances.
+    """Attention of the class token of a system, for n utterances.
 
     Attributes:
-        utterance: their names, (n,).
-        emotion: their true class, (n,).
-        prediction: the class they are recognised as, (n,).
-        image: what the system saw, (n, T, F), float32, zero beyond each utterance's end.
-        n_frames: frames of each, (n,).
-        attention: of the class token over time, (n, T), each row sums to 1.
+        utterance: names of the utterances, (n,).
+        emotion: true class of each, (n,).
+        prediction: predicted class of each, (n,).
+        image: input of the system, (n, T, F), float32, zero beyond the end of each utterance.
+        n_frames: number of frames of each, (n,).
+        attention: attention of the class token over time, (n, T); each row sums to 1.
     """
 
     utterance: np.ndarray
@@ -64,50 +64,51 @@ class AttentionMaps:
     attention: np.ndarray
 
     def save(self, path: str | Path) -> None:
-        """Write them as NPZ; the same numbers give the same bytes."""
+        """Write the arrays as NPZ; equal values give equal bytes."""
         with Path(path).open("wb") as file:
             np.savez(file, **vars(self))
 
 
 @torch.inference_mode()
-def shuffle_columns(system: System, split: SplitData, batch_size: int, seed: int) -> ColumnShuffle:
-    """Hear utterances as they are and with the frames of each in a random order, in float32.
+def shuffle_columns(system: System, data: SplitData, batch_size: int, seed: int) -> ColumnShuffle:
+    """Compare the outputs for utterances with those for their frames in random order, in float32.
 
-    A system that gives the same logits for both cannot know where in time anything was.
+    A system with equal logits for both does not use the order of frames.
 
     Args:
-        system: a trained system, in evaluation mode.
-        split: the utterances, at least one.
-        batch_size: utterances heard together.
-        seed: of the orders.
+        system: a trained system; it is left in evaluation mode.
+        data: the utterances, at least one.
+        batch_size: utterances per batch.
+        seed: seed of the random orders.
 
     Returns:
-        How much the logits and the predictions change.
+        The changes of logits and predictions.
     """
+    system.eval()
     generator = np.random.default_rng(seed)
-    logits, shuffled = [], []
-    for first in range(0, len(split), batch_size):
-        batch = split.batch(np.arange(first, min(first + batch_size, len(split))), system.min_frames)
-        logits.append(system(batch).logits.float().cpu())
-        shuffled.append(system(_shuffled(batch, generator)).logits.float().cpu())
-    before, after = torch.cat(logits).numpy(), torch.cat(shuffled).numpy()  # (N, C)
+    original_batches, shuffled_batches = [], []
+    for first in range(0, len(data), batch_size):
+        batch = data.batch(np.arange(first, min(first + batch_size, len(data))), system.min_frames)
+        original_batches.append(system(batch).logits.float().cpu())
+        shuffled_batches.append(system(_shuffled(batch, generator)).logits.float().cpu())
+    original, shuffled = torch.cat(original_batches).numpy(), torch.cat(shuffled_batches).numpy()  # (N, C)
     return ColumnShuffle(
-        n_utterances=len(split),
-        largest_logit=float(np.abs(before).max()),
-        largest_logit_change=float(np.abs(after - before).max()),
-        changed_predictions=int((after.argmax(axis=1) != before.argmax(axis=1)).sum()),
-        ua=_ua_percent(before, split.emotion),
-        ua_shuffled=_ua_percent(after, split.emotion),
+        n_utterances=len(data),
+        largest_logit=float(np.abs(original).max()),
+        largest_logit_change=float(np.abs(shuffled - original).max()),
+        changed_predictions=int((shuffled.argmax(axis=1) != original.argmax(axis=1)).sum()),
+        ua=_ua_percent(original, data.emotion),
+        ua_shuffled=_ua_percent(shuffled, data.emotion),
     )
 
 
 @torch.inference_mode()
-def attention_maps(system: System, split: SplitData, classes: Sequence[str]) -> AttentionMaps:
-    """The class token's attention over time, of the first utterance of each of the first classes.
+def attention_maps(system: System, data: SplitData, classes: Sequence[str]) -> AttentionMaps:
+    """Return the class token's attention over time for the first utterance of each of the first classes.
 
     Args:
-        system: a trained system with a class token, in evaluation mode.
-        split: the utterances to choose from.
+        system: a trained system with a class token; it is left in evaluation mode.
+        data: the utterances to choose from.
         classes: classes of the task, in order.
 
     Returns:
@@ -120,13 +121,14 @@ def attention_maps(system: System, split: SplitData, classes: Sequence[str]) -> 
         raise InputError(
             f"figure of kind attention: {type(system).__name__} has no class token, expected one like vit_transfer"
         )
-    of_class = [np.flatnonzero(split.emotion == index) for index in range(len(classes))]
-    chosen = np.array([rows[0] for rows in of_class if len(rows)][:_N_SHOWN])
-    batch = split.batch(chosen, system.min_frames)
+    system.eval()
+    of_class = [np.flatnonzero(data.emotion == index) for index in range(len(classes))]
+    chosen = np.array([rows[0] for rows in of_class if len(rows)][:_N_UTTERANCES])
+    batch = data.batch(chosen, system.min_frames)
     predicted = system(batch).logits.argmax(dim=1).cpu().numpy()
     return AttentionMaps(
-        utterance=np.array([split.utterances[i] for i in chosen]),
-        emotion=np.array([classes[i] for i in split.emotion[chosen]]),
+        utterance=np.array([data.utterances[i] for i in chosen]),
+        emotion=np.array([classes[i] for i in data.emotion[chosen]]),
         prediction=np.array([classes[i] for i in predicted]),
         image=batch.features.cpu().numpy(),
         n_frames=batch.n_frames.cpu().numpy(),
@@ -135,7 +137,7 @@ def attention_maps(system: System, split: SplitData, classes: Sequence[str]) -> 
 
 
 def _shuffled(batch: Batch, generator: np.random.Generator) -> Batch:
-    """The frames of each utterance in a random order; what lies beyond its end stays there."""
+    """Shuffle the frames of each utterance; its padding stays in place."""
     n_frames = batch.n_frames.tolist()
     order = np.tile(np.arange(batch.features.shape[1]), (len(n_frames), 1))  # (B, T)
     for row, length in zip(order, n_frames, strict=True):
@@ -145,6 +147,6 @@ def _shuffled(batch: Batch, generator: np.random.Generator) -> Batch:
 
 
 def _ua_percent(logits: np.ndarray, emotion: np.ndarray) -> float | None:
-    """UA of logits (N, C), where every class is there."""
+    """Return the UA of logits (N, C) in percent; None if a class has no utterance."""
     confusion = confusion_matrix(emotion, logits.argmax(axis=1), logits.shape[1])
     return float(100 * unweighted_accuracy(confusion)) if (confusion.sum(axis=1) > 0).all() else None

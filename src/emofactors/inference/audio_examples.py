@@ -16,7 +16,7 @@ from emofactors.config.features import FeatureSettings
 from emofactors.config.labels import FACTORS
 from emofactors.corpora.splits import Fold
 from emofactors.errors import InputError
-from emofactors.features.inversion import at_peak, invert_mel
+from emofactors.features.inversion import scale_to_peak, invert_mel
 from emofactors.features.speech_factors import UNVOICED, FactorArchive
 from emofactors.io.csv import rows_of
 from emofactors.systems.base import Network
@@ -168,7 +168,7 @@ def write_audio_examples(sounds: Sequence[AudioExample], settings: FeatureSettin
     mels: dict[str, Any] = {}
     for i, sound in enumerate(sounds):
         stem = f"{i:02d}_{sound.what}"  # a name of an utterance need not be one of a file
-        samples = at_peak(invert_mel(sound.mel, settings))
+        samples = scale_to_peak(invert_mel(sound.mel, settings))
         soundfile.write(folder / f"{stem}.mp3", samples, settings.sample_rate_hz, format="MP3")
         mels[stem] = sound.mel.astype(np.float32)
         about = {key: value for key, value in vars(sound).items() if key != "mel"}

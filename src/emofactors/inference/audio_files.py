@@ -15,7 +15,7 @@ from emofactors.config.features import Features, FeatureSettings
 from emofactors.corpora.audio import AudioError, fault_of, read_waveform
 from emofactors.errors import InputError
 from emofactors.features.audio import Transform, resampled
-from emofactors.features.extract import Take, features_of_takes, in_order, spectrograms_by
+from emofactors.features.extract import Clip, features_of_clips, map_in_order, spectrogram_transform
 from emofactors.inference.saved_model import HeldFeatures, SavedModel, classes_of
 
 #: Endings of what is heard in a folder; a file that is named may have any.
@@ -80,7 +80,7 @@ def audio_files(paths: Sequence[Path]) -> list[Path]:
 def predict_files(
     files: Sequence[Path],
     runs: Sequence[SavedModel],
-    transform_by: Callable[[Features], Transform | None],
+    feature_transform: Callable[[Features], Transform | None],
     *,
     threads: int,
 ) -> Iterator[Recording]:
@@ -91,7 +91,7 @@ def predict_files(
     Args:
         files: audio files, of any rate and any number of channels.
         runs: at least one; all of the same classes.
-        transform_by: ``features.transform_by``.
+        feature_transform: ``features.feature_transform``.
         threads: files decoded at the same time.
 
     Returns:
@@ -101,12 +101,12 @@ def predict_files(
         InputError: if classes differ, or features need a package that is not installed.
     """
     classes = classes_of(runs)
-    transforms = {kind: transform_by(kind[0]) or _spectrograms_by(*kind) for kind in map(_kind_of, runs)}
+    transforms = {kind: feature_transform(kind[0]) or _spectrogram_transform(*kind) for kind in map(_kind_of, runs)}
     decode = partial(_decoded, transforms=transforms, max_s=min(run.max_s for run in runs))
     chunk, chunk_s = [], 0.0
     # One thread of torch in each of ours, as where a corpus' features are made.
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        for decoded in in_order(pool, decode, files, ahead=2 * threads):
+        for decoded in map_in_order(pool, decode, files, ahead=2 * threads):
             chunk.append(decoded)
             chunk_s += decoded.duration_s or 0.0
             if chunk_s > CHUNK_S:
@@ -172,10 +172,10 @@ def _kind_of(run: SavedModel) -> _Kind:
     return run.input_spec.features, run.input_spec.longest_s
 
 
-def _spectrograms_by(settings: Features, longest_s: float | None) -> Transform:
+def _spectrogram_transform(settings: Features, longest_s: float | None) -> Transform:
     """What makes spectrograms: all features that nothing else makes."""
     assert isinstance(settings, FeatureSettings)
-    return spectrograms_by(settings, longest_s or 0.0)
+    return spectrogram_transform(settings, longest_s or 0.0)
 
 
 def _decoded(path: Path, *, transforms: Mapping[_Kind, Transform], max_s: float) -> _Decoded:
@@ -204,7 +204,7 @@ def _decoded(path: Path, *, transforms: Mapping[_Kind, Transform], max_s: float)
 
 def _features(path: Path, samples: np.ndarray, settings: Features, transform: Transform) -> np.ndarray:
     """Features of one file, (T, F)."""
-    (features,) = features_of_takes([Take(path.name, path, samples)], settings, transform).values()
+    (features,) = features_of_clips([Clip(path.name, path, samples)], settings, transform).values()
     return features
 
 

@@ -1,12 +1,16 @@
-"""What a trained system says of every utterance of a fold."""
+"""Predict the utterances of a fold, or of another corpus."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
+from emofactors.corpora.splits import read_fold
+from emofactors.features.archive import FeatureArchive
 from emofactors.systems.base import System
-from emofactors.training.dataset import SplitData
-from emofactors.training.fit import infer
-from emofactors.training.predictions import ModelOutputs, Predictions, as_predictions, of_utterances
+from emofactors.training.dataset import SplitData, load_split
+from emofactors.training.outputs import model_outputs
+from emofactors.training.predictions import Predictions, as_predictions
+from emofactors.training.run import OpenRun
 
 
 def predict(
@@ -17,25 +21,64 @@ def predict(
     batch_size: int,
     precision: str,
 ) -> Predictions:
-    """Hear every utterance of a fold once.
+    """Predict every utterance of some splits.
 
     Args:
-        system: trained.
-        splits: split -> its data; an empty split is left out.
+        system: a trained system.
+        splits: split -> its data; empty splits are left out.
         classes: classes of the task, in order.
-        batch_size: utterances, or segments of them, heard together.
+        batch_size: rows per batch.
         precision: ``float32`` or ``bfloat16``.
 
     Returns:
         Predictions of every split but train, embeddings of all splits.
     """
-    heard, wall_s = [], 0.0
-    for name, split in splits.items():
-        if len(split) == 0:
+    outputs, wall_s = [], 0.0
+    for split, data in splits.items():
+        if len(data) == 0:
             continue
         started = time.monotonic()
-        logits, embedding = infer(system, split, batch_size, precision)
+        outputs.append(model_outputs(system, data, split=split, batch_size=batch_size, precision=precision))
         wall_s += time.monotonic() - started
-        rows = ModelOutputs(name, split.utterances, split.speakers, split.emotion, logits, embedding)
-        heard.append(of_utterances(rows))
-    return as_predictions(heard, classes, wall_s=wall_s)
+    return as_predictions(outputs, classes, wall_s=wall_s)
+
+
+def load_test_split(
+    run: OpenRun,
+    features: Iterable[str | Path],
+    folds: str | Path,
+    *,
+    condition: str,
+    same_task: bool,
+    stream: bool,
+) -> SplitData:
+    """Load test utterances as input of a trained system: of its own task or of another.
+
+    The features are standardised by the training rows of the run.
+
+    Args:
+        run: the run.
+        features: archives of the test corpus, or of speech reconstructed by a decomposer.
+        folds: folds of the test task.
+        condition: subfolder of the archives with the condition of reconstructed speech; empty for original speech.
+        same_task: whether the test task is the task of the run. If so, the rows are the test split of its fold,
+            else all utterances of the other task, none of which trained the system.
+        stream: read features from disk batch by batch; else hold them on the device.
+
+    Returns:
+        The data of the split, in the order of the fold.
+
+    Raises:
+        InputError: if a file is missing or damaged, or an archive lacks an utterance.
+    """
+    return load_split(
+        run.fold.of_split("test") if same_task else read_fold(Path(folds), 0).utterances,
+        run.classes,
+        FeatureArchive(*(Path(folder) / condition for folder in features)),
+        run.splits["train"].standardisation,
+        training_speakers=(),
+        max_frames=run.settings.max_frames,
+        segment_frames=run.settings.segment_frames,
+        device=run.device,
+        stream=stream,
+    )

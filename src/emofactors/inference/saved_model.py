@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from scipy.special import softmax
 
 from emofactors.config.features import FeatureSettings
-from emofactors.config.systems import RunSettings, SvmSettings
+from emofactors.config.training import RunSettings, SvmSettings
 from emofactors.errors import InputError
 from emofactors.io.atomic import damaged, read_result
 from emofactors.io.json import read_json

@@ -1,1 +1,1 @@
-"""Training: one loop for all systems."""
+"""Training: fit systems and write what they predict."""

@@ -1,8 +1,9 @@
-"""The utterances of one split, in memory or read when wanted, and batches of them with hardly any padding."""
+"""The utterances of each split of a fold: in memory, or streamed from an archive."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -10,24 +11,19 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from emofactors.config.training import RunSettings
+from emofactors.corpora.splits import SPLITS, Fold
+from emofactors.errors import InputError
+from emofactors.features.archive import Archive
 from emofactors.features.segments import segment_starts
-from emofactors.features.standardisation import Standardisation
-from emofactors.systems.base import Batch
-
-
-class Archive(Protocol):
-    """Features (T, F) of utterances by their names: a ``FeatureArchive``, or what is read as one."""
-
-    n_bins: int
-
-    def __getitem__(self, utterance: str, /) -> np.ndarray: ...
-
-    def n_frames(self, utterance: str, /) -> int:
-        """Frames of one utterance, T."""
+from emofactors.features.standardisation import Standardisation, fit_standardisation
+from emofactors.io.npz import read_npz
+from emofactors.systems.base import Batch, TrainingData
+from emofactors.training.predictions import TRAINING_SPLIT
 
 
 class Frames(Protocol):
-    """Frames (T, F) of each of many utterances, held or read when they are asked for."""
+    """Frames (T, F) of N rows, held in memory or read on access."""
 
     def __len__(self) -> int: ...
 
@@ -38,19 +34,19 @@ class Frames(Protocol):
 
 @dataclass(frozen=True)
 class SplitData:
-    """All utterances of one split; each whole, or as segments that follow each other.
+    """The rows of one split: whole utterances, or consecutive segments of them.
 
     Attributes:
-        utterances: N names; those of an utterance in segments are the same.
-        speakers: speaker of each, N entries.
-        emotion: class index of each, (N,), int64.
-        frames: those of each, (T, F), float32: held on ``device``, or :class:`StreamedFrames`.
-        n_frames: number of frames of each, (N,), int64.
-        device: where batches lie, and the teacher's embeddings.
-        teacher_embedding: what the variant's teacher made of each, (N, D), float32; None without one.
-        speaker: index of each one's speaker among the training speakers, (N,), int64; -1 for a speaker that is
-            not in training, None where it is not known.
-        standardisation: by which frames are standardised; None where they are not.
+        utterances: N names; the segments of an utterance share its name.
+        speakers: speaker of each row, N entries.
+        emotion: class index of each row, (N,), int64.
+        frames: frames of each row, (T, F), float32: on ``device``, or :class:`StreamedFrames`.
+        n_frames: number of frames of each row, (N,), int64.
+        device: device of the batches and of the teacher's embeddings.
+        teacher_embedding: the teacher's embedding of each row, (N, D), float32; None without a teacher.
+        speaker: index of each speaker among the training speakers, (N,), int64; -1 for any other speaker;
+            None if unknown.
+        standardisation: statistics that standardised the frames; None if they are not standardised.
     """
 
     utterances: tuple[str, ...]
@@ -67,21 +63,21 @@ class SplitData:
         return len(self.utterances)
 
     def batch(self, chosen: np.ndarray, min_frames: int) -> Batch:
-        """The chosen utterances as one batch.
+        """Return the chosen rows as one batch.
 
         Args:
-            chosen: indices of utterances, (B,).
-            min_frames: an utterance shorter than a system can hear is
-                continued with zeros, the training rows' mean, to this length.
+            chosen: indices of rows, (B,).
+            min_frames: shortest input of the system; shorter rows are padded to it
+                with zeros, the mean of the training frames.
 
         Returns:
-            The batch, no longer than its longest utterance.
+            The batch, as long as its longest row.
         """
         n_frames = np.maximum(self.n_frames[chosen], min_frames)
-        heard = [self.frames[i] for i in chosen]
-        features = heard[0].new_zeros(len(chosen), int(n_frames.max()), heard[0].shape[1])  # (B, T, F)
-        for row, frames in enumerate(heard):
-            features[row, : len(frames)] = frames
+        rows = [self.frames[i] for i in chosen]
+        features = rows[0].new_zeros(len(chosen), int(n_frames.max()), rows[0].shape[1])  # (B, T, F)
+        for i, frames in enumerate(rows):
+            features[i, : len(frames)] = frames
         return Batch(
             features=features.to(self.device),
             n_frames=torch.from_numpy(n_frames).to(self.device),
@@ -91,7 +87,7 @@ class SplitData:
         )
 
     def digest(self) -> str:
-        """Hash of everything a training can learn from these rows, wherever their frames lie."""
+        """Return a hash of everything a training can learn from these rows, wherever their frames are stored."""
         digest = sha256(repr((self.utterances, self.speakers)).encode())
         arrays = [self.emotion, self.n_frames]
         if self.teacher_embedding is not None:
@@ -106,8 +102,8 @@ class SplitData:
 
 
 @dataclass(frozen=True)
-class _Cut:
-    """What is heard of an utterance at a time: some of its frames, followed by zeros up to a number of frames."""
+class _Excerpt:
+    """Frames ``first`` to ``first + n_frames`` of an utterance, padded with zeros where it is shorter."""
 
     utterance: str
     first: int
@@ -115,33 +111,83 @@ class _Cut:
 
 
 class StreamedFrames:
-    """Frames of utterances or of their segments, read from the archive whenever they are asked for.
+    """Frames of utterances or segments, read from the archive on each access.
 
-    Held in memory are only those that somebody keeps; what the archive reads lies in the kernel's cache, and is
-    dropped from it where memory is wanted.
+    Nothing is cached in the process: the kernel caches the mapped files and
+    drops them when memory is short.
 
     Args:
         archive: features of the corpus.
-        standardisation: fitted on the training rows; None: features stay as they are.
-        cuts: what is heard of which utterance.
+        standardisation: statistics of the training frames; None leaves features unchanged.
+        excerpts: which frames of which utterance each row has.
     """
 
-    def __init__(self, archive: Archive, standardisation: Standardisation | None, cuts: Sequence[_Cut]) -> None:
-        self._archive, self._standardisation, self._cuts = archive, standardisation, cuts
+    def __init__(
+        self, archive: Archive, standardisation: Standardisation | None, excerpts: Sequence[_Excerpt]
+    ) -> None:
+        self._archive, self._standardisation, self._excerpts = archive, standardisation, excerpts
 
     def __len__(self) -> int:
-        return len(self._cuts)
+        return len(self._excerpts)
 
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, i: int) -> Tensor:
-        """Frames of one, (T, F) float32, in the memory of the processor."""
-        cut = self._cuts[i]
-        read = self._archive[cut.utterance][cut.first : cut.first + cut.n_frames]
-        frames = np.zeros((cut.n_frames, read.shape[1]), dtype=np.float32)
+        """Return the frames of a row, (T, F) float32, in CPU memory."""
+        excerpt = self._excerpts[i]
+        read = self._archive[excerpt.utterance][excerpt.first : excerpt.first + excerpt.n_frames]
+        frames = np.zeros((excerpt.n_frames, read.shape[1]), dtype=np.float32)
         frames[: len(read)] = read
         return torch.from_numpy(frames if self._standardisation is None else self._standardisation.apply(frames))
+
+
+def load_splits(
+    fold: Fold,
+    archive: Archive,
+    classes: Sequence[str],
+    run: RunSettings,
+    device: torch.device,
+    teacher: str | Path | None = None,
+    *,
+    stream: bool = False,
+) -> dict[str, SplitData]:
+    """Load the features of a fold, standardised by its training rows if the run is.
+
+    Args:
+        fold: the fold.
+        archive: features of the corpus.
+        classes: classes of the task, in order.
+        run: settings of the run.
+        device: device of the batches.
+        teacher: ``embeddings.npz`` of the teacher on the same fold; None without a teacher.
+        stream: read features from the archive batch by batch; else hold them on ``device``.
+
+    Returns:
+        train, dev, test and held_out; all but train may be empty.
+
+    Raises:
+        InputError: if the archive or the teacher lacks an utterance, or the teacher's file is damaged.
+    """
+    training = fold.of_split(TRAINING_SPLIT)
+    standardisation = fit_standardisation(archive, list(training["utterance"])) if run.standardise else None
+    training_speakers = sorted(training["speaker"].unique())
+    embeddings = None if teacher is None else _read_embeddings(teacher, fold)
+    return {
+        split: load_split(
+            fold.of_split(split),
+            classes,
+            archive,
+            standardisation,
+            training_speakers=training_speakers,
+            max_frames=run.max_frames,
+            segment_frames=run.segment_frames,
+            device=device,
+            teacher=embeddings,
+            stream=stream,
+        )
+        for split in SPLITS
+    }
 
 
 def load_split(
@@ -157,96 +203,86 @@ def load_split(
     segment_frames: int | None = None,
     stream: bool = False,
 ) -> SplitData:
-    """The utterances of one split as a system hears them.
+    """Load the utterances of one split as input of a system.
 
     Args:
         rows: utterance, speaker and emotion of each, N rows.
         classes: classes of the task, in order.
         archive: features of the corpus.
-        standardisation: fitted on the training rows; None: features stay as they are.
+        standardisation: statistics of the training frames; None leaves features unchanged.
         training_speakers: speakers of the training rows, each once, in order.
-        max_frames: a longer utterance keeps this many frames at its center; None: all, as segments need.
-        device: where batches shall lie.
-        teacher: utterance -> what the variant's teacher made of it, (D,); None without a teacher.
-        segment_frames: utterances become segments of this many frames, shorter ones followed by zeros, which are
-            standardised like all else; None: they stay whole.
-        stream: read frames from the archive batch by batch; else they are all held on ``device``. The numbers are
-            the same.
+        max_frames: longer utterances are cut to this many frames at their center; None keeps all frames.
+        device: device of the batches.
+        teacher: utterance -> embedding of the teacher, (D,); None without a teacher.
+        segment_frames: utterances are cut into segments of this many frames; shorter ones are padded with zeros
+            before standardisation. None keeps utterances whole.
+        stream: read frames from the archive batch by batch; else hold them on ``device``. The values are the
+            same.
 
     Returns:
-        The split's data, in the order of ``rows``.
+        The data of the split, in the order of ``rows``.
     """
     index = {name: i for i, name in enumerate(classes)}
     speaker_index = {name: i for i, name in enumerate(training_speakers)}
-    cuts = [_cuts(u, archive.n_frames(u), max_frames, segment_frames) for u in rows["utterance"]]
-    rows = rows.iloc[np.repeat(np.arange(len(rows)), [len(of_utterance) for of_utterance in cuts])]
-    streamed = StreamedFrames(archive, standardisation, [cut for of_utterance in cuts for cut in of_utterance])
-    n_frames = np.array([cut.n_frames for of_utterance in cuts for cut in of_utterance], dtype=np.int64)
-    targets = None
+    excerpts = [_excerpts(u, archive.n_frames(u), max_frames, segment_frames) for u in rows["utterance"]]
+    rows = rows.iloc[np.repeat(np.arange(len(rows)), [len(of_utterance) for of_utterance in excerpts])]
+    flat = [excerpt for of_utterance in excerpts for excerpt in of_utterance]
+    streamed = StreamedFrames(archive, standardisation, flat)
+    n_frames = np.array([excerpt.n_frames for excerpt in flat], dtype=np.int64)
+    teacher_embedding = None
     if teacher is not None and len(rows):
-        targets = torch.from_numpy(np.stack([teacher[utterance] for utterance in rows["utterance"]])).to(device)
+        teacher_embedding = torch.from_numpy(np.stack([teacher[u] for u in rows["utterance"]])).to(device)
     return SplitData(
         utterances=tuple(rows["utterance"]),
         speakers=tuple(rows["speaker"]),
         emotion=np.array([index[e] for e in rows["emotion"]], dtype=np.int64),
-        frames=streamed if stream else _held(streamed, n_frames, archive.n_bins, device),
+        frames=streamed if stream else _in_memory(streamed, n_frames, archive.n_bins, device),
         n_frames=n_frames,
         device=device,
-        teacher_embedding=targets,
+        teacher_embedding=teacher_embedding,
         speaker=np.array([speaker_index.get(s, -1) for s in rows["speaker"]], dtype=np.int64),
         standardisation=standardisation,
     )
 
 
-def _cuts(utterance: str, n_frames: int, max_frames: int | None, segment_frames: int | None) -> list[_Cut]:
-    """What is heard of an utterance: at most ``max_frames`` frames around its middle, whole or as segments."""
-    heard = n_frames if max_frames is None else min(n_frames, max_frames)
-    first = (n_frames - heard) // 2
+def training_data(train: SplitData, classes: Sequence[str], run: RunSettings) -> TrainingData:
+    """Return the sizes of the training rows that a system is built from."""
+    counts = np.bincount(train.emotion, minlength=len(classes))
+    lengths = set(train.n_frames.tolist())
+    return TrainingData(
+        n_bins=train.frames[0].shape[1],
+        class_counts=tuple(int(n) for n in counts),
+        n_frames=lengths.pop() if len(lengths) == 1 else None,
+        n_speakers=len(set(train.speakers)),
+        n_updates=run.n_updates(len(train)),
+    )
+
+
+def _read_embeddings(path: str | Path, fold: Fold) -> dict[str, np.ndarray]:
+    """Return utterance -> embedding (D,) for every utterance of a fold."""
+    content = read_npz(path, "the embeddings.npz of a teacher", ["utterance", "embedding"])
+    embeddings = dict(zip(content["utterance"].tolist(), content["embedding"], strict=True))
+    lacking = [utterance for utterance in fold.utterances["utterance"] if utterance not in embeddings]
+    if lacking:
+        raise InputError(
+            f"{path}: has no embedding of {lacking[0]!r} and {len(lacking) - 1} more; "
+            f"expected one of every utterance of fold {fold.number}"
+        )
+    return embeddings
+
+
+def _excerpts(utterance: str, n_frames: int, max_frames: int | None, segment_frames: int | None) -> list[_Excerpt]:
+    """Cut an utterance to at most ``max_frames`` central frames, in one piece or in segments."""
+    length = n_frames if max_frames is None else min(n_frames, max_frames)
+    first = (n_frames - length) // 2
     if segment_frames is None:
-        return [_Cut(utterance, first, heard)]
-    return [_Cut(utterance, first + start, segment_frames) for start in segment_starts(heard, segment_frames)]
+        return [_Excerpt(utterance, first, length)]
+    return [_Excerpt(utterance, first + start, segment_frames) for start in segment_starts(length, segment_frames)]
 
 
-def _held(frames: Frames, n_frames: np.ndarray, n_bins: int, device: torch.device) -> tuple[Tensor, ...]:
-    """The same frames on a device, end to end in one tensor: views of it."""
-    together = torch.empty(int(n_frames.sum()), n_bins)
-    for part, of_utterance in zip(together.split(n_frames.tolist()), frames, strict=True):
-        part.copy_(of_utterance)
-    return together.to(device).split(n_frames.tolist())
-
-
-def shuffled_batches(
-    n_frames: np.ndarray, batch_size: int, *, pool_batches: int, seed: int, epoch: int
-) -> list[np.ndarray]:
-    """One epoch of batches of similar length, in random order.
-
-    The utterances are shuffled and cut into pools of ``pool_batches`` batches;
-    within a pool they are sorted by length. Nothing is drawn from a global
-    generator: an epoch's batches follow from seed and epoch alone, so that a
-    resumed training meets the same ones.
-
-    Args:
-        n_frames: frames of each utterance, (N,).
-        batch_size: utterances a batch, B; the epoch's last batches may have fewer.
-        pool_batches: batches of a pool.
-        seed: of the training.
-        epoch: number of the epoch.
-
-    Returns:
-        Index arrays that hold every utterance once.
-    """
-    generator = np.random.default_rng([seed, epoch])
-    order = generator.permutation(len(n_frames))
-    batches = []
-    for first in range(0, len(order), pool_batches * batch_size):
-        pool = order[first : first + pool_batches * batch_size]
-        pool = pool[np.argsort(n_frames[pool], kind="stable")]
-        batches += [pool[i : i + batch_size] for i in range(0, len(pool), batch_size)]
-    return [batches[i] for i in generator.permutation(len(batches))]
-
-
-def sorted_batches(n_frames: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
-    """All utterances once, shortest first: for scoring, where order does not matter."""
-    order = np.argsort(n_frames, kind="stable")
-    for first in range(0, len(order), batch_size):
-        yield order[first : first + batch_size]
+def _in_memory(frames: Frames, n_frames: np.ndarray, n_bins: int, device: torch.device) -> tuple[Tensor, ...]:
+    """Copy frames into one tensor on a device; return views of it."""
+    tensor = torch.empty(int(n_frames.sum()), n_bins)
+    for part, row in zip(tensor.split(n_frames.tolist()), frames, strict=True):
+        part.copy_(row)
+    return tensor.to(device).split(n_frames.tolist())

@@ -1,4 +1,4 @@
-"""The one training loop: named losses, dev scored as it goes, the best kept."""
+"""The training loop of all networks: named losses, evaluation on dev, selection of the best weights."""
 
 import json
 import logging
@@ -17,35 +17,39 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from emofactors.config.systems import RunSettings
+from emofactors.config.training import RunSettings
 from emofactors.evaluation.statistics.metrics import class_recalls, confusion_matrix
 from emofactors.features.standardisation import Standardisation
 from emofactors.io.atomic import write_bytes_atomically
 from emofactors.io.csv import write_csv
 from emofactors.jobs.device import autocast
 from emofactors.systems.base import HasDevLosses, System
+from emofactors.training.batches import shuffled_batches, sorted_batches
 from emofactors.training.checkpoint import Checkpoint
-from emofactors.training.dataset import SplitData, shuffled_batches, sorted_batches
-from emofactors.training.predictions import ModelOutputs, of_utterances
+from emofactors.training.dataset import SplitData
+from emofactors.training.outputs import model_outputs
 
 log = logging.getLogger(__name__)
+
+#: Columns of the history that are not losses.
+_NO_LOSS = ("epoch", "step", "dev_ua", "dev_wa")
 
 
 @dataclass
 class Progress:
-    """Where a training stands; all of it is in a checkpoint.
+    """Progress of a training; part of its checkpoint.
 
     Attributes:
         epoch: number of the current epoch, from 0.
         batch: next batch of the epoch.
         step: updates so far.
-        history: a row an evaluation: epoch, step, mean of each loss since the row before, ``dev_<loss>`` of a
+        history: one row per evaluation: epoch, step, mean of each loss since the previous row, ``dev_<loss>`` of a
             system that has losses on dev, dev_ua, dev_wa.
         loss_sums: sum of each loss since the last evaluation.
         loss_steps: updates in those sums.
-        best_step: update of the best evaluation so far; 0 before the first that counts.
-        best_ua: its dev UA.
-        stale: evaluations since.
+        best_step: update of the best evaluation so far; 0 before any evaluation counts.
+        best_ua: dev UA of the best evaluation.
+        stale: evaluations since the best one.
     """
 
     epoch: int = 0
@@ -59,7 +63,7 @@ class Progress:
     stale: int = 0
 
     def count(self, losses: Mapping[str, Tensor]) -> None:
-        """One more update, with its losses; they stay on their device until they are wanted."""
+        """Count one update and add its losses, which stay on their device until the next evaluation."""
         self.step += 1
         self.batch += 1
         self.loss_steps += 1
@@ -69,16 +73,16 @@ class Progress:
 
 @dataclass(frozen=True)
 class Trained:
-    """A system with the weights of its best evaluation.
+    """A system with the selected weights.
 
     Attributes:
-        system: in evaluation mode.
+        system: the system, in evaluation mode.
         history: see :class:`Progress`.
-        best_step: the update whose weights were kept.
-        steps: updates in all.
-        wall_s: seconds of training by this process.
-        utterances_per_s: training utterances a second, in this process.
-        resumed_at_step: where it went on from a checkpoint; 0 if it began anew.
+        best_step: update of the selected weights.
+        steps: number of updates.
+        wall_s: seconds of training in this process.
+        utterances_per_s: training utterances per second in this process.
+        resumed_at_step: update at which training resumed from a checkpoint; 0 if it started from scratch.
     """
 
     system: System
@@ -90,10 +94,7 @@ class Trained:
     resumed_at_step: int
 
     def save(self, model: Path, history: Path, standardisation: Standardisation | None = None) -> None:
-        """Write the weights as safetensors and the history as CSV, a row an evaluation.
-
-        Beside the weights stands by which statistics features are standardised for them, where they are.
-        """
+        """Write weights and standardisation as safetensors, and the history as CSV, one row per evaluation."""
         state = {name: tensor.cpu().contiguous() for name, tensor in self.system.state_dict().items()}
         if standardisation is not None:
             state |= {name: torch.from_numpy(array) for name, array in standardisation.to_arrays().items()}
@@ -111,28 +112,26 @@ def fit(
     precision: str,
     checkpoint: Checkpoint,
 ) -> Trained:
-    """Train a system and keep the weights that score best on dev.
-
-    The test split is no argument: nothing here can look at it.
+    """Train a system and select the weights with the best UA on dev.
 
     Args:
-        system: with fresh weights, on its device.
+        system: the system with its initial weights, on its device.
         train: training rows.
-        dev: rows for selection; if empty or ``run.select`` says so, the last weights are kept. A system that has
-            ``dev_losses`` says what it loses on them, whatever is selected.
-        run: the run's settings.
-        seed: of the order of batches.
+        dev: rows for selection; the last weights are selected if there are none or ``run.select`` is ``last``.
+            The losses of a system with ``dev_losses`` are recorded on these rows in any case.
+        run: settings of the run.
+        seed: seed of the order of batches.
         precision: ``float32`` or ``bfloat16``.
-        checkpoint: where the state is kept against a kill.
+        checkpoint: where the state is written, and resumed from.
 
     Returns:
-        The trained system. A training that went on from a checkpoint gives the same, bit by bit.
+        The trained system. A resumed training gives the same result, bit by bit.
 
     Raises:
         FloatingPointError: if a loss is not finite.
-        SystemExit: after SIGTERM or SIGINT, with the state written.
+        SystemExit: after SIGTERM or SIGINT, when the state is written.
     """
-    # Without weight decay AdamW is Adam, bit by bit.
+    # Without weight decay, AdamW equals Adam bit by bit.
     optimiser = torch.optim.AdamW(
         _parameter_groups(system, run.learning_rate), lr=run.learning_rate, weight_decay=run.weight_decay
     )
@@ -145,7 +144,7 @@ def fit(
         progress, best = Progress(**state["progress"]), state["best"]
         progress.loss_sums = {name: total.to(train.device) for name, total in progress.loss_sums.items()}
         _restore_generators(state["generators"])
-        log.info("going on from step %d of %d", progress.step, max_steps)
+        log.info("resuming at step %d of %d", progress.step, max_steps)
     resumed_at_step = progress.step
     checkpoint.end_on_signals()
 
@@ -158,7 +157,7 @@ def fit(
             "generators": _generators(),
         }
 
-    started, heard = time.monotonic(), 0
+    started, n_utterances = time.monotonic(), 0
     system.train()
     while not _is_over(progress, run, max_steps):
         batches = shuffled_batches(
@@ -175,13 +174,13 @@ def fit(
             optimiser.step()
             system.after_step(output, batch)
 
-            heard += len(chosen)
+            n_utterances += len(chosen)
             progress.count(losses)
             epoch_ends = progress.batch == len(batches)
             if _is_time_to_evaluate(progress, run, epoch_ends=epoch_ends) or progress.step == max_steps:
                 if _evaluate(system, dev, run, precision, progress):
                     best = _copy_of(system.state_dict())
-                _log_progress(progress, run, max_steps, heard / (time.monotonic() - started))
+                _log_progress(progress, run, max_steps, n_utterances / (time.monotonic() - started))
             if _is_over(progress, run, max_steps):
                 break
         progress.epoch, progress.batch = progress.epoch + 1, 0
@@ -196,35 +195,13 @@ def fit(
         best_step=progress.best_step or progress.step,
         steps=progress.step,
         wall_s=wall_s,
-        utterances_per_s=heard / wall_s if heard else 0.0,
+        utterances_per_s=n_utterances / wall_s if n_utterances else 0.0,
         resumed_at_step=resumed_at_step,
     )
 
 
-@torch.inference_mode()
-def infer(system: System, split: SplitData, batch_size: int, precision: str) -> tuple[np.ndarray, np.ndarray]:
-    """Logits (N, C) and embeddings (N, D) of a split's rows, float32, in their order; it has at least one."""
-    system.eval()
-    made: tuple[np.ndarray, np.ndarray] | None = None
-    for chosen in sorted_batches(split.n_frames, batch_size):
-        batch = split.batch(chosen, system.min_frames)
-        with autocast(batch.features.device, precision):
-            output = system(batch)
-        if made is None:
-            # Made at once: what is kept between batches would break up the memory that the next one wants.
-            made = (
-                np.empty((len(split), output.logits.shape[1]), np.float32),
-                np.empty((len(split), output.embedding.shape[1]), np.float32),
-            )
-        logits, embeddings = made
-        logits[chosen] = output.logits.float().cpu().numpy()
-        embeddings[chosen] = output.embedding.float().cpu().numpy()
-    assert made is not None  # the split has at least one row
-    return made
-
-
 def run_key(settings: Any, code: str, system: System, *splits: SplitData) -> str:
-    """Hash of what makes a training what it is: settings, code, the weights it starts from, and data."""
+    """Return a hash of what determines a training: settings, code, initial weights and data."""
     weights = sha256()
     for name, tensor in system.state_dict().items():
         weights.update(name.encode())
@@ -234,7 +211,7 @@ def run_key(settings: Any, code: str, system: System, *splits: SplitData) -> str
 
 
 def _parameter_groups(system: System, learning_rate: float) -> list[dict[str, Any]]:
-    """Parameters with the learning rate of their part; a system without ``learning_rate_factors`` is one part."""
+    """Group parameters by learning rate; a system without ``learning_rate_factors`` has one group."""
     groups: dict[float, list[Tensor]] = {1.0: []}
     factors = getattr(system, "learning_rate_factors", {})
     for name, parameter in system.named_parameters():
@@ -246,18 +223,18 @@ def _parameter_groups(system: System, learning_rate: float) -> list[dict[str, An
 
 
 def _is_over(progress: Progress, run: RunSettings, max_steps: int) -> bool:
-    """After the last update, or when dev has not become better for too long."""
+    """Return True after the last update, or when patience is exhausted."""
     return progress.step >= max_steps or (run.patience is not None and progress.stale >= run.patience)
 
 
 def _is_time_to_evaluate(progress: Progress, run: RunSettings, *, epoch_ends: bool) -> bool:
-    """At the end of an epoch or every so many updates, as the run says."""
+    """Return True at the end of an epoch, or every ``evaluate_every_steps`` updates if the run has them."""
     every = run.evaluate_every_steps
     return epoch_ends if every is None else progress.step % every == 0
 
 
 def _evaluate(system: System, dev: SplitData, run: RunSettings, precision: str, progress: Progress) -> bool:
-    """Add a row to the history; whether its weights are the best so far."""
+    """Append a row to the history; return True if its weights are the best so far."""
     row: dict[str, float] = {"epoch": progress.epoch + 1, "step": progress.step}
     for name, total in progress.loss_sums.items():
         row[name] = float(total) / progress.loss_steps
@@ -271,14 +248,13 @@ def _evaluate(system: System, dev: SplitData, run: RunSettings, precision: str, 
         return False
     if isinstance(system, HasDevLosses):
         row |= _dev_losses(system, dev, run.batch_size, precision)
-    if run.select == "last":  # nobody would look at the scores
+    if run.select == "last":  # scores are not used
         return False
-    logits, embedding = infer(system, dev, run.batch_size, precision)
+    outputs = model_outputs(system, dev, split="dev", batch_size=run.batch_size, precision=precision)
     system.train()
-    heard = of_utterances(ModelOutputs("dev", dev.utterances, dev.speakers, dev.emotion, logits, embedding))
-    confusion = confusion_matrix(heard.emotion, heard.logits.argmax(axis=1), heard.logits.shape[1])
-    # A dev speaker may lack a class. Which ones are there is the same at every evaluation, so the mean
-    # over these still ranks them; it is used for nothing else.
+    confusion = confusion_matrix(outputs.emotion, outputs.logits.argmax(axis=1), outputs.logits.shape[1])
+    # The dev speakers may lack a class. The classes are the same at every evaluation, so the mean over
+    # the others still ranks them; it has no other use.
     row["dev_ua"] = float(np.nanmean(class_recalls(confusion)))
     row["dev_wa"] = float(confusion.trace() / confusion.sum())
     if progress.step <= run.select_after_step:
@@ -292,7 +268,7 @@ def _evaluate(system: System, dev: SplitData, run: RunSettings, precision: str, 
 
 @torch.inference_mode()
 def _dev_losses(system: HasDevLosses, dev: SplitData, batch_size: int, precision: str) -> dict[str, float]:
-    """Mean of each loss of a system over the rows of dev, as ``dev_<loss>``."""
+    """Return the mean of each loss over the dev rows, as ``dev_<loss>``."""
     system.eval()
     sums: dict[str, float] = {}
     for chosen in sorted_batches(dev.n_frames, batch_size):
@@ -306,7 +282,7 @@ def _dev_losses(system: HasDevLosses, dev: SplitData, batch_size: int, precision
 
 
 def _log_progress(progress: Progress, run: RunSettings, max_steps: int, utterances_per_s: float) -> None:
-    """One line: epoch, losses, dev UA if there is one, speed and the time that is left at most."""
+    """Log one line: epoch, losses, dev UA if there is one, speed and the longest remaining time."""
     row = progress.history[-1]
     losses = "  ".join(f"{name} {value:.4f}" for name, value in row.items() if name not in _NO_LOSS)
     dev = f"  dev UA {100 * row['dev_ua']:.1f} %" if "dev_ua" in row else ""
@@ -318,17 +294,14 @@ def _log_progress(progress: Progress, run: RunSettings, max_steps: int, utteranc
     )
 
 
-_NO_LOSS = ("epoch", "step", "dev_ua", "dev_wa")
-
-
 def _copy_of(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in state.items()}
 
 
 def _generators() -> dict[str, Any]:
-    """State of torch's generators: a system may draw from them (dropout, resampling).
+    """Return the states of torch's generators, which dropout and resampling draw from.
 
-    Of GPUs the current one alone counts: a training that goes on may be given another.
+    Of the GPUs only the current one is included: a resumed training may lease another.
     """
     return {
         "cpu": torch.get_rng_state(),

@@ -1,4 +1,4 @@
-"""What a run has to know to hear a new recording, beside its weights: a part of what it says of itself."""
+"""Input specification of a run: what a saved model needs, beside its weights, to read new audio."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,20 +10,20 @@ from emofactors.corpora.manifest import read_manifest
 
 
 class InputSpec(Section):
-    """Which run it is, and what becomes of a recording before it is heard.
+    """Identity of a run, and the features that its system reads; part of ``run.json``.
 
     Attributes:
         task: name of the task.
-        corpus: the corpus it was trained on.
-        system: the paper's method.
-        variant: one of its settings.
-        fold: of the task.
-        seed: of the training.
+        corpus: training corpus.
+        system: name of the system.
+        variant: name of the variant.
+        fold: number of the fold.
+        seed: seed of the training.
         method: ``network`` or ``svm``.
         classes: classes of the task, in the order of the scores.
-        features: what waveforms become; None for speech that a decomposer reconstructs, which no recording is.
-        longest_s: duration of the corpus' longest utterance in seconds, to which images are padded; None where
-            nothing is padded.
+        features: features of a waveform; None if the run reads speech reconstructed by a decomposer.
+        longest_s: duration of the longest utterance of the corpus in seconds, to which images are padded; None
+            without padding.
     """
 
     task: str
@@ -39,11 +39,11 @@ class InputSpec(Section):
 
     @classmethod
     def of_run(cls, content: Mapping[str, Any], manifest: str | Path | None = None) -> Self:
-        """That of a run of the workflow.
+        """Return the specification of a run of the workflow.
 
         Args:
-            content: all but ``longest_s``.
-            manifest: the corpus' manifest, where images are padded; else None.
+            content: all fields but ``longest_s``.
+            manifest: manifest of the corpus if images are padded, else None.
 
         Raises:
             InputError: if the manifest is missing or damaged.

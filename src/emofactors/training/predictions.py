@@ -1,4 +1,4 @@
-"""Predictions and embeddings of one run as files; whatever made them, no torch from here on."""
+"""Predictions and embeddings of one run as files. No torch: a job of a support vector machine does not load it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -11,21 +11,21 @@ from scipy.special import log_softmax, softmax
 
 from emofactors.io.csv import write_csv
 
-#: The split whose predictions are not kept: they are of no use, its embeddings are.
+#: The training split: its embeddings are written, its predictions are not.
 TRAINING_SPLIT = "train"
 
 
 @dataclass(frozen=True)
 class ModelOutputs:
-    """What a trained system made of the utterances of one split, or of their segments.
+    """Outputs of a trained system for the utterances of one split, or for their segments.
 
     Attributes:
         split: name of the split.
-        utterances: N names; an utterance in segments has a row for each of them, one after the other.
-        speakers: speaker of each, N entries.
-        emotion: class index of each, (N,).
-        logits: of each class before softmax, (N, C).
-        embedding: (N, D), float32.
+        utterances: N names; an utterance in segments has one row per segment, in order.
+        speakers: speaker of each row, N entries.
+        emotion: class index of each row, (N,).
+        logits: logits of each class, (N, C).
+        embedding: embedding of each row, (N, D), float32.
     """
 
     split: str
@@ -41,10 +41,10 @@ class Predictions:
     """Predictions and embeddings of one run.
 
     Attributes:
-        table: utterance, speaker, split, truth, prediction, p_<class> for each class; every split but train.
-        embedding: of every split, (N, D), float32.
+        table: utterance, speaker, split, truth, prediction and p_<class> of each class; every split but train.
+        embedding: embeddings of every split, (N, D), float32.
         labels: utterance, split, emotion and speaker of each embedding, N rows.
-        utterances_per_s: utterances heard a second, all splits.
+        utterances_per_s: speed of inference, in utterances of all splits per second.
     """
 
     table: pd.DataFrame
@@ -53,7 +53,7 @@ class Predictions:
     utterances_per_s: float
 
     def save(self, predictions: Path, embeddings: Path | None = None) -> None:
-        """Write both, or predictions alone; the same numbers give the same bytes."""
+        """Write predictions as CSV and, with a second path, embeddings as NPZ; equal values give equal bytes."""
         write_csv(predictions, self.table, float_format="%.6f")
         if embeddings is None:
             return
@@ -62,53 +62,53 @@ class Predictions:
             np.savez(file, embedding=self.embedding, **labels)
 
 
-def of_utterances(heard: ModelOutputs) -> ModelOutputs:
-    """One row an utterance, where rows are segments.
+def merge_segments(outputs: ModelOutputs) -> ModelOutputs:
+    """Merge the segments of each utterance into one row.
 
-    The posterior of a class is its largest in any segment, the embedding is
-    their mean. An utterance that is one row stays as it is, bit by bit.
+    The posterior of a class is its maximum over the segments, the embedding
+    their mean. Utterances with one row are unchanged.
 
-    Source: Chen et al. 2018, public code (an utterance's score).
+    Source: Chen et al. 2018, public code (score of an utterance).
 
     Args:
-        heard: segments, or whole utterances.
+        outputs: outputs of segments or of whole utterances.
 
     Returns:
-        The utterances, in the order of their first rows; logits of several segments are the logarithm of the
-        largest posteriors, which the softmax brings to a sum of 1.
+        One row per utterance, in the order of first rows; logits of merged rows are the logarithm of the
+        maximum posteriors, which a softmax normalises.
     """
-    names = np.array(heard.utterances)
+    names = np.array(outputs.utterances)
     first = np.flatnonzero(np.append(True, names[1:] != names[:-1])[: len(names)])  # (U,)
     if len(first) == len(names):
-        return heard
+        return outputs
     n_segments = np.diff(np.append(first, len(names)))[:, None]  # (U, 1)
-    posterior = np.maximum.reduceat(log_softmax(heard.logits.astype(np.float64), axis=1), first)  # (U, C), log
-    embedding = np.add.reduceat(heard.embedding, first) / n_segments.astype(heard.embedding.dtype)
+    log_posterior = np.maximum.reduceat(log_softmax(outputs.logits.astype(np.float64), axis=1), first)  # (U, C)
+    embedding = np.add.reduceat(outputs.embedding, first) / n_segments.astype(outputs.embedding.dtype)
     return replace(
-        heard,
-        utterances=[heard.utterances[i] for i in first.tolist()],
-        speakers=[heard.speakers[i] for i in first.tolist()],
-        emotion=heard.emotion[first],
-        logits=np.where(n_segments == 1, heard.logits[first], posterior),
+        outputs,
+        utterances=[outputs.utterances[i] for i in first.tolist()],
+        speakers=[outputs.speakers[i] for i in first.tolist()],
+        emotion=outputs.emotion[first],
+        logits=np.where(n_segments == 1, outputs.logits[first], log_posterior),
         embedding=embedding,
     )
 
 
-def as_predictions(heard: Iterable[ModelOutputs], classes: Sequence[str], *, wall_s: float) -> Predictions:
-    """What was heard of each split, as the tables of a run.
+def as_predictions(outputs: Iterable[ModelOutputs], classes: Sequence[str], *, wall_s: float) -> Predictions:
+    """Convert the outputs of each split to the tables of a run.
 
     Args:
-        heard: the splits that have utterances, a row an utterance; the class with the highest logit is predicted,
-            and p_<class> is the softmax of the logits.
+        outputs: outputs of the splits that have utterances, one row per utterance. The class with the highest
+            logit is predicted; p_<class> is the softmax of the logits.
         classes: classes of the task, in order.
-        wall_s: seconds it took to hear them all.
+        wall_s: duration of inference in seconds.
 
     Returns:
         Predictions of every split but train, embeddings of all splits.
     """
     tables, embeddings, labels = [], [], []
-    for split in heard:
-        about = pd.DataFrame(
+    for split in outputs:
+        table = pd.DataFrame(
             {
                 "utterance": split.utterances,
                 "speaker": split.speakers,
@@ -117,13 +117,13 @@ def as_predictions(heard: Iterable[ModelOutputs], classes: Sequence[str], *, wal
             }
         )
         embeddings.append(split.embedding)
-        labels.append(about.rename(columns={"truth": "emotion"}))
+        labels.append(table.rename(columns={"truth": "emotion"}))
         if split.split != TRAINING_SPLIT:
-            about["prediction"] = [classes[i] for i in split.logits.argmax(axis=1)]
+            table["prediction"] = [classes[i] for i in split.logits.argmax(axis=1)]
             posterior = softmax(split.logits.astype(np.float64), axis=1)  # (N, C)
             for i, emotion in enumerate(classes):
-                about[f"p_{emotion}"] = posterior[:, i]
-            tables.append(about)
+                table[f"p_{emotion}"] = posterior[:, i]
+            tables.append(table)
     columns = ["utterance", "speaker", "split", "truth", "prediction", *(f"p_{c}" for c in classes)]
     embedding = np.concatenate(embeddings)
     return Predictions(

@@ -1,55 +1,37 @@
-"""Fit a system, resuming from a checkpoint."""
+"""Train the system of a run, resuming from a checkpoint."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from emofactors.config.systems import ComputeSettings, RunSettings
-from emofactors.systems.base import System
 from emofactors.training.checkpoint import Checkpoint
-from emofactors.training.dataset import SplitData
 from emofactors.training.fit import Trained, fit, run_key
+from emofactors.training.run import OpenRun
 
 
-def fit_resumably(
-    system: System,
-    splits: Mapping[str, SplitData],
-    run: RunSettings,
-    compute: ComputeSettings,
-    *,
-    arguments: Mapping[str, Any],
-    seed: int,
-    code: str,
-) -> tuple[Trained, Checkpoint]:
-    """Train a system; if the same training was killed before, from where it stood.
+def fit_resumably(run: OpenRun, *, code: str) -> tuple[Trained, Checkpoint]:
+    """Train the system of a run; resume if the same training was killed before.
 
     Args:
-        system: with the weights it starts from, on its device.
-        splits: train and dev are used.
-        run: the run's settings.
-        compute: precision and threads.
-        arguments: of the system's constructor.
-        seed: of the training.
-        code: fingerprint of the code behind the job.
+        run: the run.
+        code: fingerprint of the code of the job.
 
     Returns:
-        The trained system, and its checkpoint: to be removed once all that is made of it is written.
+        The trained system and its checkpoint, which is to be removed when all results are written.
     """
-    settings = [run.model_dump(mode="json"), dict(arguments), compute.of_results, seed]
-    key = run_key(settings, code, system, splits["train"], splits["dev"])
-    checkpoint = Checkpoint(checkpoint_path(key))
+    settings = [run.settings.model_dump(mode="json"), dict(run.arguments), run.compute.of_results, run.seed]
+    train, dev = run.splits["train"], run.splits["dev"]
+    checkpoint = Checkpoint(checkpoint_path(run_key(settings, code, run.system, train, dev)))
     trained = fit(
-        system,
-        splits["train"],
-        splits["dev"],
-        run,
-        seed=seed,
-        precision=compute.precision,
+        run.system,
+        train,
+        dev,
+        run.settings,
+        seed=run.seed,
+        precision=run.compute.precision,
         checkpoint=checkpoint,
     )
     return trained, checkpoint
 
 
 def checkpoint_path(key: str) -> Path:
-    """Where a training with this key keeps its state: beside the results, outside declared outputs."""
+    """Return the checkpoint of a training: outside the declared outputs."""
     return Path("results") / "checkpoints" / f"{key}.pt"

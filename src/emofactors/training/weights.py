@@ -11,34 +11,32 @@ from emofactors.io.atomic import damaged, missing
 from emofactors.systems.base import System
 
 
-def load_weights(system: System, initial: str | Path | None) -> Standardisation | None:
-    """Give a system the weights another run ended with; without one its own stay.
+def load_weights(system: System, weights: str | Path) -> Standardisation | None:
+    """Load the weights of a finished run into a system.
 
     Args:
-        system: the system, with fresh weights.
-        initial: weights as ``Trained.save`` writes them, or None.
+        system: the system.
+        weights: a file written by ``Trained.save``.
 
     Returns:
-        By which statistics that run standardised its features; None where it did not, or there is none.
+        Statistics that standardised the features of that run; None if they were not standardised.
 
     Raises:
-        InputError: if the file is missing or damaged, or they are those of another network.
+        InputError: if the file is missing or damaged, or belongs to another network.
     """
-    if initial is None:
-        return None
     try:
-        weights = load_file(initial)
-        standardisation = Standardisation.from_arrays(weights)
+        state = load_file(weights)
+        standardisation = Standardisation.from_arrays(state)
     except FileNotFoundError as error:
-        raise missing(initial, "the weights of a run") from error
+        raise missing(weights, "the weights of a run") from error
     except (SafetensorError, OSError, ValueError) as error:
-        raise damaged(initial, f"is no file of weights ({error})", "the weights of a run") from error
+        raise damaged(weights, f"is not a file of weights ({error})", "the weights of a run") from error
     if standardisation is not None:
-        weights = {name: tensor for name, tensor in weights.items() if name not in standardisation.to_arrays()}
+        state = {name: tensor for name, tensor in state.items() if name not in standardisation.to_arrays()}
     try:
-        system.load_state_dict(weights)
+        system.load_state_dict(state)
     except RuntimeError as error:
         raise InputError(
-            f"{initial}: does not fit the system ({' '.join(str(error).split())}); expected the same network"
+            f"{weights}: does not fit the system ({' '.join(str(error).split())}); expected the same network"
         ) from error
     return standardisation

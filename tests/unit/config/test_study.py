@@ -3,11 +3,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from emofactors.config.augmentations import AugmentationSettings
 from emofactors.config.checks import check_corpora
 from emofactors.config.features import FeatureSettings
 from emofactors.config.load import load_study
-from emofactors.config.systems import RunSettings
-from emofactors.config.tasks import AugmentationSettings, TaskConfig
+from emofactors.config.tasks import TaskConfig
+from emofactors.config.training import RunSettings
 from emofactors.errors import InputError
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -256,7 +257,7 @@ def test_a_task_that_does_not_fit_its_protocol_is_refused(keys, said):
 def test_a_leaking_task_says_so_first():
     keys = {"corpus": "emodb", "classes": ("anger", "sadness"), "protocol": "stratified_folds", "folds": 5}
     keys |= {"strata": ("emotion",), "augmentation": "a", "augmented": "before_split", "shows_leak": True}
-    assert TaskConfig(**keys).protocol_words == (
+    assert TaskConfig(**keys).protocol_label == (
         "LEAKS, copies of test utterances are in training: speaker-dependent, 5 stratified random folds "
         "(dev: half a fold), augmented before the split"
     )
@@ -266,7 +267,7 @@ def test_a_leaking_task_says_so_first():
 def test_speaker_independence_is_what_the_protocol_promises_or_the_task_claims():
     task = TaskConfig(corpus="c", classes=("anger", "sadness"), protocol="stratified_random", strata=("gender",))
     assert not task.speaker_independent
-    assert task.protocol_words.startswith("speaker-dependent, ")
+    assert task.protocol_label.startswith("speaker-dependent, ")
     assert task.model_copy(update={"claims_unseen_speakers": True}).speaker_independent
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emofactors.config.tasks import AugmentationSettings, TaskConfig
+from emofactors.config.augmentations import AugmentationSettings
+from emofactors.config.tasks import TaskConfig
 from emofactors.corpora.audit import audit_task
 from emofactors.corpora.augmentations import copy_name, original_of
 from emofactors.corpora.splits import make_folds

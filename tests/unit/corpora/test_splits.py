@@ -11,8 +11,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emofactors.config.augmentations import AugmentationSettings
 from emofactors.config.corpora import CorpusConfig
-from emofactors.config.tasks import AugmentationSettings, TaskConfig
+from emofactors.config.tasks import TaskConfig
 from emofactors.corpora.augmentations import copy_name, original_of
 from emofactors.corpora.readers import read_corpus
 from emofactors.corpora.splits import (

@@ -14,7 +14,7 @@ from emofactors.evaluation.code_information import (
     segments,
 )
 from emofactors.evaluation.statistics.jackknife import average_runs
-from emofactors.evaluation.statistics.mutual_information import shared_information, shifted_information
+from emofactors.evaluation.statistics.mutual_information import information_with_permutation_null, information_with_shift_null
 
 SETTINGS = InformationSettings(clusters=4, other_clusters=(3,), kmeans_seeds=2, permutations=60, segment_codes=3)
 KEYS = ["unit", "clusters", "kmeans_seed", "fold", "seed", "one", "other"]
@@ -64,7 +64,7 @@ def designed():
 def test_shifts_of_two_designed_labelings_give_what_scikit_learn_gives():
     one = np.array([0, 0, 1, 1, 2, 2] * 50)
     other = np.array([0, 0, 1, 1, 1, 1] * 50)
-    found = shifted_information(one, other, min_shift=10, shifts=50, seed=0)
+    found = information_with_shift_null(one, other, min_shift=10, shifts=50, seed=0)
     assert found.nats == pytest.approx(np.log(3) - 2 / 3 * np.log(2))  # the entropy that the coarser one has
     assert found.nats == pytest.approx(mutual_info_score(one, other))
     assert found.normalised == pytest.approx(normalized_mutual_info_score(one, other))
@@ -74,7 +74,7 @@ def test_shifts_are_no_shorter_than_asked_and_are_those_of_a_plain_loop():
     rng = np.random.default_rng(2)
     one, other = lasting(rng, 300), lasting(rng, 300)
     plain = [mutual_info_score(one, np.roll(other, -shift)) for shift in range(50, 251)]
-    found = shifted_information(one, other, min_shift=50, shifts=1000, seed=0)  # all there are
+    found = information_with_shift_null(one, other, min_shift=50, shifts=1000, seed=0)  # all there are
     assert found.null_mean == pytest.approx(np.mean(plain))
     assert found.null_high == pytest.approx(np.quantile(plain, 0.95))
 
@@ -82,8 +82,8 @@ def test_shifts_are_no_shorter_than_asked_and_are_those_of_a_plain_loop():
 def test_independent_labels_that_last_share_nothing_by_shifts_and_much_by_free_permutations():
     rng = np.random.default_rng(3)
     pairs = [(lasting(rng, 1500), lasting(rng, 1500)) for _ in range(40)]
-    shifted = [shifted_information(*pair, min_shift=60, shifts=60, seed=0) for pair in pairs]
-    permuted = [shared_information(*pair, groups=np.arange(1500), permutations=60, seed=0) for pair in pairs]
+    shifted = [information_with_shift_null(*pair, min_shift=60, shifts=60, seed=0) for pair in pairs]
+    permuted = [information_with_permutation_null(*pair, groups=np.arange(1500), permutations=60, seed=0) for pair in pairs]
     above = np.array([of.above_null for of in shifted])
     error = above.std(ddof=1) / np.sqrt(len(above))
     assert abs(above.mean()) < 3 * error

@@ -14,7 +14,7 @@ from emofactors.evaluation.embedding_probes import INFORMATION_COLUMNS, PROBE_CO
 from emofactors.evaluation.probe_models import Embeddings, probe
 from emofactors.evaluation.scores import read_probes, speaker_confusions
 from emofactors.evaluation.statistics.intervals import speaker_recalls
-from emofactors.evaluation.statistics.mutual_information import cluster, shared_information
+from emofactors.evaluation.statistics.mutual_information import cluster, information_with_permutation_null
 
 EMOTIONS = ("anger", "sadness")
 SETTINGS = ProbeSettings(folds=3, seed=0, clusters=4, permutations=8)
@@ -163,7 +163,7 @@ def test_information_is_that_of_clusters_of_the_training_utterances(runs, probed
     for (fold, seed), label in product(RUNS, ("speaker", "emotion")):
         train = runs[fold, seed].of_split("train")
         clusters = cluster(train.embedding, n_clusters=4, seed=0)
-        shared = shared_information(
+        shared = information_with_permutation_null(
             clusters, getattr(train, label), groups=train.utterance, permutations=8, seed=0
         )
         (row,) = part_of(probed.information, label=label, fold=fold, seed=seed).to_dict("records")

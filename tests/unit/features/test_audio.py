@@ -14,32 +14,32 @@ def tone(frequency_hz, sample_rate_hz, duration_s=1.0):
 
 
 @pytest.mark.parametrize("sample_rate_hz", RATES_HZ)
-def test_a_tone_stays_the_tone_it_was(sample_rate_hz):
-    made = resampled(tone(1_000, sample_rate_hz), 16_000)
+def test_resampled_tone_is_the_same_tone(sample_rate_hz):
+    result = resampled(tone(1_000, sample_rate_hz), 16_000)
     expected = tone(1_000, 16_000).samples
-    assert made.sample_rate_hz == 16_000
-    assert made.samples.dtype == np.float32
-    assert abs(len(made.samples) - 16_000) <= 1
-    middle = slice(1_000, 15_000)  # the edges ring: there is silence beyond them
-    assert np.abs(made.samples[middle] - expected[middle]).max() < 1e-4
+    assert result.sample_rate_hz == 16_000
+    assert result.samples.dtype == np.float32
+    assert abs(len(result.samples) - 16_000) <= 1
+    middle = slice(1_000, 15_000)  # the edges ring because of the silence beyond them
+    assert np.abs(result.samples[middle] - expected[middle]).max() < 1e-4
 
 
 @pytest.mark.parametrize("sample_rate_hz", [22_050, 44_100, 48_000])
-def test_what_the_new_rate_cannot_hold_is_removed(sample_rate_hz):
-    made = resampled(tone(9_500, sample_rate_hz), 16_000)
-    assert np.abs(made.samples[1_000:15_000]).max() < 0.5 * 1e-4  # 80 dB below the tone
+def test_frequencies_above_half_the_new_rate_are_removed(sample_rate_hz):
+    result = resampled(tone(9_500, sample_rate_hz), 16_000)
+    assert np.abs(result.samples[1_000:15_000]).max() < 0.5 * 1e-4  # 80 dB below the tone
 
 
 @pytest.mark.parametrize("sample_rate_hz", RATES_HZ)
-def test_equals_librosa(speech_like, sample_rate_hz):
+def test_resampling_equals_librosa(speech_like, sample_rate_hz):
     samples = speech_like(1, sample_rate_hz, sample_rate_hz)
-    made = resampled(Waveform(samples, sample_rate_hz), 16_000).samples
+    result = resampled(Waveform(samples, sample_rate_hz), 16_000).samples
     expected = librosa.resample(samples, orig_sr=sample_rate_hz, target_sr=16_000)
-    n_samples = min(len(made), len(expected))
-    assert abs(len(made) - len(expected)) <= 1
-    np.testing.assert_allclose(made[:n_samples], expected[:n_samples], atol=1e-6)
+    n_samples = min(len(result), len(expected))
+    assert abs(len(result) - len(expected)) <= 1
+    np.testing.assert_allclose(result[:n_samples], expected[:n_samples], atol=1e-6)
 
 
-def test_a_waveform_at_the_rate_is_handed_on():
+def test_waveform_at_the_target_rate_is_returned_unchanged():
     waveform = tone(440, 16_000)
     assert resampled(waveform, 16_000) is waveform

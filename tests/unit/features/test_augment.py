@@ -22,19 +22,19 @@ def loudest_hz(samples):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_copy_differs_is_float32_and_leaves_its_original_alone(augmentation, speech_like, kind):
+def test_copy_is_float32_and_does_not_change_the_original(augmentation, speech_like, kind):
     samples = speech_like(1, 16_000)
     before = samples.copy()
-    made = augmented(samples, "a", kind, augmentation)
-    assert made.dtype == np.float32
-    assert made.ndim == 1
-    assert not np.array_equal(made, samples)
+    result = augmented(samples, "a", kind, augmentation)
+    assert result.dtype == np.float32
+    assert result.ndim == 1
+    assert not np.array_equal(result, samples)
     np.testing.assert_array_equal(samples, before)
 
 
 @pytest.mark.parametrize("snr_db", [-5, 10, 30])
 @pytest.mark.parametrize("gain", [1.0, 0.01])
-def test_noise_lies_so_many_db_below_the_utterance(augmentation, speech_like, snr_db, gain):
+def test_noise_has_the_given_snr(augmentation, speech_like, snr_db, gain):
     samples = gain * speech_like(1, 32_000)
     settings = augmentation.model_copy(update={"noise_snr_db": (snr_db, snr_db)})
     noise = augmented(samples, "a", "noise", settings) - samples
@@ -59,39 +59,39 @@ def test_noise_is_not_clipped(augmentation):
 
 
 @pytest.mark.parametrize(("shift", "later"), [(0.25, 4_000), (-0.1, -1_600), (0.00004, 1), (0.0, 0)])
-def test_shift_moves_the_speech_and_leaves_silence(augmentation, speech_like, shift, later):
+def test_shift_moves_speech_and_fills_with_silence(augmentation, speech_like, shift, later):
     samples = speech_like(1, 16_000) + 1  # nowhere 0
-    made = augmented(samples, "a", "shift", augmentation.model_copy(update={"shift": (shift, shift)}))
-    assert len(made) == len(samples)
+    result = augmented(samples, "a", "shift", augmentation.model_copy(update={"shift": (shift, shift)}))
+    assert len(result) == len(samples)
     for i in (0, 1, 1_599, 3_999, 4_000, 8_000, 14_399, 14_400, 15_999):
         expected = samples[i - later] if 0 <= i - later < 16_000 else 0
-        assert made[i] == expected
-    assert (made == 0).sum() == abs(later)
+        assert result[i] == expected
+    assert (result == 0).sum() == abs(later)
 
 
 @pytest.mark.parametrize("speed", [0.9, 1.0, 1.1])
 def test_speed_changes_duration_and_pitch_together(augmentation, speed):
     samples = tone(1_000)
-    made = augmented(samples, "a", "speed", augmentation.model_copy(update={"speed": (speed, speed)}))
-    assert len(made) == pytest.approx(16_000 / speed, abs=1)
-    assert loudest_hz(made) == pytest.approx(1_000 * speed, abs=1)
-    middle = slice(1_000, 14_000)  # the edges ring: there is silence beyond them
-    np.testing.assert_allclose(made[middle], tone(1_000 * speed, len(made))[middle], atol=1e-3)
+    result = augmented(samples, "a", "speed", augmentation.model_copy(update={"speed": (speed, speed)}))
+    assert len(result) == pytest.approx(16_000 / speed, abs=1)
+    assert loudest_hz(result) == pytest.approx(1_000 * speed, abs=1)
+    middle = slice(1_000, 14_000)  # the edges ring because of the silence beyond them
+    np.testing.assert_allclose(result[middle], tone(1_000 * speed, len(result))[middle], atol=1e-3)
 
 
-def test_what_is_played_too_high_to_be_held_is_removed(augmentation):
+def test_frequencies_above_half_the_rate_are_removed(augmentation):
     settings = augmentation.model_copy(update={"speed": (1.1, 1.1)})
-    made = augmented(tone(7_700), "a", "speed", settings)  # 8,470 Hz
-    assert np.abs(made[1_000:-1_000]).max() < 1e-3
+    result = augmented(tone(7_700), "a", "speed", settings)  # 8,470 Hz
+    assert np.abs(result[1_000:-1_000]).max() < 1e-3
 
 
-def test_draws_fill_their_ranges_evenly(augmentation):
+def test_draws_are_uniform_over_their_ranges(augmentation):
     samples = tone(440, 4_000) + 1
     names = [f"u{i}" for i in range(400)]
     copies = {kind: [augmented(samples, name, kind, augmentation) for name in names] for kind in KINDS}
     drawn = {
         "noise": [power_db(samples) - power_db(copy - samples) for copy in copies["noise"]],
-        "shift": [_shift_of(copy) for copy in copies["shift"]],
+        "shift": [shift_of(copy) for copy in copies["shift"]],
         "speed": [4_000 / len(copy) for copy in copies["speed"]],
     }
     for kind, (low, high), slack in (
@@ -105,51 +105,51 @@ def test_draws_fill_their_ranges_evenly(augmentation):
         np.testing.assert_allclose(at_quarters, np.linspace(low, high, 5), atol=0.1 * (high - low))
 
 
-def _shift_of(copy):
-    """How much later a copy of samples that are nowhere 0 is, as a fraction."""
+def shift_of(copy):
+    """Shift of a copy of nonzero samples, as a fraction of its length."""
     silent = (copy == 0).sum() / len(copy)
     return silent if copy[0] == 0 else -silent
 
 
-def test_a_copy_follows_from_seed_name_and_kind_alone(augmentation, speech_like):
+def test_copy_depends_on_seed_name_and_kind_only(augmentation, speech_like):
     samples = {name: speech_like(seed, 8_000) for seed, name in enumerate("abc")}
     forward = {(n, k): augmented(samples[n], n, k, augmentation) for n in "abc" for k in KINDS}
-    np.random.seed(1)  # noqa: NPY002 (a global state that must not matter)
+    np.random.seed(1)  # noqa: NPY002 (global state must have no effect)
     alone = augmentation.model_copy(update={"copies": ("noise",)})
     backward = {(n, k): augmented(samples[n], n, k, alone) for k in KINDS[::-1] for n in "cba"}
     assert len(forward) == len(backward) == 9
-    for copy, made in forward.items():
-        np.testing.assert_array_equal(made, backward[copy])
+    for copy, result in forward.items():
+        np.testing.assert_array_equal(result, backward[copy])
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_seed_and_name_change_a_copy(augmentation, speech_like, kind):
     samples = speech_like(1, 8_000)
-    made = augmented(samples, "a", kind, augmentation)
+    result = augmented(samples, "a", kind, augmentation)
     for other in (
         augmented(samples, "b", kind, augmentation),
         augmented(samples, "a", kind, augmentation.model_copy(update={"seed": 1})),
     ):
-        assert not np.array_equal(made, other)
+        assert not np.array_equal(result, other)
 
 
-def test_kinds_draw_apart_from_each_other(augmentation):
-    """The same quantile in each kind would tie pitch to noise."""
+def test_draws_of_different_kinds_are_independent(augmentation):
+    """Equal quantiles in all kinds would correlate pitch with noise."""
     samples, names = tone(440, 4_000) + 1, [f"u{i}" for i in range(200)]
-    shifts = [_shift_of(augmented(samples, name, "shift", augmentation)) for name in names]
+    shifts = [shift_of(augmented(samples, name, "shift", augmentation)) for name in names]
     speeds = [4_000 / len(augmented(samples, name, "speed", augmentation)) for name in names]
     assert abs(np.corrcoef(shifts, speeds)[0, 1]) < 0.2
 
 
-def test_draws_are_those_of_the_digest(augmentation):
-    """Written plainly: what another process, machine or year draws as well."""
+def test_draws_are_seeded_by_a_digest_of_seed_and_name(augmentation):
+    """The draws are the same on every machine."""
     samples = np.ones(100_000, np.float32)
     digest = hashlib.sha256(b"0 03a01Fa~shift").hexdigest()
     expected = np.random.default_rng(int(digest, 16)).uniform(-0.1, 0.1)
-    made = _shift_of(augmented(samples, "03a01Fa", "shift", augmentation))
-    assert made == pytest.approx(expected, abs=1e-5)
+    result = shift_of(augmented(samples, "03a01Fa", "shift", augmentation))
+    assert result == pytest.approx(expected, abs=1e-5)
 
 
-def test_an_unknown_kind_is_refused(augmentation):
-    with pytest.raises(ValueError, match="kind 'reverb' is unknown"):
+def test_unknown_kind_is_refused(augmentation):
+    with pytest.raises(ValueError, match="kind is 'reverb', expected noise, shift or speed"):
         augmented(tone(440), "a", "reverb", augmentation)

@@ -11,7 +11,7 @@ from emofactors.corpora.audio import read_waveform
 from emofactors.corpora.augmentations import copy_name
 from emofactors.errors import InputError
 from emofactors.features import extract as extract_module
-from emofactors.features import transform_by
+from emofactors.features import feature_transform
 from emofactors.features.archive import FeatureArchive
 from emofactors.features.audio import resampled
 from emofactors.features.augment import augmented
@@ -96,7 +96,7 @@ def test_neighbours_do_not_change_a_byte(corpus, settings_of, name, monkeypatch)
     for group_s, rows in [(0.0, manifest), (7.5, manifest), (100.0, manifest[::-1])]:
         monkeypatch.setattr(extract_module, "GROUP_S", group_s)
         folder = root / f"features{group_s}"
-        extract(rows, root, settings, folder, 1, longest_s=longest_s, transform=transform_by(settings))
+        extract(rows, root, settings, folder, 1, longest_s=longest_s, transform=feature_transform(settings))
         found.append(FeatureArchive(folder))
     for utterance in manifest["utterance"]:
         alone, *others = (archive[utterance] for archive in found)
@@ -291,7 +291,7 @@ def test_f0_has_the_frames_of_its_spectrogram_whatever_the_threads(corpus, log_m
     root, manifest = corpus
     extract(manifest, root, log_mel_80, root / "mel", threads=2)
     for threads in (1, 3):
-        extract(manifest, root, f0, root / f"f0_{threads}", threads, transform=transform_by(f0))
+        extract(manifest, root, f0, root / f"f0_{threads}", threads, transform=feature_transform(f0))
     assert bytes_of(root / "f0_1") == bytes_of(root / "f0_3")
     mel, tracks = FeatureArchive(root / "mel"), FeatureArchive(root / "f0_1")
     assert tracks.n_bins == 1
@@ -306,4 +306,4 @@ def test_f0_of_bad_audio_is_named(corpus, f0):
     soundfile.write(root / "bad.wav", np.full(16_000, np.nan), 16_000, subtype="FLOAT")
     rows = pd.concat([manifest, manifest_of([("bad", "bad.wav", np.nan, np.nan, 1.0)])])
     with pytest.raises(InputError, match=r"bad\.wav: features of utterance 'bad' are not finite"):
-        extract(rows, root, f0, root / "features", threads=2, transform=transform_by(f0))
+        extract(rows, root, f0, root / "features", threads=2, transform=feature_transform(f0))

@@ -11,12 +11,12 @@ def spectrogram_like(n_frames, n_bins=128, seed=0):
 
 
 def only(settings, **changes):
-    """The settings with nothing of an image but the changes."""
+    """The settings without any step of an image, apart from the changes."""
     return settings.model_copy(update={"pad_to_longest": False, "image_frames": None, "min_max": False} | changes)
 
 
 def triangle_means(spectrogram, n_frames):
-    """Each new frame a mean of the old ones, weighted by a triangle as wide as two new frames, or two old ones."""
+    """Each new frame is a mean of the old ones with triangular weights, as wide as two new frames, or two old ones."""
     frames_per_frame = len(spectrogram) / n_frames
     reach = max(frames_per_frame, 1.0)
     means = []
@@ -27,7 +27,7 @@ def triangle_means(spectrogram, n_frames):
     return np.stack(means)
 
 
-def test_the_unresized_kind_differs_in_padding_and_size_alone(log_mel_image, log_mel_grey):
+def test_unresized_kind_differs_in_padding_and_size_only(log_mel_image, log_mel_grey):
     assert log_mel_image.pad_to_longest
     assert log_mel_image.image_frames == 128
     assert log_mel_grey == log_mel_image.model_copy(update={"pad_to_longest": False, "image_frames": None})
@@ -43,7 +43,7 @@ def test_the_unresized_kind_differs_in_padding_and_size_alone(log_mel_image, log
         ("log_stft", {"pad_mode": "constant", "top_db": None}),
     ],
 )
-def test_frames_that_follow_are_those_of_zeros(request, speech_like, kind, changes):
+def test_padding_equals_the_spectrogram_of_zeros(request, speech_like, kind, changes):
     settings = only(request.getfixturevalue(kind), pad_to_longest=True, **changes)
     n_samples, longest = 20_011, 500
     waveform = speech_like(2, n_samples)
@@ -51,81 +51,81 @@ def test_frames_that_follow_are_those_of_zeros(request, speech_like, kind, chang
     zeros_after[:n_samples] = waveform
     (expected,) = log_spectrograms([zeros_after], settings)
     (spectrogram,) = log_spectrograms([waveform], settings)
-    made = image(spectrogram, settings, longest=longest)
-    assert made.shape == expected.shape == (longest, settings.n_bins)
-    assert made.dtype == np.float32
+    result = image(spectrogram, settings, longest=longest)
+    assert result.shape == expected.shape == (longest, settings.n_bins)
+    assert result.dtype == np.float32
     frame = np.arange(longest)
-    reaches_back = frame * settings.hop_length - settings.win_length / 2 < n_samples
-    straddles = (frame >= len(spectrogram)) & reaches_back
-    assert 0 < straddles.sum() <= settings.win_length / 2 / settings.hop_length
-    np.testing.assert_allclose(made[~straddles], expected[~straddles], atol=1e-3)
+    reaches_speech = frame * settings.hop_length - settings.win_length / 2 < n_samples
+    at_the_end = (frame >= len(spectrogram)) & reaches_speech
+    assert 0 < at_the_end.sum() <= settings.win_length / 2 / settings.hop_length
+    np.testing.assert_allclose(result[~at_the_end], expected[~at_the_end], atol=1e-3)
 
 
-def test_an_utterance_longer_than_the_longest_keeps_its_frames(log_mel_image):
+def test_longer_utterance_keeps_its_frames(log_mel_image):
     spectrogram = spectrogram_like(300)
     for longest in (200, 300):
-        made = image(spectrogram, only(log_mel_image, pad_to_longest=True), longest=longest)
-        np.testing.assert_array_equal(made, spectrogram)
+        result = image(spectrogram, only(log_mel_image, pad_to_longest=True), longest=longest)
+        np.testing.assert_array_equal(result, spectrogram)
 
 
 @pytest.mark.parametrize("n_frames", [1_797, 1_001, 129, 128, 127, 40, 1])
-def test_resizing_is_a_mean_weighted_by_a_triangle(log_mel_image, n_frames):
+def test_resizing_is_a_mean_with_triangular_weights(log_mel_image, n_frames):
     spectrogram = spectrogram_like(n_frames, n_bins=7)
-    made = image(spectrogram, only(log_mel_image, image_frames=128), longest=n_frames)
-    assert made.shape == (128, 7)
-    assert made.dtype == np.float32
-    np.testing.assert_allclose(made, triangle_means(spectrogram, 128), atol=1e-4)
+    result = image(spectrogram, only(log_mel_image, image_frames=128), longest=n_frames)
+    assert result.shape == (128, 7)
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result, triangle_means(spectrogram, 128), atol=1e-4)
 
 
-def test_silence_follows_before_the_image_is_resized(log_mel_image):
+def test_padding_precedes_resizing(log_mel_image):
     settings = only(log_mel_image, pad_to_longest=True, image_frames=128)
     speech = spectrogram_like(600)
-    floor = speech.max() - settings.top_db
-    expected = triangle_means(np.vstack([speech, np.full((1_197, 128), floor)]), 128)
+    silence_db = speech.max() - settings.top_db
+    expected = triangle_means(np.vstack([speech, np.full((1_197, 128), silence_db)]), 128)
     np.testing.assert_allclose(image(speech, settings, longest=1_797), expected, atol=1e-4)
 
 
-def test_grey_values_are_the_levels_between_the_own_minimum_and_maximum(log_mel_grey):
+def test_grey_values_are_scaled_by_minimum_and_maximum(log_mel_grey):
     spectrogram = spectrogram_like(50)
-    made = image(spectrogram, log_mel_grey, longest=50)
+    result = image(spectrogram, log_mel_grey, longest=50)
     low, high = spectrogram.min(), spectrogram.max()
-    np.testing.assert_allclose(made, (spectrogram - low) / (high - low), atol=1e-6)
-    assert made.min() == 0
-    assert made.max() == 1
+    np.testing.assert_allclose(result, (spectrogram - low) / (high - low), atol=1e-6)
+    assert result.min() == 0
+    assert result.max() == 1
 
 
-def test_a_resized_image_is_scaled_last(log_mel_image):
-    made = image(spectrogram_like(900), log_mel_image, longest=1_797)
-    assert made.shape == (128, 128)
-    assert made.min() == 0
-    assert made.max() == 1
+def test_scaling_follows_resizing(log_mel_image):
+    result = image(spectrogram_like(900), log_mel_image, longest=1_797)
+    assert result.shape == (128, 128)
+    assert result.min() == 0
+    assert result.max() == 1
 
 
-def test_a_gain_changes_no_grey_value(log_mel_image, speech_like):
-    settings = log_mel_image.model_copy(update={"power_floor": 1e-20})  # of which the soft one stays clear
+def test_grey_values_do_not_depend_on_gain(log_mel_image, speech_like):
+    settings = log_mel_image.model_copy(update={"power_floor": 1e-20})  # low enough not to clip the softer waveform
     waveform = speech_like(1, 30_000)
-    made = [
+    result = [
         image(spectrogram, settings, longest=500)
         for spectrogram in log_spectrograms([waveform, 0.25 * waveform], settings)
     ]
-    np.testing.assert_allclose(made[0], made[1], atol=1e-4)
+    np.testing.assert_allclose(result[0], result[1], atol=1e-4)
 
 
 @pytest.mark.parametrize("level_db", [-100.0, -63.217, 0.0])
 @pytest.mark.parametrize("n_frames", [1_797, 77])
-def test_a_constant_spectrogram_becomes_zeros(log_mel_image, level_db, n_frames):
+def test_constant_spectrogram_becomes_zeros(log_mel_image, level_db, n_frames):
     settings = log_mel_image.model_copy(update={"pad_to_longest": False})
     constant = np.full((n_frames, 128), level_db, np.float32)
     np.testing.assert_array_equal(image(constant, settings, longest=n_frames), np.zeros((128, 128)))
 
 
-def test_what_is_not_finite_does_not_become_an_image(log_mel_image):
+def test_nan_is_not_scaled_away(log_mel_image):
     spectrogram = spectrogram_like(300)
     spectrogram[17] = np.nan
     assert np.isnan(image(spectrogram, log_mel_image, longest=400)).any()
 
 
-def test_a_spectrogram_stays_one_and_none_is_changed(log_mel, log_mel_image):
+def test_input_is_never_changed_and_returned_without_image_settings(log_mel, log_mel_image):
     spectrogram = spectrogram_like(30)
     before = spectrogram.copy()
     np.testing.assert_array_equal(image(spectrogram, log_mel, longest=90), before)
@@ -134,7 +134,7 @@ def test_a_spectrogram_stays_one_and_none_is_changed(log_mel, log_mel_image):
 
 
 @pytest.mark.parametrize("n_samples", [79, 80, 81, 16_000, 143_652, 143_679])
-def test_frames_are_counted_as_the_transform_makes_them(log_mel_image, n_samples):
+def test_number_of_frames_equals_that_of_the_spectrogram(log_mel_image, n_samples):
     frames = n_frames_of(n_samples / 16_000, log_mel_image)
     assert frames == 1 + n_samples // 80
     if n_samples > 513:

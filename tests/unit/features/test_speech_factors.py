@@ -97,7 +97,7 @@ def test_what_trained_elsewhere_leaves_every_speaker_its_own_speech(joined, tmp_
     mel, f0 = given._mel, given._f0
     trained = FactorArchive.of_fold(mel, f0, Fold(0, about))
     np.testing.assert_array_equal(trained["a3"], FactorArchive(mel, f0, SPEAKER_OF, ["a0", "b0"])["a3"])
-    np.testing.assert_array_equal(FactorArchive.of_fold(mel, f0, Fold(0, about), trains=False)["a3"], given["a3"])
+    np.testing.assert_array_equal(FactorArchive.of_fold(mel, f0, Fold(0, about), own_training=False)["a3"], given["a3"])
     assert not np.array_equal(trained["a3"], given["a3"])
 
 

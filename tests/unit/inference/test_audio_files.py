@@ -9,7 +9,7 @@ import soundfile
 from emofactors.config.features import FeatureSettings
 from emofactors.corpora import audio
 from emofactors.errors import InputError
-from emofactors.features import transform_by
+from emofactors.features import feature_transform
 from emofactors.inference import audio_files as recordings
 from emofactors.inference.audio_files import as_json, as_table, audio_files, predict_files
 from emofactors.inference.saved_model import SavedModel
@@ -66,7 +66,7 @@ def say(tmp_path):
 
 
 def heard(files, *runs, threads=2):
-    return list(predict_files(files, runs, transform_by, threads=threads))
+    return list(predict_files(files, runs, feature_transform, threads=threads))
 
 
 def test_recordings_come_in_the_order_of_the_files_whatever_the_threads(say, tmp_path):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from emofactors.config.features import FeatureSettings
-from emofactors.config.systems import ComputeSettings
+from emofactors.config.training import ComputeSettings
 from emofactors.errors import InputError
 from emofactors.features.standardisation import Standardisation
 from emofactors.inference.saved_model import HeldFeatures, find_runs, load_run

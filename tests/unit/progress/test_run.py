@@ -6,7 +6,7 @@ import os
 import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from emofactors.config.systems import RunSettings
+from emofactors.config.training import RunSettings
 from emofactors.training.fit import Progress, _log_progress
 from snakemake_logger_plugin_emofactors.run import (
     Job,

@@ -7,7 +7,7 @@ import torch
 import yaml
 
 from emofactors.config.labels import CONDITIONS, FACTORS
-from emofactors.config.systems import RunSettings
+from emofactors.config.training import RunSettings
 from emofactors.errors import InputError
 from emofactors.nn.random_resampling import draw_segments, resampling_weights
 from emofactors.systems import build_system

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from emofactors.config.systems import RunSettings
+from emofactors.config.training import RunSettings
 from emofactors.systems import build_system
 from emofactors.systems.base import TrainingData
 from emofactors.training.dataset import SplitData

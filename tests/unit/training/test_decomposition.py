@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from emofactors.config.labels import CONDITIONS
-from emofactors.config.systems import RunSettings
+from emofactors.config.training import RunSettings
 from emofactors.corpora.splits import Fold
 from emofactors.features.archive import ArchiveWriter, FeatureArchive
 from emofactors.features.speech_factors import FactorArchive

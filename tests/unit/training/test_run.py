@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
 
-from emofactors.config.systems import ComputeSettings
+from emofactors.config.training import ComputeSettings
 from emofactors.corpora.splits import Fold
 from emofactors.errors import InputError
 from emofactors.features.standardisation import Standardisation

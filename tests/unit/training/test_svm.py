@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file, save
 
-from emofactors.config.systems import SvmSettings
+from emofactors.config.training import SvmSettings
 from emofactors.corpora.splits import Fold
 from emofactors.errors import InputError
 from emofactors.features.archive import ArchiveWriter, FeatureArchive

@@ -142,7 +142,7 @@ def draft_study(
     study = _study_content(name, task_name, corpora_root, utterances, int(n_trained.size().max()), config_dir)
     files = {
         Path("corpora", f"{name}.yaml"): _as_yaml(f"{corpus['title']}: audio and {corpus['file']}.", corpus),
-        Path("tasks", f"{task_name}.yaml"): _as_yaml(f"{checked.protocol_words}.", task),
+        Path("tasks", f"{task_name}.yaml"): _as_yaml(f"{checked.protocol_label}.", task),
     }
     parts, more = _parts_served(study, files, config_dir, int(n_trained["speaker"].nunique().min()))
     study, loaded = _load(study, parts, files, config_dir)
@@ -159,7 +159,7 @@ def draft_study(
         study=name,
         task=task_name,
         files=files,
-        protocol=checked.protocol_words,
+        protocol=checked.protocol_label,
         systems=tuple(loaded.systems),
         left_out=(*left_out, *more),
         findings=tuple(findings),

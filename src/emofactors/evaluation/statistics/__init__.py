@@ -1,1 +1,1 @@
-"""Metrics, intervals and tests: arrays in, numbers out."""
+"""Statistics of arrays: metrics, intervals, tests and mutual information."""

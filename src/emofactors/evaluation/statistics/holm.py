@@ -1,14 +1,13 @@
-"""Holm's correction for several tests."""
+"""Holm's correction for multiple comparisons."""
 
 import numpy as np
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
-    """Adjust p-values for the number of comparisons, step by step from the smallest.
+    """Adjust p-values for the number of comparisons by Holm's step-down method.
 
-    Whoever rejects where the adjusted value is at most 0.05 makes a false
-    rejection among all comparisons in at most 5 % of cases, however they
-    depend on each other.
+    Rejecting where the adjusted value is at most 0.05 keeps the family-wise
+    error rate at 5 % or less, under any dependence between the tests.
 
     Source: Holm 1979.
 
@@ -16,7 +15,7 @@ def holm(p_values: np.ndarray) -> np.ndarray:
         p_values: shape (M,), in [0, 1].
 
     Returns:
-        Adjusted p-values, shape (M,), in [0, 1], never below the given ones.
+        Adjusted p-values, shape (M,), in [0, 1], at least as large as the given ones.
 
     Example:
         >>> holm(np.array([0.01, 0.04, 0.03])).round(6).tolist()

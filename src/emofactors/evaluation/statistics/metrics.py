@@ -1,14 +1,14 @@
-"""Scores of a confusion matrix: UA, WA, macro F1 and the recall of each class.
+"""Metrics of a confusion matrix: UA, WA, macro F1 and the recall of each class.
 
-All take counts of shape (..., C, C), true class by predicted class, so that
-one confusion matrix and ten thousand resampled ones are scored alike.
+All metrics take counts of shape (..., C, C), true class by predicted class, and
+broadcast over the leading axes, such as those of resampled matrices.
 """
 
 import numpy as np
 
 
 def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, n_classes: int) -> np.ndarray:
-    """How often each class was taken for each.
+    """Count the pairs of true and predicted class.
 
     Args:
         truth: true class index of each utterance, shape (N,).
@@ -19,7 +19,7 @@ def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, n_classes: int) 
         Counts, shape (C, C): true class by predicted class.
 
     Raises:
-        ValueError: if the two differ in length, or an index is not in [0, C).
+        ValueError: if the arrays differ in length, or an index is not in [0, C).
 
     Example:
         >>> confusion_matrix(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]), n_classes=2)
@@ -31,19 +31,19 @@ def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, n_classes: int) 
         raise ValueError(f"truth is {truth.shape}, prediction {prediction.shape}; expected (N,) and (N,)")
     for name, index in (("truth", truth), ("prediction", prediction)):
         if ((index < 0) | (index >= n_classes)).any():
-            raise ValueError(f"{name} has class {index.min()} to {index.max()}, expected 0 to {n_classes - 1}")
+            raise ValueError(f"{name} has classes {index.min()} to {index.max()}, expected 0 to {n_classes - 1}")
     counts = np.bincount(truth * n_classes + prediction, minlength=n_classes**2)
     return counts.reshape(n_classes, n_classes)
 
 
 def class_recalls(confusion: np.ndarray) -> np.ndarray:
-    """Share of each class that was recognised.
+    """Return the recall of each class.
 
     Args:
         confusion: counts, shape (..., C, C): true class by predicted class.
 
     Returns:
-        Recalls in [0, 1], shape (..., C); NaN for a class without an utterance.
+        Recalls in [0, 1], shape (..., C); NaN for a class without utterances.
     """
     support = confusion.sum(axis=-1)
     correct = np.diagonal(confusion, axis1=-2, axis2=-1)
@@ -51,7 +51,7 @@ def class_recalls(confusion: np.ndarray) -> np.ndarray:
 
 
 def unweighted_accuracy(confusion: np.ndarray) -> np.ndarray:
-    """Mean recall over the classes: UA, in the field also UAR or balanced accuracy.
+    """Return UA, the mean recall over the classes (also UAR or balanced accuracy).
 
     Source: Dai et al. 2019, evaluation criteria.
 
@@ -62,19 +62,19 @@ def unweighted_accuracy(confusion: np.ndarray) -> np.ndarray:
         UA in [0, 1], shape (...).
 
     Raises:
-        ValueError: if a class of the task has no utterance; its recall is
-            undefined, and leaving it out would flatter the score.
+        ValueError: if a class of the task has no utterance, because its recall
+            is undefined.
 
     Example:
         >>> float(unweighted_accuracy(np.array([[2, 1], [0, 1]])))
         0.8333333333333333
     """
-    _expect_every_class(confusion)
+    _check_every_class(confusion)
     return class_recalls(confusion).mean(axis=-1)
 
 
 def weighted_accuracy(confusion: np.ndarray) -> np.ndarray:
-    """Share of all utterances that was recognised: WA, plain accuracy.
+    """Return WA, the share of utterances predicted correctly (accuracy).
 
     Source: Dai et al. 2019, evaluation criteria.
 
@@ -85,7 +85,7 @@ def weighted_accuracy(confusion: np.ndarray) -> np.ndarray:
         WA in [0, 1], shape (...).
 
     Raises:
-        ValueError: if there is no utterance at all.
+        ValueError: if there is no utterance.
 
     Example:
         >>> float(weighted_accuracy(np.array([[2, 1], [0, 1]])))
@@ -98,11 +98,11 @@ def weighted_accuracy(confusion: np.ndarray) -> np.ndarray:
 
 
 def macro_f1(confusion: np.ndarray) -> np.ndarray:
-    """Mean over the classes of F1, the harmonic mean of precision and recall.
+    """Return the mean over the classes of F1, the harmonic mean of precision and recall.
 
     A class that is never predicted has F1 = 0.
 
-    Source: Sokolova & Lapalme 2009; the mean of the classes' F1, not the F1 of the means.
+    Source: Sokolova & Lapalme 2009; the mean of the F1 scores, not the F1 of the mean precision and recall.
 
     Args:
         confusion: counts, shape (..., C, C): true class by predicted class.
@@ -117,13 +117,13 @@ def macro_f1(confusion: np.ndarray) -> np.ndarray:
         >>> round(float(macro_f1(np.array([[2, 1], [0, 1]]))), 4)
         0.7333
     """
-    _expect_every_class(confusion)
+    _check_every_class(confusion)
     correct = np.diagonal(confusion, axis1=-2, axis2=-1)
     return (2 * correct / (confusion.sum(axis=-1) + confusion.sum(axis=-2))).mean(axis=-1)
 
 
-def _expect_every_class(confusion: np.ndarray) -> None:
-    """A ValueError if a class of the task has no utterance."""
+def _check_every_class(confusion: np.ndarray) -> None:
+    """Raise a ValueError if a class of the task has no utterance."""
     absent = (confusion.sum(axis=-1) == 0).reshape(-1, confusion.shape[-1]).any(axis=0)
     if absent.any():
         raise ValueError(f"no utterance of class {np.flatnonzero(absent).tolist()}, expected every class")

@@ -1,11 +1,11 @@
-"""Mutual information of two labelings: of what an embedding orders utterances by, with who speaks and the emotion.
+"""Mutual information of two labelings, such as clusters of embeddings and speakers.
 
-Unlike a probe, which finds what is there at all, clusters show what the
-embedding is arranged by. They are found in it as it is, without
-standardisation: a dimension that is small there is small here.
+A probe finds any information in an embedding; clusters show the main structure
+of an embedding. Clusters are computed without standardisation, so a dimension
+with small variance has little influence.
 
-Of labelings along time, as those of codes, neighbours are alike: see
-:func:`shifted_information`.
+Consecutive labels along time, such as those of codes, are not independent: use
+:func:`information_with_shift_null` for these.
 """
 
 import warnings
@@ -16,22 +16,21 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_mutual_info_score, mutual_info_score, normalized_mutual_info_score
 
-#: Runs of k-means from other centers, of which the one with the least inertia is kept.
-_STARTS = 10
+#: Runs of k-means from different initial centers; the one with the smallest inertia is the result.
+_N_INIT = 10
 
 
 @dataclass(frozen=True)
-class SharedInformation:
+class MutualInformation:
     """Mutual information of two labelings of the same utterances.
 
     Attributes:
-        nats: plug-in estimate; of N utterances it is above 0 even if the two have nothing to do
-            with each other, by about (K - 1)(L - 1) / 2N.
+        nats: plug-in estimate; for N samples of independent labels its mean is about (K - 1)(L - 1) / 2N, not 0.
         null_mean: mean of the plug-in estimate under permutations (or shifts), in nats.
-        null_high: their 95 % quantile, in nats; ``nats`` below it may be chance.
-        normalised: ``nats`` over the mean of the two entropies, in [0, 1].
-        adjusted: how far ``nats`` is from its mean under shuffles (0) to the mean of the two entropies
-            (1); shuffles of single utterances, so that copies make it too large.
+        null_high: 95 % quantile of the same, in nats; an estimate below it is not significant.
+        normalised: ``nats`` divided by the mean of the two entropies, in [0, 1].
+        adjusted: ``nats`` adjusted for chance: 0 at its mean under permutations of single utterances, 1 at the
+            mean of the two entropies; too large where the utterances include augmented copies.
     """
 
     nats: float
@@ -42,7 +41,7 @@ class SharedInformation:
 
     @property
     def above_null(self) -> float:
-        """Plug-in estimate minus its mean under the null, in nats."""
+        """Plug-in estimate minus its mean under the null hypothesis, in nats."""
         return self.nats - self.null_mean
 
 
@@ -51,42 +50,43 @@ def cluster(
     *,
     n_clusters: int = 10,
     seed: int,
-    starts: int = _STARTS,
-    fit_at_most: int | None = None,
+    n_init: int = _N_INIT,
+    max_fit_samples: int | None = None,
 ) -> np.ndarray:
-    """Clusters of embeddings: k-means, the best of several starts.
+    """Cluster embeddings by k-means.
 
     Args:
         embedding: shape (N, D), finite.
         n_clusters: number of clusters, K.
-        seed: of the starts, and of what is drawn.
-        starts: runs from other centers, of which the one with the least inertia is kept.
-        fit_at_most: centers are found in so many embeddings, drawn at random; None: in all of them. Every
-            embedding has the cluster of its nearest center.
+        seed: seed of the initial centers and of the fitted samples.
+        n_init: runs from different initial centers; the one with the smallest inertia is the result.
+        max_fit_samples: number of randomly drawn embeddings to fit the centers to; None: all of them. Every
+            embedding is assigned to its nearest center.
 
     Returns:
-        Cluster in [0, K) of each, shape (N,); fewer than K where there are fewer distinct embeddings.
+        Cluster in [0, K) of each embedding, shape (N,); fewer than K if there are fewer distinct embeddings.
 
     Raises:
         ValueError: if there are fewer embeddings than clusters, or one is not finite.
     """
-    heard = embedding
-    if fit_at_most is not None and len(embedding) > fit_at_most:
-        heard = embedding[np.sort(np.random.default_rng(seed).choice(len(embedding), fit_at_most, replace=False))]
+    samples = embedding
+    if max_fit_samples is not None and len(embedding) > max_fit_samples:
+        drawn = np.random.default_rng(seed).choice(len(embedding), max_fit_samples, replace=False)
+        samples = embedding[np.sort(drawn)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a collapsed embedding has fewer clusters
-        found = KMeans(n_clusters, n_init=starts, random_state=seed).fit(heard)
-    return (found.labels_ if heard is embedding else found.predict(embedding)).astype(np.int64)
+        kmeans = KMeans(n_clusters, n_init=n_init, random_state=seed).fit(samples)
+    return (kmeans.labels_ if samples is embedding else kmeans.predict(embedding)).astype(np.int64)
 
 
-def shared_information(
+def information_with_permutation_null(
     one: np.ndarray, other: np.ndarray, *, groups: np.ndarray, permutations: int = 1000, seed: int
-) -> SharedInformation:
-    """How much one labeling tells of another, against labels dealt out at random.
+) -> MutualInformation:
+    """Estimate the mutual information of two labelings, with a permutation null.
 
-    For the null, the labels of ``other`` are permuted over *originals*, with all their
-    copies: copies of one original share a cluster whatever they are labelled,
-    so permuting them one by one would make the null too small.
+    The labels of ``other`` are permuted over *originals* together with their
+    augmented copies. Copies of one original are in the same cluster for any label,
+    so permuting single utterances would give too small a null.
 
     Source: bias of the plug-in estimate, Miller 1955; normalised and adjusted, Vinh et al. 2010.
 
@@ -95,18 +95,18 @@ def shared_information(
         other: speakers or emotions, shape (N,).
         groups: original of each utterance, shape (N,).
         permutations: number of permutations.
-        seed: of the permutations.
+        seed: seed of the permutations.
 
     Returns:
-        The information they share.
+        The mutual information.
 
     Raises:
-        ValueError: if the three differ in length, or an original has two labels in ``other``.
+        ValueError: if the arrays differ in length, or an original has two labels in ``other``.
 
     Example:
         >>> labels = np.arange(1000) % 2
-        >>> shared = shared_information(labels, labels, groups=np.arange(1000), seed=0)
-        >>> round(shared.nats, 3), round(shared.above_null, 2), round(shared.normalised, 3)
+        >>> found = information_with_permutation_null(labels, labels, groups=np.arange(1000), seed=0)
+        >>> round(found.nats, 3), round(found.above_null, 2), round(found.normalised, 3)
         (0.693, 0.69, 1.0)
     """
     one, other, groups = map(np.asarray, (one, other, groups))
@@ -115,45 +115,44 @@ def shared_information(
     _, i_one = np.unique(one, return_inverse=True)
     _, i_other = np.unique(other, return_inverse=True)
     _, first, original = np.unique(groups, return_index=True, return_inverse=True)
-    of_original = i_other[first]
-    if (of_original[original] != i_other).any():
-        raise ValueError("an original and its copy have two labels, expected one")
+    labels = i_other[first]  # of the originals
+    if (labels[original] != i_other).any():
+        raise ValueError("an original and its copy have different labels, expected the same")
     rng = np.random.default_rng(seed)
-    null = [plug_in_information(i_one, rng.permutation(of_original)[original]) for _ in range(permutations)]
-    return _against(np.array(null), i_one, i_other)
+    null = [plug_in_information(i_one, rng.permutation(labels)[original]) for _ in range(permutations)]
+    return _compare_with_null(np.array(null), i_one, i_other)
 
 
-def shifted_information(
+def information_with_shift_null(
     one: np.ndarray, other: np.ndarray, *, min_shift: int, shifts: int = 200, seed: int
-) -> SharedInformation:
-    """How much one labeling along time tells of another, against the same two shifted against each other.
+) -> MutualInformation:
+    """Estimate the mutual information of two labelings along time, with a null of circular shifts.
 
-    For the null, ``other`` is shifted around a circle against ``one``. Neighbours
-    in time share their labels: a vowel or a pause lasts, so N frames are far fewer
-    than N independent draws, and two labelings that have nothing to do with each
-    other agree by chance in long stretches. A shift keeps these stretches. A free
-    permutation breaks them up: its null is that of N independent draws, far
-    too small, and what is left above it is chance. Shifts by less than
-    ``min_shift`` are left out, as over these a labeling is still like itself.
+    Consecutive labels are correlated, so N frames are fewer than N independent
+    samples, and two independent labelings agree by chance over long stretches.
+    Circular shifts of ``other`` preserve this autocorrelation; free permutations
+    destroy it and would give too small a null. Shifts below ``min_shift`` are
+    excluded, because the shifted labels are still similar to the original ones.
 
-    Source: shifted surrogates, Theiler et al. 1992; of the plug-in estimate as for :func:`shared_information`.
+    Source: shifted surrogates, Theiler et al. 1992; otherwise as
+    :func:`information_with_permutation_null`.
 
     Args:
         one: labels in the order of time, shape (N,).
         other: labels at the same times, shape (N,).
-        min_shift: steps of time after which a labeling has forgotten itself; at most a quarter of N is taken.
-        shifts: number of shifts, drawn without replacement; fewer where there are no more.
-        seed: of the shifts.
+        min_shift: smallest shift, in steps of time; limited to a quarter of N.
+        shifts: number of shifts, drawn without replacement; fewer if fewer exist.
+        seed: seed of the shifts.
 
     Returns:
-        The information they share.
+        The mutual information.
 
     Raises:
-        ValueError: if the two differ in length, or are shorter than 2.
+        ValueError: if the arrays differ in length, or are shorter than 2.
 
     Example:
         >>> labels = np.arange(1000) // 20 % 2
-        >>> round(shifted_information(labels, labels, min_shift=10, seed=0).nats, 3)
+        >>> round(information_with_shift_null(labels, labels, min_shift=10, seed=0).nats, 3)
         0.693
     """
     one, other = np.asarray(one), np.asarray(other)
@@ -162,22 +161,23 @@ def shifted_information(
         raise ValueError(f"labels are {one.shape} and {other.shape}; expected (N,) each, N at least 2")
     _, i_one = np.unique(one, return_inverse=True)
     _, i_other = np.unique(other, return_inverse=True)
-    least = max(1, min(min_shift, n // 4))
-    possible = np.arange(least, n - least + 1)
+    min_shift = max(1, min(min_shift, n // 4))
+    possible = np.arange(min_shift, n - min_shift + 1)
     drawn = np.random.default_rng(seed).choice(possible, min(shifts, len(possible)), replace=False)
-    around = np.concatenate([i_other, i_other])
-    null = [plug_in_information(i_one, around[shift : shift + n]) for shift in drawn]
-    return _against(np.array(null), i_one, i_other)
+    doubled = np.concatenate([i_other, i_other])
+    null = [plug_in_information(i_one, doubled[shift : shift + n]) for shift in drawn]
+    return _compare_with_null(np.array(null), i_one, i_other)
 
 
 def plug_in_information(one: np.ndarray, other: np.ndarray) -> float:
-    """Plug-in estimate of the mutual information of two labelings by index.
+    """Return the plug-in estimate of the mutual information of two labelings.
 
-    The same as scikit-learn's, whose checks take longer than the counting.
+    Equal to scikit-learn's ``mutual_info_score``, without its input checks, which
+    take longer than the counting.
 
     Args:
-        one: indices from 0, shape (N,).
-        other: likewise.
+        one: label indices from 0, shape (N,).
+        other: label indices from 0, shape (N,).
 
     Returns:
         Mutual information in nats, at least 0.
@@ -186,13 +186,13 @@ def plug_in_information(one: np.ndarray, other: np.ndarray) -> float:
     counts = np.bincount(one * n_other + other, minlength=(one.max() + 1) * n_other).reshape(-1, n_other)
     joint = counts / len(one)
     independent = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0)
-    there = joint > 0
-    return float((joint[there] * np.log(joint[there] / independent[there])).sum())
+    occurs = joint > 0
+    return float((joint[occurs] * np.log(joint[occurs] / independent[occurs])).sum())
 
 
-def _against(null: np.ndarray, one: np.ndarray, other: np.ndarray) -> SharedInformation:
-    """What two labelings by index share, against plug-in estimates without it (P,)."""
-    return SharedInformation(
+def _compare_with_null(null: np.ndarray, one: np.ndarray, other: np.ndarray) -> MutualInformation:
+    """Return the mutual information of two labelings by index, given estimates (P,) under the null hypothesis."""
+    return MutualInformation(
         nats=float(mutual_info_score(one, other)),
         null_mean=float(null.mean()),
         null_high=float(np.quantile(null, 0.95)),

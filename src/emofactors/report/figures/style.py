@@ -1,4 +1,4 @@
-"""What all figures share: colours and markers, fonts, lines of text, and how a figure is written."""
+"""Style of all figures: colours and markers, fonts, line breaks, and the files they are written to."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,15 +37,12 @@ VARIANT_STYLE = (
     ("#000000", "X", "-."),
 )
 
-#: Of a heading in bold.
-LETTERS_PER_INCH = 9.5
-
 _DOTS_PER_INCH = 200
 
 
 @contextmanager
-def house_style() -> Iterator[None]:
-    """Matplotlib's own defaults, whatever the user's matplotlibrc says, and what the house changes of them."""
+def figure_style() -> Iterator[None]:
+    """Draw with matplotlib's defaults, whatever the user's matplotlibrc sets, and the project's changes to them."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(
@@ -63,31 +60,42 @@ def house_style() -> Iterator[None]:
         yield
 
 
+def svg_bytes(figure: Figure) -> bytes:
+    """Return a figure as SVG; equal figures are equal bytes."""
+    content = BytesIO()
+    # Without the date and the version of matplotlib, in which equal figures would differ.
+    figure.savefig(content, format="svg", dpi=_DOTS_PER_INCH, metadata={"Date": None, "Creator": None})
+    return content.getvalue()
+
+
+def png_bytes(figure: Figure, dots_per_inch: int = _DOTS_PER_INCH, *, optimize: bool = False) -> bytes:
+    """Return a figure as PNG; equal figures are equal bytes."""
+    content = BytesIO()
+    figure.savefig(
+        content, format="png", dpi=dots_per_inch, metadata={"Software": None}, pil_kwargs={"optimize": optimize}
+    )
+    return content.getvalue()
+
+
 def save_figure(figure: Figure, *, png: str, svg: str) -> None:
-    """Write a figure as PNG (200 dots an inch) and SVG: the same numbers, the same bytes.
+    """Write a figure as PNG (200 dots per inch) and SVG.
 
     Raises:
         OSError: if a file cannot be written.
     """
-    # Without date and version of matplotlib, which would make equal figures differ.
-    for path, form, metadata in (
-        (png, "png", {"Software": None}),
-        (svg, "svg", {"Date": None, "Creator": None}),
-    ):
-        content = BytesIO()
-        figure.savefig(content, format=form, dpi=_DOTS_PER_INCH, metadata=metadata)
-        write_bytes_atomically(path, content.getvalue())
+    write_bytes_atomically(png, png_bytes(figure))
+    write_bytes_atomically(svg, svg_bytes(figure))
 
 
-def as_text(name: str) -> str:
-    """The name of an utterance or a speaker as a label shows it: dollars in it begin no formula."""
+def without_formulas(name: str) -> str:
+    """Return the name of an utterance or a speaker as a label: a dollar sign in it starts no formula."""
     return str(name).replace("$", r"\$")
 
 
-def broken(words: str, width: int = 42) -> str:
-    """Words in lines of at most ``width`` letters, to fit above a panel."""
+def wrap(text: str, width: int = 42) -> str:
+    """Break text into lines of fewer than ``width`` characters, where its words allow."""
     lines = [""]
-    for word in words.split():
+    for word in text.split():
         if len(lines[-1]) + len(word) >= width:
             lines.append("")
         lines[-1] = f"{lines[-1]} {word}".strip()

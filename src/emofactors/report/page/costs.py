@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from emofactors.config.study import ORIGINAL, Study
+from emofactors.config.study import Study
+from emofactors.plan.paths import ORIGINAL
 from emofactors.io.csv import csv_text
 
 #: How a system is trained -> the rule that does it, and writes on which device it did.

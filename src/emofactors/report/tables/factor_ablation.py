@@ -81,7 +81,7 @@ def make_ablation_table(
             about = {
                 "table": name,
                 "column": task_name,
-                "protocol": task.protocol_words + ("" if metric == OWN else f"; tested on all of {on_task}"),
+                "protocol": task.protocol_label + ("" if metric == OWN else f"; tested on all of {on_task}"),
                 "corpus": corpus_words(corpora[corpus]),
             }
             measures: dict[str, ProbeAccuracy] = {}

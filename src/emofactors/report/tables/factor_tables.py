@@ -13,8 +13,13 @@ import pandas as pd
 
 from emofactors.config.tables import TableConfig
 from emofactors.config.tasks import TaskConfig
-from emofactors.evaluation.code_information import INFORMATION_COLUMNS, PAIRS, REPRESENTATIONS, WITHOUT_COLUMNS
-from emofactors.evaluation.statistics.jackknife import Averaged, average_runs
+from emofactors.evaluation.code_information import (
+    INFORMATION_COLUMNS,
+    LEAVE_ONE_OUT_COLUMNS,
+    PAIRS,
+    REPRESENTATIONS,
+)
+from emofactors.evaluation.statistics.jackknife import JackknifeEstimate, average_runs
 from emofactors.evaluation.true_factors import FACTOR_COLUMNS, FACTORS, NUMBERS
 from emofactors.io.csv import read_csv
 from emofactors.io.json import read_json
@@ -87,7 +92,7 @@ def make_information_table(
     """
     files = list(files)
     found = _read(files, "code_information.csv", INFORMATION_COLUMNS)
-    left_out = _read(files, "code_information_leave_one_out.csv", WITHOUT_COLUMNS)
+    left_out = _read(files, "code_information_leave_one_out.csv", LEAVE_ONE_OUT_COLUMNS)
     errors = _reconstruction(files)
     rows: list[dict[str, Any]] = []
     for task_name, task in tasks.items():
@@ -152,7 +157,7 @@ class _Information:
             "n_speakers": self._without["speaker"].nunique(),
         }
 
-    def above_null(self, key: str, unit: str) -> Averaged:
+    def above_null(self, key: str, unit: str) -> JackknifeEstimate:
         """Information above null of a pair, of all speakers and without each."""
         return self._averaged(key, unit, self._clusters, "above_null")
 
@@ -192,7 +197,7 @@ class _Information:
             ]
         return numbers
 
-    def _averaged(self, key: str, unit: str, clusters: int, of: str) -> Averaged:
+    def _averaged(self, key: str, unit: str, clusters: int, of: str) -> JackknifeEstimate:
         """A number of a pair; of other numbers than those above null only the value is one."""
         one, other = PAIR_KEYS[key]
         values = self._information[
@@ -323,7 +328,7 @@ class _TrueFactors:
         """Whether the factor varies in any test."""
         return len(self._of(code, factor, measure)) > 0
 
-    def averaged(self, code: str, factor: str, measure: str) -> Averaged:
+    def averaged(self, code: str, factor: str, measure: str) -> JackknifeEstimate:
         """One measure, of all speakers and without each."""
         of = self._of(code, factor, measure)
         return average_runs(of[of["speaker"] == ""], of[of["speaker"] != ""])
@@ -406,13 +411,13 @@ def _about(
     return {
         "table": name,
         "column": task_name,
-        "protocol": task.protocol_words,
+        "protocol": task.protocol_label,
         "corpus": corpus_words(corpora[task.corpus]),
         "published": nan,
     }
 
 
-def _difference(metric: str, one: Averaged, other: Averaged, *, has_p: bool) -> dict[str, Any]:
+def _difference(metric: str, one: JackknifeEstimate, other: JackknifeEstimate, *, has_p: bool) -> dict[str, Any]:
     """A difference with its interval, and with its p-value where it is one of those that are tested."""
     difference = one.difference(other)
     return {

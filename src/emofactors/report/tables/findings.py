@@ -334,7 +334,7 @@ def _step(one: TaskConfig, other: TaskConfig) -> str:
         reasons.append("copies stay on one side of the split")
     if other.speaker_independent and not one.speaker_independent:
         reasons.append("the test speakers are unseen in training")
-    return f"when {' and '.join(reasons)}" if reasons else f"when the protocol is “{other.protocol_words}”"
+    return f"when {' and '.join(reasons)}" if reasons else f"when the protocol is “{other.protocol_label}”"
 
 
 def shuffle_finding(study: Study, inspection: Mapping[str, Any]) -> str:

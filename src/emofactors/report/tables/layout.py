@@ -240,7 +240,7 @@ def _trainings(tidy: pd.DataFrame, table: TableConfig, task: TaskConfig) -> str:
 
 def _protocol(task: TaskConfig) -> str:
     """The protocol in words, with what it means for the speakers."""
-    return task.protocol_words + ("" if task.speaker_independent else "; the test speakers are heard in training")
+    return task.protocol_label + ("" if task.speaker_independent else "; the test speakers are heard in training")
 
 
 def _beside(tidy: pd.DataFrame, name: str, table: TableConfig) -> PublishedScores | None:

@@ -8,7 +8,7 @@ import yaml
 from matplotlib.colors import to_hex
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from emofactors.config.figures import FigureConfig
+from emofactors.config.figures.kinds import FigureConfig
 from emofactors.config.labels import ABSENT
 from emofactors.config.load import load_study
 from emofactors.config.tables import TableConfig

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.image import imread
 
 from emofactors.config.evaluation import IntervalSettings
-from emofactors.config.figures import FigureConfig
+from emofactors.config.figures.kinds import FigureConfig
 from emofactors.config.labels import ABSENT, EMOTIONS
 from emofactors.config.tables import PublishedScores, TableConfig
 from emofactors.config.tasks import TaskConfig

@@ -6,13 +6,15 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from emofactors.config.corpora import CorpusConfig
+from emofactors.config.augmentations import AugmentationSettings
+from emofactors.config.corpora import LayoutCorpus
 from emofactors.config.evaluation import InformationSettings, IntervalSettings, ProbeSettings
-from emofactors.config.figures import FigureConfig
+from emofactors.config.figures.kinds import FigureConfig
 from emofactors.config.study import Study, Training
-from emofactors.config.systems import ComputeSettings, Documented, Needs, SystemConfig
+from emofactors.config.systems import Documented, Needs, SystemConfig
 from emofactors.config.tables import PublishedScores, TableConfig
-from emofactors.config.tasks import AugmentationSettings, TaskConfig
+from emofactors.config.tasks import TaskConfig
+from emofactors.config.training import ComputeSettings
 from emofactors.report.page.audio_examples import AudioExamples, Listened, Player
 from emofactors.report.page.corpus_overview import Cell, CorpusOverview, Spread, Typical
 from emofactors.report.page.costs import RuleCost
@@ -43,7 +45,7 @@ AUDIT = {
     "verdict": "pass",
     "failures": [],
     "warnings": ["one was dropped"],
-    "protocol": TASK.protocol_words,
+    "protocol": TASK.protocol_label,
     "speaker_independent": True,
     "n_utterances": 400,
     "n_originals": 400,
@@ -112,7 +114,7 @@ def study_of(title: str = "A study", overrides: dict | None = None, task: TaskCo
         intervals=IntervalSettings(),
         probes=ProbeSettings(),
         information=InformationSettings(),
-        corpora={"a": CorpusConfig(reader="emodb", folder="a", title="Corpus A")},
+        corpora={"a": LayoutCorpus(reader="emodb", folder="a", title="Corpus A")},
         tasks={"a4": task},
         augmentations={},
         augmentation_notes={},

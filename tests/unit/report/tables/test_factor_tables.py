@@ -9,7 +9,7 @@ from scipy import stats
 from emofactors.config.systems import SystemConfig
 from emofactors.config.tables import TableConfig
 from emofactors.config.tasks import TaskConfig
-from emofactors.evaluation.code_information import INFORMATION_COLUMNS, PAIRS, WITHOUT_COLUMNS
+from emofactors.evaluation.code_information import INFORMATION_COLUMNS, LEAVE_ONE_OUT_COLUMNS, PAIRS
 from emofactors.evaluation.statistics.holm import holm
 from emofactors.evaluation.true_factors import FACTOR_COLUMNS
 from emofactors.report.figures.factor_figures import ground_truth_figure, information_figure
@@ -95,7 +95,7 @@ def information_files(folder, *, segments=True):
         here = folder / "evaluation" / "t2" / "flow" / variant / "on_t2"
         here.mkdir(parents=True, exist_ok=True)
         pd.DataFrame(rows)[list(INFORMATION_COLUMNS)].to_csv(here / "code_information.csv", index=False)
-        pd.DataFrame(left)[list(WITHOUT_COLUMNS)].to_csv(here / "code_information_leave_one_out.csv", index=False)
+        pd.DataFrame(left)[list(LEAVE_ONE_OUT_COLUMNS)].to_csv(here / "code_information_leave_one_out.csv", index=False)
         paths += [here / "code_information.csv", here / "code_information_leave_one_out.csv", here / "run.json"]
     return paths
 

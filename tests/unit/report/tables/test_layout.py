@@ -41,7 +41,7 @@ def tidy_of(task_name, task, *, published=False, fold_means=False, n_speakers=10
         "n_runs": 2 * task.n_folds,
         "n_utterances": 2763,
         "n_speakers": n_speakers,
-        "protocol": task.protocol_words,
+        "protocol": task.protocol_label,
         "corpus": "Corpus, subset: 847 of 4,481 utterances",
         "published": np.nan,
         "minus": "",
@@ -393,7 +393,7 @@ OF_SYSTEMS = TableConfig(
 
 def tidy_of_metrics(table=OF_SYSTEMS, task=SPEAKERS, n_speakers=None, unseeded=("svm/functionals",)):
     """The numbers of a table of any metrics, two seeds but for rows that no seed changes."""
-    rest = {"table": "t", "column": "speakers", "corpus": "Corpus", "protocol": task.protocol_words}
+    rest = {"table": "t", "column": "speakers", "corpus": "Corpus", "protocol": task.protocol_label}
     rest |= {"published": np.nan, "n_utterances": 2763, "minus": "", "p_value": np.nan, "p_holm": np.nan}
     rows = []
     for metric, words in WORDS.items():

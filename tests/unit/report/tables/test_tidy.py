@@ -96,7 +96,7 @@ def test_headline_is_pooled_over_folds_and_averaged_over_seeds_with_its_interval
             assert [row["ci_low"], row["ci_high"]] == pytest.approx([100 * interval.low, 100 * interval.high])
             assert (row["table"], row["column"], row["corpus"]) == ("losses", "berlin3_speakers", "Berlin")
             assert (row["n_runs"], row["n_utterances"], row["n_speakers"]) == (8, 48, 4)
-            assert row["protocol"] == TASK.protocol_words
+            assert row["protocol"] == TASK.protocol_label
 
 
 def test_differences_carry_p_and_holm_over_all_of_a_task(evaluations):

@@ -1,0 +1,1 @@
+"""Sections of config/figures/: one module per kind of figure."""

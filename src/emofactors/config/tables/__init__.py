@@ -1,0 +1,1 @@
+"""Sections of config/tables/: one module per kind of table."""

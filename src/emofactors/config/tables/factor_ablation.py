@@ -1,0 +1,124 @@
+"""Section of tables of kind ``factor_ablation``: emotion classifiers of speech reconstructed from some factors."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import field_validator, model_validator
+
+from emofactors.config.base import Name
+from emofactors.config.labels import Condition
+from emofactors.config.tables.base import PublishedSource, TableSection, single_class_faults
+from emofactors.config.tasks import TaskConfig
+
+
+class PublishedAblation(PublishedSource):
+    """Published UA of speech reconstructed from its factors.
+
+    Attributes:
+        values: decomposer -> condition -> UA in percent, on the corpus of the training and on another corpus.
+    """
+
+    values: dict[Name, dict[Name, tuple[float, float]]]
+
+
+class FactorAblationTable(TableSection):
+    """UA of emotion classifiers, by condition (the factors that are kept) and decomposer.
+
+    Attributes:
+        kind: ``factor_ablation``.
+        system: system of the classifiers.
+        rows: variant -> label; they follow from ``conditions`` and ``decomposers``.
+        conditions: ``raw`` (original speech) or a condition of ``CONDITIONS`` -> label.
+        decomposers: variant of the decomposer -> label.
+        classifier: prefix of the classifier's variants: ``{classifier}raw`` and
+            ``{classifier}{decomposer}_{condition}``.
+        frozen_classifier: whether one classifier, trained on original speech, is tested on all conditions without
+            retraining.
+        published_ablation: the paper's numbers.
+    """
+
+    tests_other_corpus: ClassVar[bool] = True
+
+    kind: Literal["factor_ablation"]
+    system: Name
+    conditions: dict[Literal["raw", Condition], str]
+    decomposers: dict[Name, str]
+    classifier: str = ""
+    frozen_classifier: bool = False
+    published_ablation: PublishedAblation | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive_rows(cls, content: Any) -> Any:
+        if not isinstance(content, dict):
+            return content
+        conditions, decomposers = content.get("conditions"), content.get("decomposers")
+        if not (isinstance(conditions, dict) and isinstance(decomposers, dict)):
+            return content | {"rows": {"raw": ""}}  # the fields themselves are reported
+        prefix = content.get("classifier", "")
+        rows = {f"{prefix}raw": conditions["raw"]} if "raw" in conditions else {}
+        rows |= {
+            f"{prefix}{decomposer}_{condition}": f"{of}: {label}"
+            for decomposer, of in decomposers.items()
+            for condition, label in conditions.items()
+            if condition != "raw"
+        }
+        if content.get("rows", rows) != rows:
+            raise ValueError("'rows' follow from 'conditions' and 'decomposers': expected no 'rows'")
+        return content | {"rows": rows or {"raw": ""}}
+
+    @field_validator("conditions")
+    @classmethod
+    def _has_original_speech(cls, conditions: dict[str, str]) -> dict[str, str]:
+        if "raw" not in conditions:
+            raise ValueError("'conditions' has no 'raw': expected original speech, the reference of the others")
+        return conditions
+
+    @field_validator("decomposers")
+    @classmethod
+    def _has_a_decomposer(cls, decomposers: dict[str, str]) -> dict[str, str]:
+        if not decomposers:
+            raise ValueError("'decomposers' is empty: expected at least one")
+        return decomposers
+
+    @property
+    def raw_row(self) -> str:
+        """The row of original speech."""
+        return f"{self.classifier}raw"
+
+    def row(self, decomposer: str, condition: str) -> str:
+        """Return the row of a condition and decomposer; original speech has one row for all decomposers."""
+        return self.raw_row if condition == "raw" else f"{self.classifier}{decomposer}_{condition}"
+
+    @property
+    def runs(self) -> dict[str, tuple[str, str]]:
+        """Row -> the system and variant that are evaluated."""
+        return {row: (self.system, self.raw_row if self.frozen_classifier else row) for row in self.rows}
+
+    @property
+    def named_variants(self) -> tuple[tuple[str, str], ...]:
+        """System and variant of everything the table names, whether or not it is trained for the table."""
+        return (*self.runs.values(), *((self.system, row) for row in self.rows))
+
+    @property
+    def evaluation_files(self) -> tuple[str, ...]:
+        """Names of the files that the table reads from the evaluation of each row."""
+        return ("confusion.csv",)
+
+    @property
+    def published_sources(self) -> tuple[PublishedSource, ...]:
+        """The published values of the table."""
+        return (self.published_ablation,) if self.published_ablation else ()
+
+    def reconstructed_variant(self, row: str) -> str:
+        """Return the variant whose reconstructed speech a frozen classifier is tested on; empty for other rows."""
+        return "" if not self.frozen_classifier or row == self.raw_row else row
+
+    def task_faults(self, tasks: Mapping[str, TaskConfig]) -> list[str]:
+        """Return one line per task without several classes, or that tests a speaker in several folds."""
+        return single_class_faults(tasks) + [
+            f"task {name} is {task.protocol_label}; expected one that tests each speaker in one fold, as UA is "
+            "averaged over speakers"
+            for name, task in tasks.items()
+            if task.n_folds > 1 and not task.speaker_independent
+        ]

@@ -1,0 +1,1 @@
+"""Plan a study: which files, settings and code each rule needs."""

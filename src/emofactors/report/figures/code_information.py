@@ -1,0 +1,49 @@
+"""Figures of kind ``code_information``: matrices of the mutual information that pairs of codes share."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from emofactors.config.tables.code_information import CodeInformationTable
+from emofactors.config.tasks import TaskConfig
+from emofactors.report.figures.base import FigureInputs
+from emofactors.report.figures.matrices import Matrix, matrices_figure
+from emofactors.report.figures.of_table import read_table
+from emofactors.report.tables.factor_layout import MATRIX_COLUMNS, MATRIX_ROWS
+from emofactors.report.tables.factor_tables import PAIR_KEYS
+
+
+def draw(settings: Mapping[str, Any], inputs: FigureInputs) -> Figure:
+    """Draw a figure from the CSV of a table of kind ``code_information``."""
+    return information_figure(CodeInformationTable(**(inputs.table or {})), inputs.tasks, read_table(inputs))
+
+
+def information_figure(
+    table: CodeInformationTable, tasks: Mapping[str, TaskConfig], tidy: pd.DataFrame
+) -> Figure:
+    """Draw the information above null of each pair, one row of panels per task and one panel per variant.
+
+    Args:
+        table: its rows are the panels of a row.
+        tasks: the tasks, one per row.
+        tidy: the tidy table; its column is the task.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: if a task lacks the numbers of a row.
+    """
+    metrics = {pair: f"{key}_above_null" for key, pair in PAIR_KEYS.items()}
+    highest = tidy.loc[tidy["metric"].isin(list(metrics.values())), "value"].max()
+    matrix = Matrix(
+        rows=MATRIX_ROWS,
+        columns={name: name for name in MATRIX_COLUMNS},
+        metrics=metrics,
+        label="MI above null / nats",
+        maximum=max(float(highest), 0.01),
+        decimals=3,
+    )
+    return matrices_figure(matrix, table, tasks, tidy)
