@@ -1,15 +1,15 @@
-# make demo    the default study, from synthesised speech to the page (sets up .venv by itself)
-# make test    lint and tests
-# make lint    style, types, layers and workflow checks alone
-# make docs    the site of docs/, into site/ (make pictures: its pictures)
-# make verify  the quick study of EmoDB made again, and held against the kept tables: within tolerance or not
-# make bench   speed against plain code, as ratios
-# make faults  the default study killed at thirty random moments, and compared with one left alone
+# make demo    run the default study, from synthesized speech to the page (creates .venv)
+# make test    run lint and all tests
+# make lint    check style, types, layers and workflow
+# make docs    build the site of docs/ into site/ (make pictures: its pictures)
+# make verify  run the quick study of EmoDB again and compare it with the reference tables
+# make bench   measure speed against plain code, as ratios
+# make faults  kill the default study at thirty random moments and compare it with an undisturbed run
 # make clean   remove results (make distclean: .venv as well)
 
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
-# What `make verify` repeats, and where its corpus lies: make verify CORPORA=/where/corpora/are
+# Study that `make verify` repeats, and folder of its corpus: make verify CORPORA=/path/to/corpora
 STUDY ?= emodb_quick
 CORPORA ?= data
 INSTALLED := .venv/.installed
@@ -18,10 +18,10 @@ INSTALLED := .venv/.installed
 
 demo: $(INSTALLED)
 	.venv/bin/snakemake --cores $(CORES)
-	@echo; cat $(addprefix results/report/tables/,center_loss.md vit_protocols.md adversarial.md factor_ablation_small.md)
-	@echo; echo "The whole report: $(CURDIR)/results/report/index.html"
+	@echo; cat $(addprefix results/report/default/tables/,center_loss.md vit_protocols.md adversarial.md factor_ablation_small.md)
+	@echo; echo "The whole report: $(CURDIR)/results/report/default/index.html"
 
-# Tests that run jobs use all cores themselves; the others share them, a thread each, or threads would wait for each other.
+# Tests that run jobs use all cores; the others run in parallel, with one thread each.
 test: lint
 	OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 tests/unit tests/fuzz tests/workflow tests/docs
 	.venv/bin/pytest tests/cluster tests/end_to_end tests/browser tests/faults
@@ -61,7 +61,7 @@ clean:
 distclean: clean
 	rm -rf .venv
 
-# Installed once; again only when what is pinned or declared changes.
+# Reinstalled only if a pinned or declared package changes.
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "emofactors needs Python 3.11 or newer; choose one: make PYTHON=python3.11"; exit 1; }

@@ -1,4 +1,4 @@
-"""Config of strangers: any study, and the files of a real one with values changed, taken out and put in."""
+"""Fuzz the configuration: any study, and the files of a real one with values changed, removed or added."""
 
 import copy
 from pathlib import Path
@@ -8,15 +8,14 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emofactors.config import study
+from emofactors.config import files, load, load_systems
 from emofactors.config.corpora import SyntheticCorpus
 from emofactors.config.load import load_study
-from emofactors.errors import InputError
-from emofactors.io import yaml as plain
+from emofactors.io.yaml import check_plain, read_yaml
 
 FUZZ = settings.get_profile("fuzz")
 CONFIG = Path(__file__).parents[2] / "config"
-SYNTHETIC = plain.read_yaml(CONFIG / "corpora" / "synthetic.yaml")
+SYNTHETIC = read_yaml(CONFIG / "corpora" / "synthetic.yaml")
 STUDY = yaml.safe_load((CONFIG / "studies" / "emodb_quick.yaml").read_text(encoding="utf-8"))
 
 VALUES = st.recursive(
@@ -39,32 +38,32 @@ VALUES = st.recursive(
 )
 
 
-def places(content, path=()):
-    """The path of every value."""
+def paths_of(content, path=()):
+    """Yield the path of every value."""
     items = (
         content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
     )
     for key, value in items:
         yield (*path, key)
-        yield from places(value, (*path, key))
+        yield from paths_of(value, (*path, key))
 
 
 @st.composite
 def changed(draw, content):
-    """Content with a few values changed, taken out or put in."""
+    """Return content with a few values changed, removed or added."""
     content = copy.deepcopy(content)
     for _ in range(draw(st.integers(1, 2))):
-        paths = list(places(content))
+        paths = list(paths_of(content))
         if not paths:
             break
         *way, last = draw(st.sampled_from(paths))
         parent = content
         for key in way:
             parent = parent[key]
-        match draw(st.sampled_from(["set", "set", "drop", "put"])):
+        match draw(st.sampled_from(["set", "set", "remove", "add"])):
             case "set":
                 parent[last] = draw(VALUES)
-            case "drop":
+            case "remove":
                 del parent[last]
             case _ if isinstance(parent, dict):
                 parent[draw(st.text(max_size=4) | st.sampled_from(list(parent)))] = draw(VALUES)
@@ -73,20 +72,26 @@ def changed(draw, content):
     return content
 
 
+def load_with(read, study):
+    """Load a study with another function that reads files."""
+    with pytest.MonkeyPatch.context() as patched:
+        for module in (files, load, load_systems):
+            patched.setattr(module, "read_yaml", read)
+        return load_study(study, CONFIG)
+
+
 @pytest.fixture(scope="module")
 def real_files():
-    """The files of a real study, by the path they are read from."""
-    read = {}
+    """The files of a real study, by their path."""
+    contents = {}
 
     def remember(file):
-        read[file] = plain.read_yaml(file)
-        return copy.deepcopy(read[file])
+        contents[file] = read_yaml(file)
+        return copy.deepcopy(contents[file])
 
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(study, "read_yaml", remember)
-        load_study(STUDY, CONFIG)
-    assert len(read) > 5
-    return read
+    load_with(remember, STUDY)
+    assert len(contents) > 5
+    return contents
 
 
 @FUZZ
@@ -100,12 +105,10 @@ def test_any_study_is_loaded_or_refused(read_or_refused, content):
 def test_a_changed_study_is_loaded_or_refused(read_or_refused, real_files, data):
     content = data.draw(changed(STUDY))
 
-    def cached(file):
-        return copy.deepcopy(real_files[file]) if file in real_files else plain.read_yaml(file)
+    def read(file):
+        return copy.deepcopy(real_files[file]) if file in real_files else read_yaml(file)
 
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(study, "read_yaml", cached)
-        read_or_refused(lambda: load_study(content, CONFIG))
+    read_or_refused(lambda: load_with(read, content))
 
 
 @FUZZ
@@ -114,16 +117,14 @@ def test_changed_files_of_a_study_are_loaded_or_refused(read_or_refused, real_fi
     file = data.draw(st.sampled_from(sorted(real_files)))
     content = data.draw(changed(real_files[file]))
 
-    def cached(path):
-        found = content if path == file else real_files[path]
-        plain.check_plain(found, str(path))
-        return copy.deepcopy(found)
+    def read(path):
+        if path not in real_files:
+            return read_yaml(path)
+        chosen = content if path == file else real_files[path]
+        check_plain(chosen, str(path))
+        return copy.deepcopy(chosen)
 
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(
-            study, "read_yaml", lambda path: cached(path) if path in real_files else plain.read_yaml(path)
-        )
-        read_or_refused(lambda: load_study(STUDY, CONFIG))
+    read_or_refused(lambda: load_with(read, STUDY))
 
 
 @FUZZ
@@ -132,8 +133,8 @@ def test_a_changed_synthetic_corpus_is_described_or_refused(read_or_refused, dat
     content = data.draw(changed(SYNTHETIC))
 
     def load():
-        plain.check_plain(content, "corpus")
-        return study._checked(SyntheticCorpus, content, "corpus")
+        check_plain(content, "corpus")
+        return files.check(SyntheticCorpus, content, "corpus")
 
     read_or_refused(load)
 
@@ -146,4 +147,4 @@ def test_a_changed_synthetic_corpus_is_described_or_refused(read_or_refused, dat
 )
 def test_any_bytes_are_yaml_or_refused(tree, read_or_refused, content):
     root = tree.write({"a.yaml": content})
-    read_or_refused(lambda: plain.read_yaml(root / "a.yaml"))
+    read_or_refused(lambda: read_yaml(root / "a.yaml"))

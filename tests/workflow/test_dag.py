@@ -1,12 +1,13 @@
-"""The graph of jobs, by dry runs: it is what the study asks for, and a wrong study ends in one line."""
+"""The graph of jobs, by dry runs: a study makes what it requests, and a wrong study ends in one line."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 from emofactors.config.load import load_study
-from emofactors.config.tables import PROBED
 
 CONFIG = Path(__file__).parents[2] / "config"
 STUDIES = [CONFIG / "config.yaml", *sorted((CONFIG / "studies").glob("*.yaml"))]
@@ -18,39 +19,39 @@ def read(file):
 
 @pytest.fixture(scope="module")
 def project(fresh_project):
-    """A copy whose corpora are there, but empty: a dry run reads no audio."""
+    """A copy of the project whose corpora exist, but are empty: a dry run reads no audio."""
     project = fresh_project()
     for file in (project.folder / "config" / "corpora").glob("*.yaml"):
         (project.folder / "data" / read(file).get("folder", "")).mkdir(parents=True, exist_ok=True)
     return project
 
 
-def complaint(output, start):
-    """The one line of the output that begins like this."""
+def line_with(output, start):
+    """Return the one line of the output that starts like this."""
     (line,) = [line for line in output.splitlines() if line.startswith(start)]
     return line
 
 
 def runs_of(item):
-    """System and variant of all that a table or figure shows."""
-    return getattr(item, "runs", {}).values() or [(item.system, variant) for variant in item.variants]
+    """Return system and variant of all that a table or figure shows."""
+    return item.runs.values() if isinstance(item.runs, dict) else item.runs
 
 
-def other_tests(study):
-    """Task, system, variant, other task and what is heard otherwise, of all tests of classifiers but those they make."""
+def cross_evaluations(study):
+    """Return task, system, variant, other task and reconstructed variant of all evaluations outside of a run."""
     return {
-        (task, *run, on_task, table.heard(row))
+        (task, *run, on_task, table.reconstructed_variant(row))
         for name, table in study.tables.items()
         if table.kind == "factor_ablation"
         for task in study.table_tasks[name]
         for row, run in table.runs.items()
         for on_task in {task, study.tested_on.get(task, task)}
-        if on_task != task or table.heard(row)
+        if on_task != task or table.reconstructed_variant(row)
     }
 
 
-def rebuilt_by(study, task, system, variant):
-    """Task, system and variant of the decomposer whose speech a variant hears in a task, or None."""
+def decomposer_of(study, task, system, variant):
+    """Return task, system and variant of the decomposer whose speech a variant reads in a task, or None."""
     needs = study.systems[system].needs.get(variant)
     if needs is None or needs.decomposer is None:
         return None
@@ -62,7 +63,7 @@ def test_there_are_studies():
 
 
 @pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.stem)
-def test_a_study_makes_what_it_asks_for_and_nothing_else(project, file):
+def test_a_study_makes_what_it_requests_and_nothing_else(project, file):
     study = load_study(read(file), CONFIG)
     shown = [(table, study.table_tasks[name]) for name, table in study.tables.items()]
     shown += [
@@ -73,7 +74,7 @@ def test_a_study_makes_what_it_asks_for_and_nothing_else(project, file):
     probed = {
         (task, *run)
         for name, table in study.tables.items()
-        if set(table.metrics) & set(PROBED)
+        if table.probes
         for task in study.table_tasks[name]
         for run in table.runs.values()
     }
@@ -84,7 +85,7 @@ def test_a_study_makes_what_it_asks_for_and_nothing_else(project, file):
         for task in tasks
         for run in runs_of(item)
         if not getattr(item, "frozen_classifier", False) or run[1].endswith("raw")
-    } | other_tests(study)
+    } | cross_evaluations(study)
     coded = {
         kind: {
             (task, *run)
@@ -97,34 +98,35 @@ def test_a_study_makes_what_it_asks_for_and_nothing_else(project, file):
     }
     archives, reconstructed = set(), set()
     for training in study.trainings:
-        if decomposer := rebuilt_by(study, training.task, training.system, training.variant):
+        if decomposer := decomposer_of(study, training.task, training.system, training.variant):
             reconstructed.add((training.task, decomposer, training.task))
             continue
         task, system = study.tasks[training.task], study.systems[training.system]
         archives |= {
-            (task.corpus, copies, system.features(training.variant)) for copies in {None, task.augmentation}
+            (task.corpus, augmentation, system.features(training.variant))
+            for augmentation in {None, task.augmentation}
         }
         if pitch := system.variant(training.variant).get("pitch"):
             archives.add((task.corpus, None, pitch))
-    for task, system, variant, on_task, heard in other_tests(study):
-        if decomposer := rebuilt_by(study, task, system, heard or variant):
+    for task, system, variant, on_task, other in cross_evaluations(study):
+        if decomposer := decomposer_of(study, task, system, other or variant):
             reconstructed.add((task, decomposer, on_task))
         else:
             archives.add((study.tasks[on_task].corpus, None, study.systems[system].features(variant)))
-    n_rebuilt = set()
-    for _, (decomposed_in, system, variant), on_task in reconstructed:
+    n_reconstructed = set()
+    for _, (of_task, system, variant), on_task in reconstructed:
         settings = study.systems[system].variant(variant)
         archives |= {(study.tasks[on_task].corpus, None, settings[key]) for key in ("features", "pitch")}
-        n_rebuilt |= {
-            (decomposed_in, system, variant, fold, seed, on_task)
-            for fold in range(study.tasks[decomposed_in].n_folds)
+        n_reconstructed |= {
+            (of_task, system, variant, fold, seed, on_task)
+            for fold in range(study.tasks[of_task].n_folds)
             for seed in study.seeds
         }
     for task, run_keys in study.audio_examples.items():
         for system, variant in (run_key.split("/") for run_key in run_keys):
             settings = study.systems[system].variant(variant)
             archives |= {(study.tasks[task].corpus, None, settings[key]) for key in ("features", "pitch")}
-    n_tested = sum(study.tasks[task].n_folds * len(study.seeds) for task, *_ in other_tests(study))
+    n_tested = sum(study.tasks[task].n_folds * len(study.seeds) for task, *_ in cross_evaluations(study))
     n_runs = {"network": 0, "svm": 0, "decomposer": 0}
     for training in study.trainings:
         n_seeds = len(study.seeds_of(training.system))
@@ -142,8 +144,8 @@ def test_a_study_makes_what_it_asks_for_and_nothing_else(project, file):
         "train": n_runs["network"],
         "fit_svm": n_runs["svm"],
         "train_decomposer": n_runs["decomposer"],
-        "reconstruct_speech": len(n_rebuilt),
-        "test_run": n_tested,
+        "reconstruct_speech": len(n_reconstructed),
+        "evaluate_cross_corpus": n_tested,
         "estimate_code_information": len(coded["code_information"]),
         "probe_true_factors": len(coded["true_factors"]),
         "render_audio_examples": sum(map(len, study.audio_examples.values())),
@@ -158,33 +160,33 @@ def test_a_study_makes_what_it_asks_for_and_nothing_else(project, file):
     assert {rule: found.get(rule, 0) for rule in expected} == expected
 
 
-def test_without_a_configfile_the_default_study_stands(project):
+def test_without_a_configfile_the_default_study_runs(project):
     study = load_study(read(CONFIG / "config.yaml"), CONFIG)
     networks = [t for t in study.trainings if study.systems[t.system].method == "network"]
     n_runs = sum(study.tasks[training.task].n_folds for training in networks)
     assert project.jobs("--config", "seeds=[0,1]")["train"] == 2 * n_runs
 
 
-def test_a_support_vector_machine_is_fitted_once_a_fold_whatever_the_seeds(project):
-    floor = {
-        "title": "The floor",
-        "caption": "what a network is to stand above",
+def test_a_support_vector_machine_is_fitted_once_per_fold_whatever_the_seeds(project):
+    baseline = {
+        "title": "Baseline",
+        "caption": "A support vector machine.",
         "rows": {"functionals_svm/functionals": "SVM", "cnn_bigru/mel_softmax": "CNN-BiGRU"},
     }
-    (project.folder / "config" / "tables" / "floor.yaml").write_text(yaml.safe_dump(floor, sort_keys=False))
+    (project.folder / "config" / "tables" / "baseline.yaml").write_text(yaml.safe_dump(baseline, sort_keys=False))
     study = read(CONFIG / "config.yaml") | {
         "figures": [],
-        "sounds": {},
-        "tables": {"floor": ["synthetic4_groups3"]},
+        "audio_examples": {},
+        "tables": {"baseline": ["synthetic4_groups3"]},
     }
-    file = project.folder / "floor.yaml"
+    file = project.folder / "baseline.yaml"
     file.write_text(yaml.safe_dump(study | {"tasks": ["synthetic4_groups3"], "seeds": [3, 4]}))
     jobs = project.jobs("--configfile", str(file))
     assert (jobs["fit_svm"], jobs["train"], jobs["extract_features"], jobs["score_variant"]) == (3, 6, 2, 2)
     run = "results/training/synthetic4_groups3/functionals_svm/functionals/fold1/seed3"
     assert project.jobs("--configfile", str(file), "--", f"{run}/predictions.csv")["fit_svm"] == 1
     history = project.snakemake("-n", "--configfile", str(file), "--", f"{run}/history.csv")
-    assert complaint(history.stdout, "No rule to produce").startswith(f"No rule to produce {run}/history")
+    assert line_with(history.stdout, "No rule to produce").startswith(f"No rule to produce {run}/history")
 
 
 def test_a_missing_corpus_ends_in_one_line(project):
@@ -192,7 +194,7 @@ def test_a_missing_corpus_ends_in_one_line(project):
     dry_run = project.snakemake("-n", *options)
 
     assert dry_run.returncode != 0
-    assert "corpora_root: elsewhere: has no folder 'emodb'" in complaint(dry_run.stdout, "emofactors: error: ")
+    assert "corpora_root: elsewhere: has no folder 'emodb'" in line_with(dry_run.stdout, "emofactors: error: ")
     assert "Traceback" not in dry_run.stdout
     assert "Building DAG" not in dry_run.stdout
 
@@ -201,7 +203,7 @@ def test_a_mistyped_key_ends_in_one_line(project):
     dry_run = project.snakemake("-n", "--config", "tabels=[center_loss]")
 
     assert dry_run.returncode != 0
-    assert ": tabels: is unknown, expected one of study, " in complaint(dry_run.stdout, "emofactors: error: ")
+    assert ": tabels: is unknown, expected one of study, " in line_with(dry_run.stdout, "emofactors: error: ")
     assert "Traceback" not in dry_run.stdout
 
 
@@ -210,11 +212,36 @@ def test_a_mistyped_key_ends_in_one_line(project):
     [
         "results/training/synthetic4_groups3/cnn_bigru/mel_centre/fold0/seed0/model.safetensors",
         "results/evaluation/emodb7_speakers/cnn_bigru/mel_center/on_emodb7_speakers/scores.csv",
-        "results/report/tables/center_los.csv",
+        "results/report/default/tables/center_los.csv",
     ],
 )
-def test_a_name_that_is_not_in_the_study_is_no_wildcard(project, target):
+def test_a_name_outside_the_study_matches_no_wildcard(project, target):
     dry_run = project.snakemake("-n", target)
 
     assert dry_run.returncode != 0
-    assert complaint(dry_run.stdout, "No rule to produce").startswith(f"No rule to produce {target}")
+    assert line_with(dry_run.stdout, "No rule to produce").startswith(f"No rule to produce {target}")
+
+
+def snakemake_in(folder, project, *arguments):
+    """Run a dry run of a project from another folder."""
+    command = [sys.executable, "-m", "snakemake", "-n", "--quiet", "rules", "--cores", "1", *arguments]
+    return subprocess.run(
+        command, cwd=folder, env=project.environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_run_from_another_folder_names_the_folder_of_its_results(project, tmp_path):
+    snakefile = project.folder / "Snakefile"
+    refused = snakemake_in(tmp_path, project, "-s", str(snakefile))
+    assert refused.returncode != 0
+    line = line_with(refused.stdout + refused.stderr, "emofactors: error: ")
+    assert f"expected `cd {project.folder}` first, or -d FOLDER" in line
+    assert "Traceback" not in refused.stdout + refused.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_working_directory_runs_the_default_study(project, tmp_path):
+    for folder in (str(project.folder), str(tmp_path)):
+        planned = snakemake_in(tmp_path, project, "-s", str(project.folder / "Snakefile"), "-d", folder)
+        assert planned.returncode == 0, planned.stdout + planned.stderr
+        assert "make_page" in planned.stdout + planned.stderr

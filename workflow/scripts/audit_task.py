@@ -1,4 +1,4 @@
-"""rule audit_task: nothing is trained before the folds are found free of leakage."""
+"""rule audit_task: check the folds of a task for leakage before anything is trained."""
 
 from pathlib import Path
 
@@ -13,16 +13,16 @@ from emofactors.jobs.log import log_to
 log_to(snakemake.log[0])
 utterances = read_manifest(Path(snakemake.input.manifest))
 folds = read_folds(Path(snakemake.input.folds))
-notes = read_json(snakemake.input.notes, "the notes of a corpus")
+metadata = read_json(snakemake.input.metadata, "the metadata of a corpus")
 
 audit = audit_task(
     folds,
     utterances,
     TaskConfig(**snakemake.params.task),
-    notes,
+    metadata,
     min_training_speakers=snakemake.params.min_training_speakers,
 )
 
-write_text_atomically(Path(snakemake.log[0]).with_suffix(".json"), audit.to_json())  # kept if it fails
+write_text_atomically(Path(snakemake.log[0]).with_suffix(".json"), audit.to_json())  # remains after a failure
 audit.stop_if_failed()
 write_text_atomically(Path(snakemake.output.audit), audit.to_json())

@@ -1,4 +1,4 @@
-"""rule extract_features: the features of a shard of a corpus, or of its augmented copies, in one archive."""
+"""rule extract_features: write the features of a shard of a corpus, or of its augmented copies, as an archive."""
 
 from pathlib import Path
 

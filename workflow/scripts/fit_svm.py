@@ -1,4 +1,4 @@
-"""rule fit_svm: fit a support vector machine on the functionals of one fold, say what it predicts."""
+"""rule fit_svm: fit a support vector machine on the functionals of one fold, and predict its utterances."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from emofactors.features.archive import FeatureArchive
 from emofactors.io.atomic import write_text_atomically
 from emofactors.jobs.log import log_to
 from emofactors.training.input_spec import InputSpec
-from emofactors.training.svm import describe_svm, fit_svm
+from emofactors.training.svm import fit_svm, svm_metadata
 
 log_to(snakemake.log[0])
 params = snakemake.params
@@ -22,5 +22,5 @@ fitted.save(Path(snakemake.output.model))
 fitted.predictions.save(Path(snakemake.output.predictions), Path(snakemake.output.embeddings))
 write_text_atomically(
     Path(snakemake.output.run),
-    describe_svm(fitted, settings, input_spec=InputSpec.of_run(params.input_spec), code=params.code),
+    svm_metadata(fitted, settings, input_spec=InputSpec.of_run(params.input_spec), code=params.code),
 )

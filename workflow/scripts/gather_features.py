@@ -1,4 +1,4 @@
-"""rule gather_features: the features of a corpus in one archive, whatever its shards."""
+"""rule gather_features: join the archives of a corpus' shards into one."""
 
 from pathlib import Path
 

@@ -8,7 +8,7 @@ from emofactors.report.figures.base import FigureInputs
 log_to(snakemake.log[0])
 params = snakemake.params
 inputs = FigureInputs(
-    files=tuple(snakemake.input.sources),
+    files=tuple(snakemake.input.files),
     tasks={name: TaskConfig(**task) for name, task in params.tasks.items()},
     table=params.table,
     intervals=params.intervals,

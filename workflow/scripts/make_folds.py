@@ -1,4 +1,4 @@
-"""rule make_folds: who is heard in which split, in every fold of a task."""
+"""rule make_folds: the split of each utterance in every fold of a task."""
 
 from pathlib import Path
 

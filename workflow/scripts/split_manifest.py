@@ -1,4 +1,4 @@
-"""rule split_manifest: the utterances of each shard of a corpus, in a manifest of their own."""
+"""rule split_manifest: a manifest for each shard of a corpus."""
 
 from pathlib import Path
 

@@ -1,14 +1,14 @@
-"""rule synthesize_corpus: speak a corpus whose factors are known, and keep the factors."""
+"""rule synthesize_corpus: synthesize a corpus with known factors, and write the factors."""
 
 from pathlib import Path
 
-from emofactors.config.corpora import CorpusConfig
+from emofactors.config.corpora import SyntheticCorpus
 from emofactors.corpora.readers.synthetic import synthesize
 from emofactors.io.csv import write_csv
 from emofactors.jobs.log import log_to
 
 log_to(snakemake.log[0])
-corpus = CorpusConfig(**snakemake.params.corpus)
+corpus = SyntheticCorpus(**snakemake.params.corpus)
 
 factors = synthesize(corpus.synthesis, Path(snakemake.output.audio))
 

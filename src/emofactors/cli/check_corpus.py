@@ -1,4 +1,4 @@
-"""``emofactors check-corpus``: all that is wrong with a corpus of your own, or the files that make it a study."""
+"""``emofactors check-corpus``: list all faults of your own corpus, or draft its study."""
 
 import re
 from collections.abc import Iterable
@@ -15,51 +15,53 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "emofactors check-corpus data/mine/mine.csv",
     "emofactors check-corpus data/mine/mine.csv --write",
-    "emofactors check-corpus /where/it/lies/labels.csv --name mine --column speaker=actor --column emotion=label",
+    "emofactors check-corpus /path/to/labels.csv --name mine --column speaker=actor --column emotion=label",
 )
 
-#: The house's config, in the folder studies are run in.
+#: Config folder of the project, relative to the working directory.
 CONFIG = Path("config")
 
 
 def command(
     file: Annotated[
         Path,
-        typer.Argument(metavar="FILE.csv", help="One row an utterance: path, speaker, emotion.", dir_okay=False),
+        typer.Argument(metavar="FILE.csv", help="One row per utterance: path, speaker, emotion.", dir_okay=False),
     ],
     write: Annotated[
         bool, typer.Option("--write", help="Write the corpus, a task and a study to config/.")
     ] = False,
     name: Annotated[
-        str, typer.Option(help="Name of the corpus and the study.", show_default="that of the file")
+        str, typer.Option(help="Name of the corpus and the study.", show_default="the name of the file")
     ] = "",
-    title: Annotated[str, typer.Option(help="Its name in tables.", show_default="the name")] = "",
+    title: Annotated[str, typer.Option(help="Name displayed in tables.", show_default="the name")] = "",
     column: Annotated[
-        list[str] | None, typer.Option(metavar="OURS=YOURS", help="A column that is called otherwise; repeatable.")
+        list[str] | None, typer.Option(metavar="OURS=YOURS", help="A column with another name; repeatable.")
     ] = None,
 ) -> None:
-    """Check a corpus of your own, draft its study.
+    """Check your own corpus and draft its study.
 
-    All that is wrong is said in one list; if nothing is, what to add to config/ to run every system on it. The CSV
-    has the columns path (relative to its folder), speaker and emotion; optional are start_s, end_s, session,
-    gender, text, language and others (docs/own_data.md). Every file is heard. Ends with status 1 if there is a
-    fault.
+    Lists all faults at once; without faults, prints the files to add to config/ to run every system on the corpus.
+    The CSV has the columns path (relative to its folder), speaker and emotion; optional are start_s, end_s,
+    session, gender, text, language and others (docs/own_data.md). Every audio file is read. Exits with status 1 if
+    there is a fault.
     """
-    from emofactors.config.corpora import CorpusConfig
+    from emofactors.config.corpora import TableCorpus
     from emofactors.corpora.onboarding.check import Finding, check_corpus, ordered
     from emofactors.corpora.onboarding.draft import check_name, draft_study, min_duration_s
     from emofactors.io.yaml import read_yaml
 
     if not (CONFIG / "config.yaml").is_file():
-        raise InputError(f"{CONFIG / 'config.yaml'}: is missing; expected to be in the folder of the project")
+        raise InputError(
+            f"{CONFIG / 'config.yaml'}: is missing; expected the project folder as the working directory"
+        )
     name = name or re.sub(r"[^A-Za-z0-9_.]+", "_", file.stem).strip("_.")
     check_name(name)
     if not title.isprintable():
         raise InputError(f"--title: is {title!r}, expected printable text")
-    corpora_root, folder = _placed(file, read_yaml(CONFIG / "config.yaml")["corpora_root"])
+    corpora_root, folder = _located(file, read_yaml(CONFIG / "config.yaml")["corpora_root"])
     content: dict[str, Any] = {"reader": "table", "folder": folder, "file": file.name, "title": title or name}
     content |= {"columns": _columns(column)} if column else {}
-    checked = check_corpus(Path(corpora_root) / folder, CorpusConfig(**content), min_s=min_duration_s(CONFIG))
+    checked = check_corpus(Path(corpora_root) / folder, TableCorpus(**content), min_s=min_duration_s(CONFIG))
     findings, draft = checked.findings, None
     if not any(finding.is_fault for finding in findings):
         try:
@@ -84,11 +86,11 @@ def command(
     else:
         for path, text in files.items():
             typer.echo(f"\n{path}\n" + "".join(f"    {line}\n" for line in text.splitlines()), nl=False)
-        typer.echo("\nNext: the same with --write, which writes these files")
+        typer.echo("\nNext: the same command with --write, to write these files")
 
 
 def _columns(pairs: Iterable[str]) -> dict[str, str]:
-    """``speaker=who`` as keys and values."""
+    """Parse pairs like ``speaker=who``."""
     columns = {}
     for pair in pairs:
         ours, equals, theirs = pair.partition("=")
@@ -98,10 +100,10 @@ def _columns(pairs: Iterable[str]) -> dict[str, str]:
     return columns
 
 
-def _placed(file: Path, corpora_root: str) -> tuple[str, str]:
-    """``corpora_root`` of the study, and ``folder`` of the corpus below it, for a CSV that lies anywhere."""
+def _located(file: Path, corpora_root: str) -> tuple[str, str]:
+    """Return ``corpora_root`` of the study and ``folder`` of the corpus below it, for a CSV in any folder."""
     root = Path(corpora_root)
-    # As it is named, then as it is: a link in corpora_root is a corpus there, one to corpora_root leads there.
+    # First without resolving links: a link in corpora_root is a corpus there. Then with resolved links.
     for folder, above in ((file.parent.absolute(), root.absolute()), (file.resolve().parent, root.resolve())):
         if folder != above and folder.is_relative_to(above) and ".." not in folder.parts:
             return corpora_root, folder.relative_to(above).as_posix()
@@ -109,7 +111,7 @@ def _placed(file: Path, corpora_root: str) -> tuple[str, str]:
 
 
 def _summary(file: Path, utterances: "pd.DataFrame") -> str:
-    """How much there is of what: utterances, speakers, hours, and emotions by speaker."""
+    """Return the numbers of utterances, speakers and hours, and a table of emotions by speaker."""
     import pandas as pd
     from tabulate import tabulate
 
@@ -124,17 +126,19 @@ def _summary(file: Path, utterances: "pd.DataFrame") -> str:
 
 
 def _write(files: dict[Path, str]) -> None:
-    """Write files that are not there yet, or all already as they should be."""
+    """Write new files; raise InputError if a file exists with other content."""
     from emofactors.io.atomic import write_text_atomically
 
-    others = [path for path, text in files.items() if path.exists() and path.read_text(encoding="utf-8") != text]
-    if others:
+    conflicts = [
+        path for path, text in files.items() if path.exists() and path.read_text(encoding="utf-8") != text
+    ]
+    if conflicts:
         raise InputError(
-            "\n".join(f"{path}: is there already; expected another --name, or the file deleted" for path in others)
+            "\n".join(f"{path}: exists; expected another --name, or the file deleted" for path in conflicts)
         )
     for path, text in files.items():
         if path.exists():
-            typer.echo(f"{path}: is there already, as it should be")
+            typer.echo(f"{path}: unchanged")
         else:
             write_text_atomically(path, text)
             typer.echo(f"{path}: written")

@@ -10,7 +10,7 @@ from emofactors.config.base import Section
 from emofactors.config.features import FEATURE_SECTIONS, Features
 from emofactors.config.systems import Documented
 from emofactors.errors import InputError
-from emofactors.io.yaml import brief, read_yaml
+from emofactors.io.yaml import read_yaml, short_repr
 
 S = TypeVar("S", bound=Section)
 
@@ -60,7 +60,7 @@ def check(section: type[S], content: Mapping[str, Any], where: Any) -> S:
             elif fault["type"] == "value_error":
                 lines.append(f"{where}: {fault['msg'].removeprefix('Value error, ')}")
             else:
-                lines.append(f"{where}: {key}: is {brief(fault['input'])}; {fault['msg']}")
+                lines.append(f"{where}: {key}: is {short_repr(fault['input'])}; {fault['msg']}")
         raise InputError("\n".join(lines)) from error
 
 
@@ -78,7 +78,7 @@ def check_kind(sections: Mapping[str, Any], content: Mapping[str, Any], where: A
     """
     kind = content.get(key)
     if not isinstance(kind, str) or kind not in sections:
-        raise InputError(f"{where}: {key}: is {brief(kind)}, expected one of {', '.join(sections)}")
+        raise InputError(f"{where}: {key}: is {short_repr(kind)}, expected one of {', '.join(sections)}")
     return check(sections[kind], content, where)
 
 
@@ -91,7 +91,7 @@ def mapping(value: Any, where: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise InputError(f"{where}: is {brief(value)}, expected keys and values")
+        raise InputError(f"{where}: is {short_repr(value)}, expected keys and values")
     return value
 
 
@@ -123,7 +123,7 @@ def read_documented(content: dict[str, Any], file: Path, known: set[str]) -> tup
     for kind in ("published", "assumed"):
         for key, pair in mapping(content.get(kind), f"{file}: {kind}").items():
             if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[1], str)):
-                raise InputError(f"{file}: {kind}: {key}: is {brief(pair)}, expected [value, source or reason]")
+                raise InputError(f"{file}: {kind}: {key}: is {short_repr(pair)}, expected [value, source or reason]")
             if key in settings:
                 raise InputError(f"{file}: {key}: is both published and assumed, expected one of them")
             settings[key] = Documented(key=key, value=pair[0], kind=kind, why=pair[1])

@@ -15,7 +15,7 @@ from emofactors.config.systems import Documented, SystemConfig
 from emofactors.config.tables.kinds import TableConfig
 from emofactors.config.tasks import TaskConfig
 from emofactors.config.training import ComputeSettings
-from emofactors.io.yaml import read_scalars
+from emofactors.io.yaml import parse_scalars
 
 
 class StudyRequest(Section):
@@ -59,7 +59,7 @@ class StudyRequest(Section):
     @field_validator("systems", mode="before")
     @classmethod
     def _parse_scalars(cls, overrides: Any) -> Any:
-        return read_scalars(overrides)
+        return parse_scalars(overrides)
 
     @field_validator("tables", "figures", mode="before")
     @classmethod

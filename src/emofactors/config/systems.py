@@ -24,6 +24,29 @@ class Documented(Section):
     why: str
 
 
+class ChangedSetting(Section):
+    """A setting that a study sets.
+
+    Attributes:
+        key: its name.
+        value: its value in the study.
+        replaced: the value it replaces.
+        variant: the variant in which the study changes it; empty for all variants.
+        is_published: whether a publication states the setting.
+    """
+
+    key: str
+    value: Any
+    replaced: Any
+    variant: str
+    is_published: bool
+
+    @property
+    def departs_from_published(self) -> bool:
+        """Whether the study sets a published setting to another value."""
+        return self.is_published and self.value != self.replaced
+
+
 class Needs(Section):
     """Runs of the same fold and seed that a variant depends on.
 
@@ -89,3 +112,26 @@ class SystemConfig(Section):
     def arguments(self, name: str) -> dict[str, Any]:
         """Return the keyword arguments of the system's constructor."""
         return {k: v for k, v in self.variant(name).items() if k not in RunSettings.model_fields}
+
+    @property
+    def changes(self) -> tuple[ChangedSetting, ...]:
+        """The settings that the study sets, first those of all variants."""
+        documented = {s.key: s.value for s in self.settings}
+        replaced = {"": documented} | {v: documented | of | self.overrides for v, of in self.variants.items()}
+        published = {s.key for s in self.settings if s.kind == "published"}
+        return tuple(
+            ChangedSetting(
+                key=key,
+                value=value,
+                replaced=replaced[variant][key],
+                variant=variant,
+                is_published=key in published,
+            )
+            for variant, overrides in {"": self.overrides, **self.variant_overrides}.items()
+            for key, value in overrides.items()
+        )
+
+    @property
+    def departs_from_published(self) -> bool:
+        """Whether the study sets a published setting of the system to another value."""
+        return any(change.departs_from_published for change in self.changes)

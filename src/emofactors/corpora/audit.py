@@ -1,8 +1,8 @@
 """Leakage and balance report of a task: what its splits share.
 
-The folds are checked against the manifest. An utterance, its augmented copies or its audio in two splits are a leak
-under any protocol; a speaker in two splits is one if the task claims unseen speakers. A task that demonstrates the
-effect of leaked copies may share copies, but nothing else. Held-out utterances of training speakers (split
+The folds are checked against the manifest. An utterance, its augmented copies or its audio in two splits are a
+leak under any protocol; so is a speaker in two splits if the task claims unseen speakers. A task that demonstrates
+the effect of leaked copies may share copies, but nothing else. Held-out utterances of training speakers (split
 ``held_out``, and dev of a task with ``dev_fraction``) share those speakers with training, and nothing else. Shared
 texts violate no protocol; they are counted, since a system may learn the sound of a sentence.
 """
@@ -94,8 +94,8 @@ class Audit:
         n_speakers: speakers of these utterances.
         n_folds: number of folds.
         class_counts: number of utterances of each class, augmented copies included.
-        copy_in_training_fraction: fraction of test utterances whose original, or a copy of it, is in training, over
-            all folds, in [0, 1]; None if nothing is test.
+        copy_in_training_fraction: fraction of test utterances whose original, or a copy of it, is in training,
+            over all folds, in [0, 1]; None if nothing is test.
         speaker_in_training_fraction: fraction of test utterances whose speaker is in training, over all folds, in
             [0, 1]; None if nothing is test.
         text_in_training_fraction: fraction of test utterances with known text whose text is in training, over all
@@ -154,8 +154,8 @@ def audit_task(
         folds: the folds, columns ``splits.FOLD_COLUMNS``.
         utterances: manifest of the task's corpus, columns ``manifest.MANIFEST_COLUMNS``.
         task: the task and its claims.
-        corpus_metadata: metadata of the corpus; ``title``, ``utterances``, ``whole`` (None if no size was published)
-            and ``dropped`` (pairs of path and reason) are used.
+        corpus_metadata: metadata of the corpus; ``title``, ``utterances``, ``whole`` (None if no size was
+            published) and ``dropped`` (pairs of path and reason) are used.
         min_training_speakers: minimum number of training speakers of each fold; two for systems or probes that
             classify speakers.
 
@@ -163,8 +163,8 @@ def audit_task(
         The audit.
 
     Raises:
-        InputError: if the manifest has no row for an original of the folds, or ``original`` does not match the name
-            of an utterance.
+        InputError: if the manifest has no row for an original of the folds, or ``original`` does not match the
+            name of an utterance.
     """
     _check_names(folds, utterances)
     originals = utterances[utterances["utterance"].isin(folds["original"])].reset_index(drop=True)
@@ -281,7 +281,7 @@ def _overlap(first: pd.DataFrame, second: pd.DataFrame, pairs: pd.DataFrame) -> 
 
 
 def _in_training(by_fold: list[tuple[int, pd.DataFrame]], column: str) -> pd.Series:
-    """Return whether the value of each test utterance is in training, over all folds; empty values are left out."""
+    """Return whether the value of each test utterance is in training, over all folds; empty values are omitted."""
     parts = [pd.Series(dtype=bool)]
     for _, fold in by_fold:
         train, test = (fold.loc[fold["split"] == split, column] for split in ("train", "test"))

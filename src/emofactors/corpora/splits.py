@@ -2,8 +2,8 @@
 
 In every protocol, each utterance belongs to a unit (a speaker, a session, a random subset), and a fold assigns
 units to dev and test; all other units train. In addition, some utterances of the training speakers may be held
-out: as dev if speakers are too few, or as the split ``held_out``. Augmented copies are added to the training rows of
-the finished folds, or split like other utterances.
+out: as dev if speakers are too few, or as the split ``held_out``. Augmented copies are added to the training rows
+of the finished folds, or split like other utterances.
 """
 
 from collections.abc import Collection, Mapping

@@ -31,7 +31,7 @@ def feature_transform(settings: Features) -> Transform | None:
         case "opensmile":
             if find_spec("opensmile") is None:
                 raise InputError(
-                    f"features: kind is 'opensmile' (feature_set {settings.feature_set}), expected package opensmile "
+                    f"features: kind is 'opensmile' ({settings.feature_set}), expected package opensmile "
                     "to be installed; see docs/features.md for its licence, or use features of another kind"
                 )
             from emofactors.features.opensmile_functionals import opensmile_functionals

@@ -43,7 +43,7 @@ class FeatureArchive:
     """Features of a corpus, memory-mapped: frames are read from disk on access.
 
     Args:
-        folders: folders written by an :class:`ArchiveWriter`, of a corpus' utterances or of their augmented copies.
+        folders: folders written by an :class:`ArchiveWriter`, of utterances or of their augmented copies.
 
     Attributes:
         folders: those folders.

@@ -7,7 +7,7 @@ import soxr
 
 from emofactors.corpora.audio import Waveform
 
-#: Function of waveforms, each (n_samples,), that returns the features of each, (T, F) float32; T is 1 for functionals.
+#: Function of waveforms (n_samples,) that returns the features of each, (T, F) float32; T is 1 for functionals.
 Transform = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
 
 

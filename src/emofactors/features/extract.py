@@ -84,8 +84,8 @@ def extract(
         settings: parameters of the features.
         folder: folder of the archive, which appears once it is complete.
         threads: groups processed in parallel.
-        longest_s: duration to which images are padded, that of the corpus' longest utterance, for copies as well, so
-            that the time scale of all images is the same; None: the longest of the manifest.
+        longest_s: duration of the corpus' longest utterance, to which images are padded, those of copies as well,
+            so that all have the same time scale; None: the longest of the manifest.
         augmentation: None: the utterances themselves. Otherwise their copies only, named by
             ``copy_name``, in the manifest's order, those of an utterance in the order of ``copies``.
         transform: see ``features.feature_transform``; None: spectrograms.
@@ -135,7 +135,7 @@ def _time(time_s: float) -> float | None:
 
 
 def _groups(utterances: Iterable[_Utterance]) -> Iterator[list[_Utterance]]:
-    """Yield neighbours of the manifest, up to ``GROUP_S`` of audio each; a longer utterance is a group of its own."""
+    """Yield neighbours of the manifest, up to ``GROUP_S`` of audio each; a longer utterance is its own group."""
     group: list[_Utterance] = []
     group_s = 0.0
     for utterance in utterances:

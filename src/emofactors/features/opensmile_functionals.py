@@ -8,7 +8,7 @@ import opensmile
 
 from emofactors.config.features import OpensmileSettings
 
-#: Shorter utterances are padded with silence to this length: openSMILE needs its longest window and one more frame.
+#: Shorter utterances are padded with silence to this length: openSMILE needs its longest window and a frame.
 SHORTEST_S = 0.2
 
 #: The largest float that fits openSMILE's 16-bit input; larger values would wrap around.

@@ -18,8 +18,8 @@ from torch import Tensor
 from emofactors.config.features import FeatureSettings
 from emofactors.errors import InputError
 
-#: Frames per block, small enough for the spectra to stay in a processor's cache. Every block has the same size: the
-#: last bit of a matrix product varies with the shapes of the matrices, and a frame must not depend on its neighbours.
+#: Frames per block, few enough for the spectra to stay in a processor's cache. Every block has the same size: the
+#: last bit of a matrix product varies with the shapes of the matrices, and frames must not depend on neighbours.
 BLOCK_FRAMES = 256
 
 #: Neighbouring Mel filters applied as one matrix; the last matrix is padded with empty filters. One matrix of all

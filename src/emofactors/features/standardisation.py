@@ -1,4 +1,4 @@
-"""Standardisation: scale every frequency bin to mean 0 and std 1 with the statistics of the training utterances."""
+"""Standardisation of every frequency bin to mean 0 and std 1, with the statistics of the training utterances."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

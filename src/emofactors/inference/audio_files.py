@@ -1,4 +1,4 @@
-"""Recordings that belong to no corpus, as trained runs hear them: decode, make features once, ask every run."""
+"""Predict new audio files: decode each file, compute its features once, average the posteriors of all models."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,28 +16,28 @@ from emofactors.corpora.audio import AudioError, fault_of, read_waveform
 from emofactors.errors import InputError
 from emofactors.features.audio import Transform, resampled
 from emofactors.features.extract import Clip, features_of_clips, map_in_order, spectrogram_transform
-from emofactors.inference.saved_model import HeldFeatures, SavedModel, classes_of
+from emofactors.inference.saved_model import FeaturesInMemory, SavedModel, classes_of
 
-#: Endings of what is heard in a folder; a file that is named may have any.
-ENDINGS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff")
+#: Suffixes of the files that are read from a folder; a file given by name may have any.
+SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff")
 
-#: Recordings are heard together up to so many seconds of audio: enough for batches of one length, little enough to
-#: hold the features of all of them.
+#: Seconds of audio that are predicted together: enough for batches of similar length, and few enough to hold all
+#: features in memory.
 CHUNK_S = 3600.0
 
-#: Features and the padding of images: what runs can share.
-_Kind = tuple[Features, float | None]
+#: Settings of features and the padding of images: models with equal keys share their features.
+_FeatureKey = tuple[Features, float | None]
 
 
 @dataclass(frozen=True)
-class Recording:
-    """What was heard in a file, or why nothing was.
+class FilePrediction:
+    """Prediction of one audio file, or why there is none.
 
     Attributes:
         path: the file.
-        duration_s: its length in seconds; None where it cannot be decoded.
-        posterior: of each class, mean over the runs, float64 (C,); None where there is a fault.
-        fault: what is wrong with the file, in words; None where it was heard.
+        duration_s: duration in seconds; None if the file cannot be decoded.
+        posterior: posterior of each class, the mean over the models, (C,) float64; None for an unusable file.
+        fault: why the file is unusable; None if it is usable.
     """
 
     path: Path
@@ -48,175 +48,175 @@ class Recording:
 
 @dataclass(frozen=True)
 class _Decoded:
-    """A file before it is heard: its features of each kind, none where there is a fault."""
+    """A decoded file with its features, (T, F) each; none if it is unusable."""
 
     path: Path
     duration_s: float | None
-    features: Mapping[_Kind, np.ndarray]
+    features: Mapping[_FeatureKey, np.ndarray]
     fault: str | None
 
 
 def audio_files(paths: Sequence[Path]) -> list[Path]:
-    """Files as they are named, and of each folder all audio below it, in order.
+    """Return the given files, and all audio files below the given folders, in order.
 
     Raises:
-        InputError: if a folder has none.
+        InputError: if a folder contains none.
     """
     files = []
     for path in paths:
         if not path.is_dir():
             files.append(path)
             continue
-        # A mac puts ._x beside each x.
+        # macOS adds a file ._x to each file x.
         below = [
-            file for file in sorted(path.rglob("*")) if file.suffix.lower() in ENDINGS and file.name[0] != "."
+            file for file in sorted(path.rglob("*")) if file.suffix.lower() in SUFFIXES and file.name[0] != "."
         ]
         if not below:
-            raise InputError(f"{path}: has no audio below it, expected files ending in {', '.join(ENDINGS)}")
+            raise InputError(f"{path}: contains no audio, expected files ending in {', '.join(SUFFIXES)}")
         files += below
     return files
 
 
 def predict_files(
     files: Sequence[Path],
-    runs: Sequence[SavedModel],
+    models: Sequence[SavedModel],
     feature_transform: Callable[[Features], Transform | None],
     *,
     threads: int,
-) -> Iterator[Recording]:
-    """What runs make of recordings, each as a run hears an utterance of its corpus.
+) -> Iterator[FilePrediction]:
+    """Predict audio files, each as one utterance.
 
-    A file is decoded once, and its features are made once for all runs that hear the same.
+    Each file is decoded once, and models with the same features share them.
 
     Args:
-        files: audio files, of any rate and any number of channels.
-        runs: at least one; all of the same classes.
+        files: audio files of any sample rate and number of channels.
+        models: at least one; all with the same classes.
         feature_transform: ``features.feature_transform``.
-        threads: files decoded at the same time.
+        threads: number of files decoded in parallel.
 
-    Returns:
-        The recordings, in the order of the files. A file that cannot be heard, or is silent, says why.
+    Yields:
+        The predictions, in the order of the files.
 
     Raises:
-        InputError: if classes differ, or features need a package that is not installed.
+        InputError: if classes differ, or features require a package that is not installed.
     """
-    classes = classes_of(runs)
-    transforms = {kind: feature_transform(kind[0]) or _spectrogram_transform(*kind) for kind in map(_kind_of, runs)}
-    decode = partial(_decoded, transforms=transforms, max_s=min(run.max_s for run in runs))
+    classes = classes_of(models)
+    transforms = {key: feature_transform(key[0]) or _spectrogram_transform(*key) for key in map(_key_of, models)}
+    decode = partial(_decode, transforms=transforms, max_s=min(model.max_s for model in models))
     chunk, chunk_s = [], 0.0
-    # One thread of torch in each of ours, as where a corpus' features are made.
+    # One thread of torch per thread of the pool, as in the extraction of features.
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         for decoded in map_in_order(pool, decode, files, ahead=2 * threads):
             chunk.append(decoded)
             chunk_s += decoded.duration_s or 0.0
             if chunk_s > CHUNK_S:
-                yield from _heard(chunk, runs, classes)
+                yield from _predict_chunk(chunk, models, classes)
                 chunk, chunk_s = [], 0.0
-        yield from _heard(chunk, runs, classes)
+        yield from _predict_chunk(chunk, models, classes)
 
 
-def as_table(recordings: Sequence[Recording], runs: Sequence[SavedModel]) -> pd.DataFrame:
-    """A row a file: file, duration_s, prediction, p_<class> of each class, n_models, problem; empty where none is.
+def as_table(predictions: Sequence[FilePrediction], models: Sequence[SavedModel]) -> pd.DataFrame:
+    """Return one row per file: file, duration_s, prediction, p_<class> of each class, n_models, problem.
 
-    The class with the highest posterior is predicted.
+    The class with the highest posterior is predicted; cells without a value are empty.
     """
-    classes = classes_of(runs)
+    classes = classes_of(models)
     rows = []
-    for recording in recordings:
-        heard = recording.posterior is not None
-        posterior = np.full(len(classes), np.nan) if recording.posterior is None else recording.posterior
-        about = {
-            "file": _shown(recording.path),
-            "duration_s": recording.duration_s,
-            "prediction": classes[posterior.argmax()] if heard else "",
-        }
-        of_classes = {f"p_{name}": p for name, p in zip(classes, posterior, strict=True)}
-        rows.append(about | of_classes | {"n_models": len(runs) if heard else 0, "problem": recording.fault or ""})
+    for prediction in predictions:
+        is_usable = prediction.posterior is not None
+        posterior = np.full(len(classes), np.nan) if prediction.posterior is None else prediction.posterior
+        rows.append(
+            {
+                "file": _printable(prediction.path),
+                "duration_s": prediction.duration_s,
+                "prediction": classes[posterior.argmax()] if is_usable else "",
+                **{f"p_{name}": p for name, p in zip(classes, posterior, strict=True)},
+                "n_models": len(models) if is_usable else 0,
+                "problem": prediction.fault or "",
+            }
+        )
     return pd.DataFrame(rows).astype({"duration_s": float})
 
 
-def as_json(recordings: Sequence[Recording], runs: Sequence[SavedModel]) -> dict[str, Any]:
-    """The same as keys and values, with what the runs are: where they lie, what trained them, their weights."""
-    models = [
+def as_json(predictions: Sequence[FilePrediction], models: Sequence[SavedModel]) -> dict[str, Any]:
+    """Return the content of :func:`as_table` as keys and values, with the identity of each model."""
+    identities = [
         {
-            "folder": str(run.folder),
-            **run.input_spec.model_dump(include={"task", "corpus", "system", "variant", "fold", "seed"}),
-            "weights_sha256": run.weights_sha256,
-            "code": run.code,
+            "folder": str(model.folder),
+            **model.input_spec.model_dump(include={"task", "corpus", "system", "variant", "fold", "seed"}),
+            "weights_sha256": model.weights_sha256,
+            "code": model.code,
         }
-        for run in runs
+        for model in models
     ]
-    classes, rows = classes_of(runs), []
-    for row in as_table(recordings, runs).round(6).to_dict("records"):
-        heard = not row["problem"]
+    classes, rows = classes_of(models), []
+    for row in as_table(predictions, models).round(6).to_dict("records"):
+        is_usable = not row["problem"]
         rows.append(
             {
                 "file": row["file"],
                 "duration_s": None if np.isnan(row["duration_s"]) else row["duration_s"],
-                "prediction": row["prediction"] if heard else None,
-                "posteriors": {name: row[f"p_{name}"] for name in classes} if heard else None,
+                "prediction": row["prediction"] if is_usable else None,
+                "posteriors": {name: row[f"p_{name}"] for name in classes} if is_usable else None,
                 "n_models": row["n_models"],
                 "problem": row["problem"] or None,
             }
         )
-    return {"classes": list(classes), "models": models, "recordings": rows}
+    return {"classes": list(classes), "models": identities, "recordings": rows}
 
 
-def _shown(path: Path) -> str:
-    """A file's name, printable: what a terminal would obey, and what no UTF-8 can say, is written as its code."""
+def _printable(path: Path) -> str:
+    """Return the name of a file with escapes for control characters and for bytes that are not UTF-8."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(path))
 
 
-def _kind_of(run: SavedModel) -> _Kind:
-    assert run.input_spec.features is not None  # load_run refuses a run of reconstructed speech
-    return run.input_spec.features, run.input_spec.longest_s
+def _key_of(model: SavedModel) -> _FeatureKey:
+    assert model.input_spec.features is not None  # load_model refuses runs on reconstructed speech
+    return model.input_spec.features, model.input_spec.longest_s
 
 
 def _spectrogram_transform(settings: Features, longest_s: float | None) -> Transform:
-    """What makes spectrograms: all features that nothing else makes."""
+    """Return the spectrogram transform for feature kinds without their own."""
     assert isinstance(settings, FeatureSettings)
     return spectrogram_transform(settings, longest_s or 0.0)
 
 
-def _decoded(path: Path, *, transforms: Mapping[_Kind, Transform], max_s: float) -> _Decoded:
-    """A file's features of each kind, or what is wrong with it."""
+def _decode(path: Path, *, transforms: Mapping[_FeatureKey, Transform], max_s: float) -> _Decoded:
+    """Decode a file and compute its features."""
     duration_s = None
     try:
         waveform = read_waveform(path)
         duration_s = waveform.duration_s
         fault = fault_of(waveform)
         if fault is None and duration_s > max_s:
-            fault = f"has {duration_s:,.1f} s, expected at most {max_s:,.0f} s for a run that hears it whole"
+            fault = f"has {duration_s:,.1f} s, expected at most {max_s:,.0f} s for a model that reads it whole"
         if fault is not None:
             return _Decoded(path, duration_s, {}, fault)
-        features = {
-            kind: _features(path, resampled(waveform, kind[0].sample_rate_hz).samples, kind[0], transform)
-            for kind, transform in transforms.items()
-        }
+        features = {}
+        for key, transform in transforms.items():
+            settings, _ = key
+            clip = Clip(path.name, path, resampled(waveform, settings.sample_rate_hz).samples)
+            (features[key],) = features_of_clips([clip], settings, transform).values()
     except AudioError as error:
         return _Decoded(path, duration_s, {}, error.reason)
     except UnicodeEncodeError:
-        return _Decoded(path, duration_s, {}, "has a name that is no UTF-8")
+        return _Decoded(path, duration_s, {}, "has a name that is not UTF-8")
     except InputError as error:
         return _Decoded(path, duration_s, {}, str(error).removeprefix(f"{path}: "))
     return _Decoded(path, duration_s, features, None)
 
 
-def _features(path: Path, samples: np.ndarray, settings: Features, transform: Transform) -> np.ndarray:
-    """Features of one file, (T, F)."""
-    (features,) = features_of_clips([Clip(path.name, path, samples)], settings, transform).values()
-    return features
-
-
-def _heard(chunk: Sequence[_Decoded], runs: Sequence[SavedModel], classes: Sequence[str]) -> Iterator[Recording]:
-    """The recordings of a chunk, with the mean of what all runs say of each."""
-    sound = [i for i, decoded in enumerate(chunk) if decoded.fault is None]
+def _predict_chunk(
+    chunk: Sequence[_Decoded], models: Sequence[SavedModel], classes: Sequence[str]
+) -> Iterator[FilePrediction]:
+    """Predict decoded files: the posterior is the mean over all models."""
+    usable = [i for i, decoded in enumerate(chunk) if decoded.fault is None]
     posteriors = {}
-    if sound:
-        total = np.zeros((len(sound), len(classes)))
-        for run in runs:
-            held = HeldFeatures({str(i): chunk[i].features[_kind_of(run)] for i in sound})
-            total += run.posteriors(held)[:, [run.input_spec.classes.index(name) for name in classes]]
-        posteriors = dict(zip(sound, total / len(runs), strict=True))
+    if usable:
+        total = np.zeros((len(usable), len(classes)))
+        for model in models:
+            features = FeaturesInMemory({str(i): chunk[i].features[_key_of(model)] for i in usable})
+            total += model.posteriors(features)[:, [model.input_spec.classes.index(name) for name in classes]]
+        posteriors = dict(zip(usable, total / len(models), strict=True))
     for i, decoded in enumerate(chunk):
-        yield Recording(decoded.path, decoded.duration_s, posteriors.get(i), decoded.fault)
+        yield FilePrediction(decoded.path, decoded.duration_s, posteriors.get(i), decoded.fault)

@@ -50,15 +50,14 @@ class OpenDecomposer:
         system: the decomposer, in evaluation mode.
         archive: features of the speech.
         fold: the utterances.
-        speakers: training speakers that the utterances may be of, in the order of their embeddings; empty for
-            another corpus.
+        training_speakers: the training speakers, in the order of their embeddings.
         precision: ``float32`` or ``bfloat16``.
     """
 
     system: Decomposer
     archive: FactorArchive
     fold: Fold
-    speakers: tuple[str, ...]
+    training_speakers: tuple[str, ...]
     precision: str
 
 
@@ -80,8 +79,7 @@ def open_decomposer(
     Args:
         build: ``systems.build_system``.
         wildcards: ``system``, ``fold`` and ``seed`` of its training.
-        params: those of :func:`emofactors.training.run.start_run`, and ``same_corpus``: whether the utterances
-            are of its training corpus.
+        params: those of :func:`emofactors.training.run.start_run`.
         log: log file of the job.
         slots_per_gpu: trainings that may share a GPU.
         weights: its weights.
@@ -109,6 +107,6 @@ def open_decomposer(
         system=cast(Decomposer, system),
         archive=archive,
         fold=fold,
-        speakers=training_speakers(context.fold) if params["same_corpus"] else (),
+        training_speakers=training_speakers(context.fold),
         precision=context.compute.precision,
     )

@@ -21,7 +21,7 @@ _BATCH = 64
 
 
 @torch.inference_mode()
-def reconstruct(decomposer: OpenDecomposer, folder: Path) -> None:
+def reconstruct(decomposer: OpenDecomposer, folder: Path, *, same_corpus: bool) -> None:
     """Reconstruct utterances under every condition, and write an archive of spectrograms for each.
 
     An utterance is encoded in segments of ``reconstructed_frames`` frames, the last
@@ -30,13 +30,15 @@ def reconstruct(decomposer: OpenDecomposer, folder: Path) -> None:
     that is not preserved is replaced by the code of silence.
 
     Args:
-        decomposer: the decomposer and the utterances. Speakers that are not in ``decomposer.speakers`` get the
-            mean speaker embedding.
+        decomposer: the decomposer and the utterances.
         folder: folder of the archives; one subfolder per condition.
+        same_corpus: whether the utterances are of the training corpus, so that equal names are equal speakers.
+            Speakers that did not train get the mean speaker embedding.
     """
     system, archive = decomposer.system, decomposer.archive
     device = next(system.parameters()).device
-    speaker_index = {speaker: i for i, speaker in enumerate(decomposer.speakers)}
+    training_speakers = decomposer.training_speakers if same_corpus else ()
+    speaker_index = {speaker: i for i, speaker in enumerate(training_speakers)}
     n_mels = archive.n_bins - 1
     rows = [
         (utterance, speaker_index.get(speaker, MEAN_SPEAKER))
@@ -68,7 +70,9 @@ def reconstruct(decomposer: OpenDecomposer, folder: Path) -> None:
                     codes = _preserve(preserved, spoken, silent)
                     reconstructed = system.decode(codes, mean_speaker).float().cpu().numpy()
                 else:
-                    reconstructed = np.stack([empty[s if "speaker" in preserved else MEAN_SPEAKER] for s in speakers])
+                    reconstructed = np.stack(
+                        [empty[s if "speaker" in preserved else MEAN_SPEAKER] for s in speakers]
+                    )
                 last = 0
                 for (utterance, _), part in zip(chunk, cut, strict=True):
                     first_segment, last = last, last + len(part)

@@ -1,4 +1,4 @@
-"""Trained runs, wherever their folders lie: all that hearing a new recording takes is in them."""
+"""Saved models: runs in any folder, with everything needed to predict new audio."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,30 +17,30 @@ from emofactors.config.training import RunSettings, SvmSettings
 from emofactors.errors import InputError
 from emofactors.io.atomic import damaged, read_result
 from emofactors.io.json import read_json
-from emofactors.systems.base import System, TrainingData
+from emofactors.systems.base import TrainingData
 from emofactors.training.dataset import load_split
-from emofactors.training.fit import infer
 from emofactors.training.input_spec import InputSpec
-from emofactors.training.predictions import ModelOutputs, of_utterances
+from emofactors.training.outputs import model_outputs
+from emofactors.training.run import BuildSystem
 from emofactors.training.svm import SavedSvm
 from emofactors.training.weights import load_weights
 
-#: A recording that a network hears whole, frame by frame, is at most this long: attention takes memory with the
-#: square of it.
+#: Longest recording in seconds that a network reads whole, frame by frame: the memory of attention grows with its
+#: square.
 MAX_WHOLE_S = 60.0
 
-#: What a run's file should be.
-_EXPECTED = "what a run says of itself"
+#: What run.json contains.
+_EXPECTED = "the metadata of a run"
 
 
-class HeldFeatures:
-    """Features of recordings in memory, to be read as a ``FeatureArchive`` is.
+class FeaturesInMemory:
+    """Features of recordings in memory, with the interface of a ``FeatureArchive``.
 
     Args:
         features: name -> (T, F) float32; at least one.
 
     Attributes:
-        utterances: their names, in their order.
+        utterances: names of the recordings, in order.
         n_bins: frequency bins of one frame, F.
     """
 
@@ -50,185 +50,184 @@ class HeldFeatures:
         self.n_bins = next(iter(self._features.values())).shape[1]
 
     def __getitem__(self, utterance: str) -> np.ndarray:
-        """Features of one recording, (T, F)."""
+        """Return the features of a recording, (T, F)."""
         return self._features[utterance]
 
     def n_frames(self, utterance: str) -> int:
-        """Frames of one recording, T."""
+        """Return the number of frames of a recording, T."""
         return len(self._features[utterance])
 
 
 @dataclass(frozen=True)
 class SavedModel:
-    """A run that hears.
+    """A saved model.
 
     Attributes:
-        folder: where it lies.
-        input_spec: which run it is, and what becomes of a recording before it is heard.
-        code: fingerprint of the code it was trained by.
-        weights_sha256: of its file of weights.
-        max_heard_s: of a longer recording it hears so many seconds at its middle; infinity: all of it.
-        max_s: a longer recording it cannot hear; infinity: there is none.
-        posteriors: posteriors (N, C) float64 of recordings, by their features.
+        folder: folder of its run.
+        input_spec: identity of the run, and the features that the model reads.
+        code: fingerprint of the code of its training.
+        weights_sha256: SHA-256 of its weights.
+        max_used_s: longer recordings are cut to this many seconds at their center; infinity: they are not cut.
+        max_s: longest recording in seconds that the model can read; infinity: any.
+        posteriors: function of the features of recordings that returns their posteriors, (N, C) float64.
     """
 
     folder: Path
     input_spec: InputSpec
     code: str
     weights_sha256: str
-    max_heard_s: float
+    max_used_s: float
     max_s: float
-    posteriors: Callable[[HeldFeatures], np.ndarray]
+    posteriors: Callable[[FeaturesInMemory], np.ndarray]
 
 
 def find_runs(folder: Path) -> list[Path]:
-    """The folder itself, if it is that of a run; else those of all runs below it.
+    """Return the folder itself if it is that of a run, else the folders of all runs below it.
 
     Raises:
         InputError: if there is none.
     """
     expected = "the folder of a run (with run.json and model.safetensors), or one above such folders"
     if not folder.is_dir():
-        raise InputError(f"{folder}: is no folder, expected {expected}")
+        raise InputError(f"{folder}: is not a folder, expected {expected}")
     if (folder / "run.json").is_file():
         return [folder]
     runs = sorted(file.parent for file in folder.rglob("run.json"))
     if not runs:
-        raise InputError(f"{folder}: has no run in it, expected {expected}")
+        raise InputError(f"{folder}: contains no run, expected {expected}")
     return runs
 
 
-def load_run(
-    folder: Path, build: Callable[[str, Mapping[str, Any], TrainingData], System], device: torch.device
-) -> SavedModel:
-    """Read a run from its folder; it need not lie where it was trained.
+def load_model(folder: Path, build: BuildSystem, device: torch.device) -> SavedModel:
+    """Load the model of a run, from the folder of its training or from a copy of it.
 
     Args:
-        folder: with ``run.json`` and ``model.safetensors``.
+        folder: folder with ``run.json`` and ``model.safetensors``.
         build: ``systems.build_system``.
-        device: where a network shall hear.
+        device: device of a network.
 
     Returns:
-        The run.
+        The model.
 
     Raises:
-        InputError: if a file is missing or damaged, or the run is not one that hears recordings: a decomposer, a
-            classifier of reconstructed speech, or a student that was matched to its teacher and has not learnt the classes.
+        InputError: if a file is missing or damaged, or the model does not predict emotions of new audio: a
+            decomposer, a classifier of reconstructed speech, or a student that is matched to its teacher but has
+            not been trained on the classes.
     """
-    path, model = folder / "run.json", folder / "model.safetensors"
-    about = read_json(path, _EXPECTED)
-    if "reconstruction" in about:
-        raise InputError(f"{folder}: takes speech apart and knows no emotions, expected a run of a classifier")
-    if "input_spec" not in about:
-        raise InputError(f"{path}: has no 'hearing', as runs of earlier versions; expected a run trained anew")
+    path, weights = folder / "run.json", folder / "model.safetensors"
+    metadata = read_json(path, _EXPECTED)
+    if "reconstruction" in metadata:
+        raise InputError(f"{folder}: is a decomposer, which predicts no emotions; expected a run of a classifier")
+    if "input_spec" not in metadata:
+        raise InputError(f"{path}: has no 'input_spec'; expected a run of this version, train it again")
     try:
-        input_spec = InputSpec(**about["input_spec"])
+        input_spec = InputSpec(**metadata["input_spec"])
         if input_spec.features is None:
             raise InputError(
-                f"{folder}: hears speech that a decomposer reconstructs (variant {input_spec.variant!r}), "
-                "expected a run that hears speech as it is"
+                f"{folder}: reads speech reconstructed by a decomposer (variant {input_spec.variant!r}); "
+                "expected a run on original speech"
             )
-        made = (_svm if input_spec.method == "svm" else _network)(input_spec, about, model, build, device)
-        weights = sha256(read_result(model, "the weights of a run")).hexdigest()
-        return SavedModel(folder, input_spec, str(about["code"]), weights, **made)
+        if input_spec.method == "svm":
+            method = _svm(input_spec, metadata, weights)
+        else:
+            method = _network(input_spec, metadata, weights, build, device)
+        weights_sha256 = sha256(read_result(weights, "the weights of a run")).hexdigest()
+        return SavedModel(folder, input_spec, str(metadata["code"]), weights_sha256, **method)
     except (ValidationError, KeyError, TypeError) as error:
-        raise damaged(path, f"lacks or misstates what hearing takes ({_first_line(error)})", _EXPECTED) from error
+        raise damaged(path, f"has missing or invalid metadata ({_first_line(error)})", _EXPECTED) from error
 
 
-def classes_of(runs: Sequence[SavedModel]) -> tuple[str, ...]:
-    """The classes that all runs have, in the order of the first.
+def classes_of(models: Sequence[SavedModel]) -> tuple[str, ...]:
+    """Return the common classes of all models, in the order of the first.
 
     Raises:
-        InputError: if one has others.
+        InputError: if the classes of a model differ.
     """
-    first = runs[0].input_spec.classes
-    for run in runs:
-        if set(run.input_spec.classes) != set(first):
+    first = models[0].input_spec.classes
+    for model in models:
+        if set(model.input_spec.classes) != set(first):
             raise InputError(
-                f"{run.folder}: has the classes {', '.join(run.input_spec.classes)}, "
-                f"expected those of {runs[0].folder}: {', '.join(first)}"
+                f"{model.folder}: has the classes {', '.join(model.input_spec.classes)}, "
+                f"expected those of {models[0].folder}: {', '.join(first)}"
             )
     return first
 
 
 def _first_line(error: Exception) -> str:
-    """What is wrong, on one line, without the advice of the library that found it."""
+    """Return the message of an error on one line, without the advice of the library that raised it."""
     if isinstance(error, ValidationError):
         fault = error.errors()[0]
         return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
-def _svm(input_spec: InputSpec, about: Mapping[str, Any], model: Path, *_: Any) -> dict[str, Any]:
-    """How a support vector machine hears."""
-    machine = SavedSvm.read(model, SvmSettings(**about["settings"]).kernel)
-    _check_fit(model, len(machine.n_support), machine.support_vectors.shape[1], input_spec)
+def _svm(input_spec: InputSpec, metadata: Mapping[str, Any], weights: Path) -> dict[str, Any]:
+    """Return the limits and the posteriors of a support vector machine."""
+    svm = SavedSvm.read(weights, SvmSettings(**metadata["settings"]).kernel)
+    _check_sizes(weights, len(svm.n_support), svm.support_vectors.shape[1], input_spec)
 
-    def posteriors(heard: HeldFeatures) -> np.ndarray:
-        return softmax(machine.scores(np.concatenate([heard[name] for name in heard.utterances])), axis=1)
+    def posteriors(features: FeaturesInMemory) -> np.ndarray:
+        return softmax(svm.scores(np.concatenate([features[name] for name in features.utterances])), axis=1)
 
-    return {"max_heard_s": np.inf, "max_s": np.inf, "posteriors": posteriors}
+    return {"max_used_s": np.inf, "max_s": np.inf, "posteriors": posteriors}
 
 
 def _network(
     input_spec: InputSpec,
-    about: Mapping[str, Any],
-    model: Path,
-    build: Callable[..., System],
+    metadata: Mapping[str, Any],
+    weights: Path,
+    build: BuildSystem,
     device: torch.device,
 ) -> dict[str, Any]:
-    """How a network hears."""
-    if about["arguments"].get("stage") == "matched":
+    """Return the limits and the posteriors of a network."""
+    if metadata["arguments"].get("stage") == "matched":
         raise InputError(
-            f"{model.parent}: was matched to its teacher and has not learnt the classes, expected a later stage"
+            f"{weights.parent}: is matched to its teacher but not trained on the classes, expected a later stage"
         )
     features = input_spec.features
     if not isinstance(features, FeatureSettings):
-        raise damaged(model.with_name("run.json"), "has features that no network hears", "spectrograms")
-    run, precision = RunSettings(**about["settings"]), about["precision"]
-    data = TypeAdapter(TrainingData).validate_python(about["training_data"])
-    _check_fit(model, data.n_classes, data.n_bins, input_spec)
-    system = build(input_spec.system, about["arguments"], data)
-    standardisation = load_weights(system, model)
-    if run.standardise and (standardisation is None or standardisation.mean.shape != (data.n_bins,)):
-        raise damaged(model, f"has no mean and std of {data.n_bins} bins", "the weights of a run")
+        raise damaged(weights.with_name("run.json"), "has functionals as input of a network", "spectrograms")
+    settings, precision = RunSettings(**metadata["settings"]), metadata["precision"]
+    data = TypeAdapter(TrainingData).validate_python(metadata["training_data"])
+    _check_sizes(weights, data.n_classes, data.n_bins, input_spec)
+    system = build(input_spec.system, metadata["arguments"], data)
+    standardisation = load_weights(system, weights)
+    if settings.standardise and (standardisation is None or standardisation.mean.shape != (data.n_bins,)):
+        raise damaged(weights, f"has no mean and std of {data.n_bins} bins", "the weights of a run")
     system = system.to(device)
     is_image = features.image_frames is not None
-    is_cut = run.max_frames is not None or run.segment_frames is not None
+    is_cut = settings.max_frames is not None or settings.segment_frames is not None
     hop_s = features.hop_length / features.sample_rate_hz
 
-    def posteriors(heard: HeldFeatures) -> np.ndarray:
-        # Nobody knows speaker and emotion: any stand for them, and nothing looks at them.
-        rows = pd.DataFrame({"utterance": heard.utterances, "speaker": "", "emotion": input_spec.classes[0]})
+    def posteriors(recordings: FeaturesInMemory) -> np.ndarray:
+        # Speaker and emotion are unused placeholders.
+        rows = pd.DataFrame({"utterance": recordings.utterances, "speaker": "", "emotion": input_spec.classes[0]})
         split = load_split(
             rows,
             input_spec.classes,
-            heard,
+            recordings,
             standardisation,
             training_speakers=(),
-            max_frames=run.max_frames,
-            segment_frames=run.segment_frames,
+            max_frames=settings.max_frames,
+            segment_frames=settings.segment_frames,
             device=device,
         )
-        logits, embedding = infer(system, split, run.batch_size, precision)
-        whole = of_utterances(
-            ModelOutputs("test", split.utterances, split.speakers, split.emotion, logits, embedding)
-        )
-        return softmax(whole.logits.astype(np.float64), axis=1)
+        outputs = model_outputs(system, split, split="test", batch_size=settings.batch_size, precision=precision)
+        return softmax(outputs.logits.astype(np.float64), axis=1)
 
     return {
-        "max_heard_s": np.inf if run.max_frames is None else run.max_frames * hop_s,
+        "max_used_s": np.inf if settings.max_frames is None else settings.max_frames * hop_s,
         "max_s": np.inf if is_image or is_cut else MAX_WHOLE_S,
         "posteriors": posteriors,
     }
 
 
-def _check_fit(model: Path, n_classes: int, n_bins: int, input_spec: InputSpec) -> None:
-    """Whether a model's sizes are those of what it is to hear."""
-    assert input_spec.features is not None  # load_run refuses a run of reconstructed speech
+def _check_sizes(weights: Path, n_classes: int, n_bins: int, input_spec: InputSpec) -> None:
+    """Check that the sizes of a model are those of its input specification."""
+    assert input_spec.features is not None  # load_model refuses runs on reconstructed speech
     if (n_classes, n_bins) != (len(input_spec.classes), input_spec.features.n_bins):
         raise damaged(
-            model.with_name("run.json"),
+            weights.with_name("run.json"),
             f"has {n_classes} classes and {n_bins} bins of a model",
-            f"{len(input_spec.classes)} and {input_spec.features.n_bins} as it hears",
+            f"{len(input_spec.classes)} and {input_spec.features.n_bins} as in its input_spec",
         )

@@ -1,1 +1,1 @@
-"""Reading and writing files: each whole or not at all."""
+"""Read and write files; every file is written atomically."""

@@ -1,4 +1,4 @@
-"""Files appear whole or not at all; a damaged or missing one is an error of one line."""
+"""Write files atomically; report missing and damaged files in one line."""
 
 from pathlib import Path
 
@@ -6,18 +6,18 @@ from emofactors.errors import InputError
 
 
 def write_bytes_atomically(path: str | Path, content: bytes) -> None:
-    """Write a file under another name beside it, then rename it.
+    """Write a temporary file in the same folder and rename it.
 
     Args:
-        path: the file, in a folder that exists; replaced if it is there.
-        content: its whole content.
+        path: file in an existing folder; an existing file is replaced.
+        content: content of the file.
 
     Raises:
-        OSError: if it cannot be written; an earlier file is then left as it was.
+        OSError: if the file cannot be written; an existing file is unchanged.
     """
     path = Path(path)
-    # Not tempfile: its files are readable by their owner only, and keep that when renamed.
-    # One name for every process: what a killed one left half-written, the next one replaces.
+    # Not tempfile, which makes files that only their owner can read. The name is the same for every process, so
+    # that the next one replaces what a killed one left.
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         unfinished.write_bytes(content)
@@ -27,39 +27,39 @@ def write_bytes_atomically(path: str | Path, content: bytes) -> None:
 
 
 def write_text_atomically(path: str | Path, text: str) -> None:
-    r"""Write a text file as :func:`write_bytes_atomically` does: UTF-8, ``\n`` stays ``\n``."""
+    r"""Write text with :func:`write_bytes_atomically`, as UTF-8 with line ends unchanged (``\n``)."""
     write_bytes_atomically(path, text.encode("utf-8"))
 
 
 def damaged(path: str | Path, reason: str, expected: str) -> InputError:
-    """The error of a file that a job before made and this one cannot use.
+    """Return the error for a result of an earlier job that cannot be used.
 
     Args:
         path: the file.
-        reason: what is wrong with it: ``is cut off``.
+        reason: what is wrong with it: ``is truncated``.
         expected: what it should be: ``the folds of a task``.
 
     Returns:
-        The error, of one line: such a file is made anew once it is deleted.
+        An error of one line.
     """
-    words = " ".join(f"{reason}; expected {expected}".split())
-    return InputError(f"{path}: {words}; delete it and run again to make it anew")
+    message = " ".join(f"{reason}; expected {expected}".split())
+    return InputError(f"{path}: {message}; delete it and run again")
 
 
 def missing(path: str | Path, expected: str) -> InputError:
-    """The error of a file that a job before should have made."""
+    """Return the error for a missing result of an earlier job."""
     return InputError(f"{path}: is missing; expected {expected}; run again to make it")
 
 
 def read_result(path: str | Path, expected: str) -> bytes:
-    """Content of a file that a job before made.
+    """Read a result of an earlier job.
 
     Args:
         path: the file.
         expected: what it should be.
 
     Returns:
-        All of it.
+        Its content.
 
     Raises:
         InputError: if it is missing or cannot be read.
@@ -73,12 +73,12 @@ def read_result(path: str | Path, expected: str) -> bytes:
 
 
 def read_text(path: str | Path, expected: str) -> str:
-    """Text of a file that a job before made; see :func:`read_result`.
+    """Read a text result of an earlier job with :func:`read_result`.
 
     Raises:
-        InputError: if it is missing, cannot be read or is no UTF-8.
+        InputError: if it is missing, cannot be read or is not UTF-8.
     """
     try:
         return read_result(path, expected).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise damaged(path, "is no UTF-8", expected) from error
+        raise damaged(path, "is not UTF-8", expected) from error

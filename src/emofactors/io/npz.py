@@ -1,4 +1,4 @@
-"""Arrays between jobs: reading an archive that a job before wrote."""
+"""Read archives of arrays."""
 
 import zipfile
 import zlib
@@ -10,24 +10,23 @@ import numpy as np
 
 from emofactors.io.atomic import damaged, missing
 
-#: What numpy and zipfile make of bytes that are no archive, or of a part of one; an array that claims more memory
-#: than there is among them.
+#: Errors of numpy and zipfile for invalid or truncated files; MemoryError for arrays of an impossible size.
 DAMAGE = (
     *(OSError, ValueError, TypeError, AttributeError, KeyError, EOFError, NotImplementedError, RuntimeError),
     *(MemoryError, OverflowError, SyntaxError, TokenError, zipfile.BadZipFile, zlib.error),
 )
 
 
-def read_npz(path: str | Path, expected: str, needed: Sequence[str] = ()) -> dict[str, np.ndarray]:
-    """Read the arrays of an ``.npz``; nothing in it can run code.
+def read_npz(path: str | Path, expected: str, required: Sequence[str] = ()) -> dict[str, np.ndarray]:
+    """Read the arrays of an ``.npz`` result of an earlier job, without executing pickled code.
 
     Args:
         path: the file.
         expected: what it should be: ``the embeddings.npz of a run``.
-        needed: arrays it must have.
+        required: arrays it must have.
 
     Returns:
-        Name -> array, all of them.
+        Name -> array, for all arrays.
 
     Raises:
         InputError: if it is missing or damaged, or lacks an array.
@@ -38,10 +37,10 @@ def read_npz(path: str | Path, expected: str, needed: Sequence[str] = ()) -> dic
     except FileNotFoundError as error:
         raise missing(path, expected) from error
     except DAMAGE as error:
-        raise damaged(path, "is no archive of arrays", expected) from error
+        raise damaged(path, "is not an archive of arrays", expected) from error
     if not all(isinstance(array, np.ndarray) for array in arrays.values()):
-        raise damaged(path, "is no archive of arrays", expected)
-    lacking = [name for name in needed if name not in arrays]
+        raise damaged(path, "is not an archive of arrays", expected)
+    lacking = [name for name in required if name not in arrays]
     if lacking:
-        raise damaged(path, f"lacks {', '.join(lacking)}", f"{expected} with arrays {', '.join(needed)}")
+        raise damaged(path, f"lacks {', '.join(lacking)}", f"{expected} with arrays {', '.join(required)}")
     return arrays

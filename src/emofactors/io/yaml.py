@@ -1,9 +1,9 @@
-"""Plain values: what a YAML file or a command line may say, before anybody asks what it means.
+"""Read YAML files and check that values of config files and command lines are plain.
 
-Config comes from people, and may come from strangers. A short file can stand for
-billions of values (aliases of aliases), nest deeper than Python can follow, or
-make objects; here it is text, numbers, truth values, lists and keys, of a size a person
-could have written.
+Config may come from an untrusted source. A short YAML file can expand to billions
+of values (nested aliases), nest deeper than Python's recursion limit, or create
+objects. Here, values are text, numbers, booleans, null, lists and mappings, of
+bounded size.
 """
 
 import math
@@ -16,29 +16,30 @@ from yaml.nodes import MappingNode, Node, SequenceNode
 
 from emofactors.errors import InputError
 
-#: Forty times the longest of our files: a person wrote it.
+#: Forty times the longest file of the project.
 MAX_BYTES = 256 * 1024
-#: Four times as deep as our files; Python follows some hundreds.
+#: Four times the depth of the project's files; Python's limit is some hundreds.
 MAX_DEPTH = 20
-#: Values of a file with its aliases written out; the longest of ours has a few hundred.
+#: Values of a file with its aliases expanded; the longest file of the project has a few hundred.
 MAX_VALUES = 20_000
-#: What fits 64 bits: no number of a study is larger, and a library below would say so less clearly.
-MAX_WHOLE = 2**63 - 1
-#: No number has more characters.
-_LONGEST_SCALAR = 40
+#: Largest signed 64-bit integer; larger ones would fail less clearly in other libraries.
+MAX_INTEGER = 2**63 - 1
+#: Longer texts are not parsed as numbers.
+_MAX_SCALAR_LENGTH = 40
 
 
 def read_yaml(file: Path) -> dict[str, Any]:
     """Read a YAML file of keys and plain values.
 
     Args:
-        file: UTF-8, of at most ``MAX_BYTES``, ``MAX_DEPTH`` and ``MAX_VALUES``.
+        file: UTF-8 within ``MAX_BYTES``, ``MAX_DEPTH`` and ``MAX_VALUES``.
 
     Returns:
         Its keys and values.
 
     Raises:
-        InputError: if the file cannot be read, is no such YAML, has a key twice, or values that are not plain.
+        InputError: if the file cannot be read, is not YAML within these limits, has a duplicate key, or has values
+            that are not plain.
     """
     content = _parse(file, foreign=False)
     check_plain(content, str(file))
@@ -46,22 +47,23 @@ def read_yaml(file: Path) -> dict[str, Any]:
 
 
 def read_foreign_yaml(file: Path) -> dict[Any, Any]:
-    """Read a YAML file of others, whose keys may be numbers; dates are text.
+    """Read a YAML file that may have numbers as keys; dates are read as text.
 
     Args:
-        file: likewise.
+        file: UTF-8 within the same limits.
 
     Returns:
         Its keys and values.
 
     Raises:
-        InputError: if the file cannot be read, is no such YAML, has a key twice, or makes objects.
+        InputError: if the file cannot be read, is not YAML within these limits, has a duplicate key, or creates
+            objects.
     """
     return _parse(file, foreign=True)
 
 
 def _parse(file: Path, *, foreign: bool) -> dict[Any, Any]:
-    """Content of a file of bounded size, depth and number of values."""
+    """Read a file within the limits of size, depth and number of values."""
     try:
         size = file.stat().st_size
         if size > MAX_BYTES:
@@ -72,33 +74,33 @@ def _parse(file: Path, *, foreign: bool) -> dict[Any, Any]:
         raise InputError(f"{file}: cannot be read ({error.strerror}), expected YAML") from error
     except InputError:
         raise
-    # What PyYAML makes of a number of too many digits, or of text that is called a number.
+    # PyYAML raises ValueError or LookupError for too many digits and for text tagged as a number.
     except (yaml.YAMLError, ValueError, LookupError) as error:
-        raise InputError(f"{file}: is no YAML: {' '.join(str(error).split())}") from error
+        raise InputError(f"{file}: is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise InputError(f"{file}: is {type(content).__name__}, expected keys and values")
     return content
 
 
 def check_plain(content: Mapping[str, Any], where: str) -> None:
-    """Check that there is nothing but plain values.
+    """Check that all values are plain.
 
     Args:
         content: keys and values.
-        where: what they are, for the error.
+        where: name of the source, for the error message.
 
     Raises:
-        InputError: for a key that is no text, a value of another kind, a number that is not finite or larger
-            than ``MAX_WHOLE``, text with control characters, or more or deeper values than allowed.
+        InputError: for a key that is not text, a value of another type, a number that is not finite or beyond
+            ``MAX_INTEGER``, text with control characters, or too many or too deep values.
     """
-    waiting: list[tuple[str, Any, int]] = [("", content, 0)]
+    queue: list[tuple[str, Any, int]] = [("", content, 0)]
     n_values = 0
-    while waiting:
-        key, value, depth = waiting.pop()
+    while queue:
+        key, value, depth = queue.pop()
         n_values += 1
         fault = _fault(value)
         if depth > MAX_DEPTH:
-            fault = f"lies {depth} levels deep, expected at most {MAX_DEPTH}"
+            fault = f"is nested {depth} levels deep, expected at most {MAX_DEPTH}"
         if n_values > MAX_VALUES:
             raise InputError(f"{where}: has more than {MAX_VALUES:,} values, expected fewer")
         if fault:
@@ -106,56 +108,56 @@ def check_plain(content: Mapping[str, Any], where: str) -> None:
         if isinstance(value, Mapping):
             for name, item in value.items():
                 if not isinstance(name, str) or _fault(name):
-                    raise InputError(f"{where}: {key}: has the key {brief(name)}, expected printable text")
-                waiting.append((f"{key}.{name}" if key else name, item, depth + 1))
+                    raise InputError(f"{where}: {key}: has the key {short_repr(name)}, expected printable text")
+                queue.append((f"{key}.{name}" if key else name, item, depth + 1))
         elif isinstance(value, list | tuple):
-            waiting += [(key, item, depth + 1) for item in value]
+            queue += [(key, item, depth + 1) for item in value]
 
 
-def read_scalars(value: Any) -> Any:
-    """What is told on Snakemake's command line, as YAML reads it: of nested values Snakemake keeps all as text."""
+def parse_scalars(value: Any) -> Any:
+    """Parse the scalars of nested values from Snakemake's command line, which Snakemake passes on as text."""
     match value:
         case Mapping():
-            return {name: read_scalars(item) for name, item in value.items()}
+            return {name: parse_scalars(item) for name, item in value.items()}
         case list() | tuple():
-            return [read_scalars(item) for item in value]
+            return [parse_scalars(item) for item in value]
         case str():
             return _scalar(value)
     return value
 
 
-def brief(value: Any) -> str:
-    """A value as it stands in an error: on one line, and not longer than one."""
+def short_repr(value: Any) -> str:
+    """Return the representation of a value for an error message: one line, at most 200 characters."""
     try:
         text = repr(value)
-    except (ValueError, RecursionError):  # a whole number of too many digits, a list that holds itself
+    except (ValueError, RecursionError):  # an integer of too many digits, a list that contains itself
         text = f"some {type(value).__name__}"
     return text if len(text) <= 200 else f"{text[:180]} ... ({len(text):,} characters)"
 
 
 def _scalar(text: str) -> Any:
-    """A number, true, false or null, if that is what YAML takes a text for; else the text."""
-    if not text.strip() or len(text) > _LONGEST_SCALAR:
+    """Parse a text that is a number, true, false or null in YAML; return other texts unchanged."""
+    if not text.strip() or len(text) > _MAX_SCALAR_LENGTH:
         return text
     try:
-        read = _Plain(text).get_single_data()
+        value = _Plain(text).get_single_data()
     except (ValueError, yaml.YAMLError):
         return text
-    return text if isinstance(read, str | list | dict) else read
+    return text if isinstance(value, str | list | dict) else value
 
 
 def _fault(value: Any) -> str | None:
-    """Why a value is not plain, or None; of a list or keys and values this is asked of each."""
+    """Return why a value is not plain, or None; items of lists and mappings are not checked."""
     fault = None
     match value:
         case None | bool() | Mapping() | list() | tuple():
             pass
         case str():
             if not value.replace("\n", "").replace("\t", "").isprintable():
-                fault = f"is {brief(value)}, expected printable text"
+                fault = f"is {short_repr(value)}, expected printable text"
         case int():
-            if abs(value) > MAX_WHOLE:
-                fault = f"is beyond {MAX_WHOLE}, expected a smaller number"
+            if abs(value) > MAX_INTEGER:
+                fault = f"is beyond {MAX_INTEGER}, expected a smaller number"
         case float():
             if not math.isfinite(value):
                 fault = f"is {value}, expected a finite number"
@@ -166,12 +168,12 @@ def _fault(value: Any) -> str | None:
 
 
 class _Plain(yaml.SafeLoader):
-    """YAML without objects, dates, keys that are there twice, and aliases that multiply."""
+    """YAML loader without objects and dates, which refuses duplicate keys and too many aliases."""
 
     depth = 0
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
-        """Nodes of a bounded depth."""
+        """Compose a node within the limit of depth."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
             mark = self.peek_event().start_mark
@@ -181,7 +183,7 @@ class _Plain(yaml.SafeLoader):
         return node
 
     def get_single_node(self) -> Node | None:
-        """The document, once it is known how many values it stands for."""
+        """Compose the document, and check its number of values before it is constructed."""
         node = super().get_single_node()
         if node is not None:
             _count(node, {})
@@ -195,7 +197,7 @@ _Plain.yaml_constructors = {
 
 
 class _Foreign(_Plain):
-    """The same; a date is the text it is written as."""
+    """The same loader, which reads dates as text."""
 
 
 _Foreign.yaml_constructors = _Plain.yaml_constructors | {
@@ -204,28 +206,28 @@ _Foreign.yaml_constructors = _Plain.yaml_constructors | {
 
 
 def _count(node: Node, known: dict[int, int | None]) -> int:
-    """Values below a node with aliases written out, itself included.
+    """Count a node and all nodes below it, with aliases expanded.
 
     Raises:
-        ComposerError: if they are more than allowed, a node is part of itself, or has a key twice.
+        ComposerError: if there are too many, a node contains itself, or has a duplicate key.
     """
     match node:
         case MappingNode():
-            below = [part for pair in node.value for part in pair]
-            names = [key.value for key, _ in node.value if key.tag == "tag:yaml.org,2002:str"]
-            if len(set(names)) < len(names):
-                twice = next(name for i, name in enumerate(names) if name in names[:i])
-                raise yaml.composer.ComposerError(None, None, f"has the key {brief(twice)} twice", node.start_mark)
+            children = [child for pair in node.value for child in pair]
+            keys = [key.value for key, _ in node.value if key.tag == "tag:yaml.org,2002:str"]
+            if len(set(keys)) < len(keys):
+                key = short_repr(next(key for i, key in enumerate(keys) if key in keys[:i]))
+                raise yaml.composer.ComposerError(None, None, f"has the key {key} twice", node.start_mark)
         case SequenceNode():
-            below = node.value
+            children = node.value
         case _:
             return 1
     count = known.get(id(node), 0)
     if count is None:
-        raise yaml.composer.ComposerError(None, None, "has an alias of what it is part of", node.start_mark)
+        raise yaml.composer.ComposerError(None, None, "has an alias of a node that contains it", node.start_mark)
     if count == 0:
         known[id(node)] = None
-        count = known[id(node)] = 1 + sum(_count(part, known) for part in below)
+        count = known[id(node)] = 1 + sum(_count(child, known) for child in children)
     if count > MAX_VALUES:
-        raise yaml.composer.ComposerError(None, None, f"is more than {MAX_VALUES:,} values", node.start_mark)
+        raise yaml.composer.ComposerError(None, None, f"has more than {MAX_VALUES:,} values", node.start_mark)
     return count

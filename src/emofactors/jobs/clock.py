@@ -7,22 +7,22 @@ from pathlib import Path
 
 
 def clamp_future_mtimes(folder: Path) -> int:
-    """Give what a folder holds a time that has been: a clock was ahead when it was written.
+    """Reset modification times in the future, left by a clock that was ahead, to the current time.
 
-    Snakemake throws a job's results away when they are older than what they were made of.
+    Snakemake would otherwise rerun jobs whose results are older than their inputs.
 
     Args:
-        folder: a folder; links in it are left alone.
+        folder: folder to search; links in it are not changed.
 
     Returns:
-        How many files and folders had a time to come.
+        Number of files and folders that were reset.
     """
     now = time.time()
-    n_ahead = 0
+    n_reset = 0
     for path in folder.rglob("*"):
-        # A process that a killed run left behind may still be at work: its files come and go.
+        # A process of a killed run may still create and delete files.
         with contextlib.suppress(FileNotFoundError):
             if not path.is_symlink() and path.stat().st_mtime > now:
                 os.utime(path, (now, now))
-                n_ahead += 1
-    return n_ahead
+                n_reset += 1
+    return n_reset

@@ -1,10 +1,9 @@
-"""Which code stands behind a result: a fingerprint that changes when the code does, and only then.
+"""Fingerprint of the code behind a result.
 
-Snakemake re-runs a job when its script changes, but not when a module the
-script imports does: results would go stale in silence. Every rule therefore
-has ``code=fingerprint(...)`` among its params: a hash over the syntax trees of
-all modules of the package that its script reaches, without docstrings,
-comments and layout.
+Snakemake reruns a job if its script changes, but not if a module that the script
+imports changes. Every rule therefore has ``code=...`` among its params: a hash over
+the syntax trees of all modules of the package that its script imports, directly or
+indirectly, without docstrings, comments and layout.
 """
 
 import ast
@@ -15,53 +14,55 @@ from pathlib import Path
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def fingerprint(script: Path, *doors: str) -> str:
-    """Hash of the package code behind a script.
+def fingerprint(script: Path, *lazy_imports: str) -> str:
+    """Hash the package code that a script imports.
 
-    Imports inside functions are not followed: they are the doors through which
-    a name from config becomes code (``emofactors.systems``), and a rule that
-    uses one names what lies behind it.
+    Imports inside functions are not followed. They import a module by a name from
+    the config (``emofactors.systems``), so a rule passes the modules that it uses.
 
     Args:
         script: the rule's script.
-        doors: modules reached by name at run time, ``emofactors.systems.cnn_bigru``.
+        lazy_imports: modules imported by name at run time, such as ``emofactors.systems.cnn_bigru``.
 
     Returns:
         16 hexadecimal digits.
 
     Raises:
-        ModuleNotFoundError: if the script or a module imports a module of the package that is not there.
+        ModuleNotFoundError: if an imported module of the package does not exist.
     """
-    found: dict[str, Path] = {}
-    waiting = [*_package_imports(script), *doors]
-    while waiting:
-        module = waiting.pop()
-        if module not in found:
-            found[module] = _file_of(module)
-            waiting += _package_imports(found[module])
+    files: dict[str, Path] = {}
+    queue = [*_package_imports(script), *lazy_imports]
+    while queue:
+        module = queue.pop()
+        if module not in files:
+            file = _find_file(module)
+            if file is None:
+                raise ModuleNotFoundError(f"{module} is imported, but is not a module of the package")
+            files[module] = file
+            queue += _package_imports(file)
     digest = sha256(_code_hash(script).encode())
-    for module in sorted(found):
-        digest.update(f"{module} {_code_hash(found[module])}\n".encode())
+    for module in sorted(files):
+        digest.update(f"{module} {_code_hash(files[module])}\n".encode())
     return digest.hexdigest()[:16]
 
 
 @cache
 def _package_imports(file: Path) -> tuple[str, ...]:
-    """Modules of the package that a file imports at its top level."""
+    """Return the modules of the package that a file imports at its top level."""
     modules = []
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Import):
             modules += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            # `import emodb` from a chapter names a module, `import read_corpus` does not.
+            # An imported name may be a module of a package or an attribute of a module.
             names = [f"{node.module}.{alias.name}" for alias in node.names]
-            modules += [node.module, *(name for name in names if _exists(name))]
+            modules += [node.module, *(name for name in names if _find_file(name) is not None)]
     return tuple(module for module in modules if module.split(".")[0] == "emofactors")
 
 
 @cache
 def _code_hash(file: Path) -> str:
-    """Hash of a file's syntax tree without docstrings."""
+    """Hash a file's syntax tree without docstrings."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
@@ -71,20 +72,11 @@ def _code_hash(file: Path) -> str:
     return sha256(ast.dump(tree).encode()).hexdigest()
 
 
-def _exists(module: str) -> bool:
-    return module.split(".", maxsplit=1)[0] == "emofactors" and _candidates(module) is not None
-
-
-def _file_of(module: str) -> Path:
-    file = _candidates(module)
-    if file is None:
-        raise ModuleNotFoundError(f"{module} is imported, but is no module of the package")
-    return file
-
-
-def _candidates(module: str) -> Path | None:
-    path = _PACKAGE.joinpath(*module.split(".")[1:])
-    for file in (path.with_suffix(".py") if path != _PACKAGE else None, path / "__init__.py"):
-        if file is not None and file.is_file():
-            return file
-    return None
+def _find_file(module: str) -> Path | None:
+    """Return the file of a module of the package, or None if there is none."""
+    root, *names = module.split(".")
+    if root != "emofactors":
+        return None
+    folder = _PACKAGE.joinpath(*names)
+    candidates = [folder / "__init__.py"] if not names else [folder.with_suffix(".py"), folder / "__init__.py"]
+    return next((file for file in candidates if file.is_file()), None)

@@ -1,8 +1,9 @@
-"""One run a folder, one process a job: locks the kernel takes back when their holder dies, however it dies.
+"""Locks that allow one run per folder and one process per job.
 
-A lock file says who holds it, for the words of whoever finds it held; whether
-it is held only the kernel says. Snakemake's own lock outlives a killed run and
-must be removed by hand, so the profiles turn it off (``nolock``).
+The kernel releases a lock when its holder ends, even if it is killed. The content
+of a lock file only names the holder for messages. Snakemake's own lock remains
+after a killed run and has to be removed manually, so the profiles disable it
+(``nolock``).
 """
 
 import contextlib
@@ -18,29 +19,29 @@ from pathlib import Path
 
 from emofactors.errors import InputError
 
-#: Errors of a file system that has no locks.
+#: Errors of file systems without locks.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 
 
 def hold_folder(lock: Path) -> int:
-    """Make this process the only run in a folder, until it ends.
+    """Make this process the only run in a folder until it ends.
 
     Args:
-        lock: the lock file; made if it is not there.
+        lock: the lock file; created if it does not exist.
 
     Returns:
-        Descriptor of the lock file: the lock is held while it is open.
+        Descriptor of the lock file; the lock is held while it is open.
 
     Raises:
-        InputError: if another run is at work in the folder.
+        InputError: if another run is active in the folder.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     file = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
-    if not _is_locked_by_us(file):
+    if not _try_lock(file):
         holder = os.read(file, 1000).decode(errors="replace").strip()
         raise InputError(
-            f"{lock.parent.parent.resolve()}: another run is at work here ({holder}); expected one at a time: "
-            "wait for it or end it, nothing of it is touched"
+            f"{lock.parent.parent.resolve()}: another run is active here ({holder}); expected one at a time: "
+            "wait for it or stop it"
         )
     os.ftruncate(file, 0)
     os.write(file, f"{_this_process()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode())
@@ -48,40 +49,40 @@ def hold_folder(lock: Path) -> int:
 
 
 def hold_log(log: int, path: Path) -> str:
-    """Make this process the only one at a job, before its log is emptied.
+    """Make this process the only one of a job, before its log is emptied.
 
-    A job may still be run by a process that a killed run left behind. Of two on
-    this machine the one that was started later is right: it tells the other to end,
-    as a cluster would, and waits for it. One on another machine is waited for.
+    A process of a killed run may still work on the same job. If it is on this
+    machine, the process that started later sends SIGTERM to the other, as a cluster
+    would, and waits until it has ended. A process on another machine is waited for.
 
     Args:
         log: descriptor of the job's log, open for reading and writing.
-        path: where it lies.
+        path: path of the log.
 
     Returns:
-        The first line of the log: who holds it.
+        The first line of the log, which names this process.
 
     Raises:
-        SystemExit: if this process is the one that was left behind.
+        SystemExit: if a process that started later holds the log.
     """
-    if not _is_locked_by_us(log):
+    if not _try_lock(log):
         holder = os.pread(log, 1000, 0).decode(errors="replace").partition("\n")[0]
-        pid = _pid_if_here(holder, path)
-        if pid is not None and _started(pid) > _started(os.getpid()):
-            raise SystemExit(f"emofactors: {path}: {holder} was started later for this job, which is left to it")
+        pid = _local_pid(holder, path)
+        if pid is not None and _start_time(pid) > _start_time(os.getpid()):
+            raise SystemExit(f"emofactors: {path}: {holder} started this job later; this process ends")
         print(
-            f"emofactors: {path}: {holder} is still at this job, from a run that is gone: waiting for it to end",
+            f"emofactors: {path}: {holder} of an earlier run still works on this job: waiting until it ends",
             file=sys.stderr,
         )
-        with contextlib.suppress(OSError):  # it may have just ended, or be somebody else's
+        with contextlib.suppress(OSError):  # it may have ended, or belong to another user
             if pid is not None:
                 os.kill(pid, signal.SIGTERM)
         fcntl.flock(log, fcntl.LOCK_EX)
     return _this_process()
 
 
-def _is_locked_by_us(file: int) -> bool:
-    """Take the lock of a file if it is free; where a file system has no locks all are free."""
+def _try_lock(file: int) -> bool:
+    """Lock a file if it is free; return whether it is locked, or the file system has no locks."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -92,21 +93,21 @@ def _is_locked_by_us(file: int) -> bool:
     return True
 
 
-def _pid_if_here(holder: str, path: Path) -> int | None:
-    """The process that a log names, if it is on this machine, in this name space, and has that log open."""
-    named = re.fullmatch(rf"process (\d+) on {re.escape(socket.gethostname())}", holder)
+def _local_pid(holder: str, path: Path) -> int | None:
+    """Return the process named in a log if it is on this machine and in this namespace, and has the log open."""
+    match = re.fullmatch(rf"process (\d+) on {re.escape(socket.gethostname())}", holder)
     with contextlib.suppress(OSError):
-        if named and Path(f"/proc/{named[1]}/fd/1").resolve() == path.resolve():
-            return int(named[1])
+        if match and Path(f"/proc/{match[1]}/fd/1").resolve() == path.resolve():
+            return int(match[1])
     return None
 
 
-def _started(pid: int) -> tuple[int, int]:
-    """When a process was started, to compare by; of two at the same tick the larger id is the later."""
+def _start_time(pid: int) -> tuple[int, int]:
+    """Return the start time of a process in clock ticks, and its id to order processes of the same tick."""
     try:
-        # The second field is a name in parentheses, which may hold anything.
+        # The second field is the name in parentheses, which may contain anything.
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]), pid
-    except OSError:  # it has just ended
+    except OSError:  # it has ended
         return 0, pid
 
 

@@ -1,4 +1,4 @@
-"""A job's log: everything it says goes there; what a user must act on goes to the terminal as well."""
+"""Log of a job: all output goes to its file; errors that the user can fix also go to the terminal."""
 
 import ctypes
 import errno
@@ -13,30 +13,30 @@ from types import TracebackType
 from emofactors.errors import InputError
 from emofactors.jobs.locks import hold_log
 
-#: Linux: the signal a process gets when its parent dies (prctl.h).
+#: Linux: signal that a process receives when its parent dies (prctl.h).
 _PR_SET_PDEATHSIG = 1
 
 
 def log_to(path: str) -> None:
-    """Send a job's output, warnings, progress and tracebacks to its log file.
+    """Redirect a job's output, warnings, log messages and tracebacks to its log file.
 
-    An :class:`InputError` is bad input, not a bug: its message goes to the log
-    and to the terminal without a traceback. So does the news that a disk is full.
+    An :class:`InputError` is printed to the log and to the terminal without a
+    traceback. So is the error of a full disk.
 
-    The job is this process' alone from now on (:func:`emofactors.jobs.locks.hold_log`),
-    and it is told to end when the run that started it is killed.
+    Makes this process the only one of its job (:func:`emofactors.jobs.locks.hold_log`),
+    which ends when the run that started it is killed.
 
     Args:
-        path: the log file; emptied first.
+        path: the log file; its earlier content is discarded.
     """
     _end_with_parent()
     terminal = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="replace")
 
     def report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if isinstance(error, OSError) and _is_full_disk(error):
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             lines = [
-                f"{error.filename or path}: the disk is full or the quota used up ({error.strerror}); "
-                "make room and run the same command again: what is finished is kept"
+                f"{error.filename or path}: the disk is full or the quota is exceeded ({error.strerror}); "
+                "free some space and run the same command again: finished results are kept"
             ]
         elif isinstance(error, InputError):
             lines = str(error).splitlines()
@@ -52,7 +52,7 @@ def log_to(path: str) -> None:
     holder = hold_log(log, Path(path))
     os.ftruncate(log, 0)
     os.write(log, f"{holder}\n".encode())
-    os.dup2(log, 1)  # file descriptors, so that the words of C libraries land there, too
+    os.dup2(log, 1)  # descriptors, because C libraries write to them directly
     os.dup2(log, 2)
     os.close(log)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", force=True)
@@ -60,11 +60,7 @@ def log_to(path: str) -> None:
     warnings.simplefilter("default")
 
 
-def _is_full_disk(error: BaseException) -> bool:
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-
-
 def _end_with_parent() -> None:
-    """Be told to end when the run dies that started this job: nobody would take its result."""
+    """Ask Linux to end this job when the run that started it dies."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

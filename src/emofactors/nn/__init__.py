@@ -1,1 +1,1 @@
-"""Layers and losses of the papers: tensors and flat arguments, nothing of corpora or runs."""
+"""Layers and losses of the papers, with tensors and plain arguments, independent of corpora and runs."""

@@ -1,4 +1,4 @@
-"""Pieces of the attention-based convolutional recurrent network (ACRNN) over segments of equal length."""
+"""Layers of the attention-based convolutional recurrent network (ACRNN), for segments of equal length."""
 
 from collections.abc import Sequence
 
@@ -8,23 +8,22 @@ from torch.nn import functional as F
 
 
 class SameConvolutions(nn.Module):
-    """Convolutions that keep the size of a spectrogram, with one max pooling, after the first; leaky ReLU.
+    """Same-size convolutions with leaky ReLU and one max pooling after the first of them.
 
-    Zeros are read beyond its edges. Weights are drawn so that the variance of
-    what goes through them stays: torch's own draw would halve it several
-    times over.
+    Inputs are padded with zeros. The weights are initialised to preserve the
+    variance of the activations, which torch's default would halve in each layer.
 
-    Source: Chen et al. 2018, network; He et al. 2015, draw of the weights.
+    Source: Chen et al. 2018, network; He et al. 2015, initialisation.
 
     Args:
-        in_channels: channels that come in.
-        channels: channels out of each convolution.
-        kernel_size: frames and bins a convolution reads, odd both.
-        pool_size: frames and bins the pooling makes one; what is left over at the end is not read.
-        slope: of the leaky ReLU below 0.
+        in_channels: input channels.
+        channels: output channels of each convolution.
+        kernel_size: kernel size in frames and bins, both odd.
+        pool_size: size of the pooling in frames and bins; a remainder at the end is dropped.
+        slope: negative slope of the leaky ReLU.
 
     Raises:
-        ValueError: if a size of the kernel is even: what comes out would be smaller than what comes in.
+        ValueError: if a kernel size is even, which would change the size of the output.
 
     Example:
         >>> layers = SameConvolutions(3, [8, 16], kernel_size=(5, 3), pool_size=(2, 4), slope=0.01)
@@ -43,7 +42,7 @@ class SameConvolutions(nn.Module):
     ) -> None:
         super().__init__()
         if kernel_size[0] % 2 == 0 or kernel_size[1] % 2 == 0:
-            raise ValueError(f"kernel_size is {tuple(kernel_size)}, expected odd both")
+            raise ValueError(f"kernel_size is {tuple(kernel_size)}, expected two odd sizes")
         padding = (kernel_size[0] // 2, kernel_size[1] // 2)
         convolutions = [
             nn.Conv2d(n_in, n_out, kernel_size, padding=padding)
@@ -56,30 +55,30 @@ class SameConvolutions(nn.Module):
         self.convolutions = nn.ModuleList(convolutions)
         self.pool_size = pool_size
         self.slope = slope
-        # With the channels of a pixel side by side processors multiply them faster.
+        # Convolutions on CPUs are faster with channels last in memory.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's types lack it
 
     def forward(self, x: Tensor) -> Tensor:
-        """Of ``x`` (B, n, T, F): (B, C, T', F'), pooled once."""
+        """Map ``x`` (B, n, T, F) to (B, C, T', F'), pooled once."""
         for i, convolution in enumerate(self.convolutions):
             x = convolution(x)
             if i == 0:
-                x = F.max_pool2d(x, self.pool_size)  # before the ReLU: the same values, less work
+                x = F.max_pool2d(x, self.pool_size)  # before the ReLU: the same values with fewer operations
             x = F.leaky_relu(x, self.slope, inplace=True)
         return x
 
 
 class AttentionPooling(nn.Module):
-    """Frames weighted by how much each matters become one vector.
+    """Weighted mean of frames over time, with learned attention weights.
 
-    The score of a frame is a weighted sum of ``n_scores`` sigmoids of it; the
-    weights of the frames are the softmax of their scores over time.
+    The score of a frame is a weighted sum of ``n_scores`` sigmoid units; the
+    weights are the softmax of the scores over time.
 
     Source: Chen et al. 2018, attention; Yang et al. 2016, with tanh for the sigmoid.
 
     Args:
         n_in: features of a frame, D.
-        n_scores: sigmoids a score is made of.
+        n_scores: sigmoid units of a score.
 
     Example:
         >>> pool, frames = AttentionPooling(n_in=256, n_scores=1), torch.randn(2, 96, 256)
@@ -92,12 +91,12 @@ class AttentionPooling(nn.Module):
     def __init__(self, n_in: int, n_scores: int) -> None:
         super().__init__()
         self.hidden = nn.Linear(n_in, n_scores)
-        self.score = nn.Linear(n_scores, 1, bias=False)  # the softmax knows no shift
+        self.score = nn.Linear(n_scores, 1, bias=False)  # the softmax is invariant to a bias
 
     def weights(self, x: Tensor) -> Tensor:
-        """Of frames ``x`` (B, T, D): their weights (B, T), each row sums to 1."""
+        """Return the weights (B, T) of frames ``x`` (B, T, D); each row sums to 1."""
         return self.score(self.hidden(x).sigmoid()).squeeze(2).softmax(dim=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Of frames ``x`` (B, T, D): their weighted mean (B, D)."""
+        """Return the weighted mean (B, D) of frames ``x`` (B, T, D)."""
         return (self.weights(x)[:, :, None] * x).sum(dim=1)

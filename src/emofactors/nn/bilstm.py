@@ -5,10 +5,10 @@ from torch import Tensor, nn
 
 
 class ValidBilstm(nn.Module):
-    """Two LSTMs, one from the first valid frame onward, one from the last backward; padding is never read.
+    """Bidirectional LSTM whose backward direction begins at the last valid frame, so that padding has no effect.
 
-    Each utterance is turned around within its own frames, instead of packing
-    the batch: on processors torch has fast kernels for padded batches alone.
+    Each utterance is reversed within its valid frames instead of packing the
+    batch: on CPUs torch has fast kernels for padded batches only.
 
     Source: Schuster & Paliwal 1997, bidirectional recurrent networks.
 
@@ -32,15 +32,15 @@ class ValidBilstm(nn.Module):
         self.backward_lstm = nn.LSTM(n_in, n_units, batch_first=True)
 
     def forward(self, x: Tensor, n_frames: Tensor) -> Tensor:
-        """Of ``x`` (B, T, n_in) with its valid frames (B,): (B, T, 2 U), valid where ``x`` is."""
+        """Map ``x`` (B, T, n_in) with ``n_frames`` valid frames (B,) to (B, T, 2 U), valid where ``x`` is."""
         frame = torch.arange(x.shape[1], device=x.device).expand(x.shape[:2])  # (B, T)
         last = n_frames[:, None] - 1
-        turned = torch.where(frame <= last, last - frame, frame)  # is its own inverse
+        reverse = torch.where(frame <= last, last - frame, frame)  # its own inverse
         forward, _ = self.forward_lstm(x)  # (B, T, U)
-        backward, _ = self.backward_lstm(_reordered(x, turned))
-        return torch.cat([forward, _reordered(backward, turned)], dim=2)
+        backward, _ = self.backward_lstm(_reordered(x, reverse))
+        return torch.cat([forward, _reordered(backward, reverse)], dim=2)
 
 
 def _reordered(x: Tensor, order: Tensor) -> Tensor:
-    """Frames (B, T, D) of each utterance in an order of its own, (B, T)."""
+    """Reorder the frames (B, T, D) of each utterance by indices (B, T)."""
     return x.gather(1, order[:, :, None].expand_as(x))

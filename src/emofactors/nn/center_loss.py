@@ -1,4 +1,4 @@
-"""Center loss: embeddings of one class are drawn to a common center (Wen et al. 2016; Dai et al. 2019)."""
+"""Center loss: distance between embeddings and the center of their class (Wen et al. 2016; Dai et al. 2019)."""
 
 import torch
 from torch import Tensor, nn
@@ -7,8 +7,8 @@ from torch import Tensor, nn
 class CenterLoss(nn.Module):
     """Weighted mean squared distance between embeddings and their class centers.
 
-    The centers start at zero and are no parameters: after each mini-batch,
-    :meth:`update` moves them by a rule of their own.
+    The centers start at zero and are not trained by gradient: :meth:`update`
+    moves them after each mini-batch.
 
     Source: Dai et al. 2019, center loss and its public code; Wen et al. 2016.
     The paper's loss has no factor 1/2.
@@ -34,24 +34,24 @@ class CenterLoss(nn.Module):
         self.register_buffer("centers", torch.zeros(n_classes, dim))
 
     def forward(self, embedding: Tensor, emotion: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Loss of one batch.
+        """Return the loss of one batch.
 
         Args:
             embedding: (B, D).
             emotion: class index of each utterance, (B,), int64.
-            weight: of each utterance, as by its class, (B,); None: all weigh alike.
+            weight: weight of each utterance, (B,); None: equal weights.
 
         Returns:
             ``sum_i w_i |z_i - c_i|^2 / (mean(w) B)``, a scalar.
 
         Raises:
-            ValueError: if the shapes do not fit together.
+            ValueError: if the shapes are inconsistent.
         """
         self._check(embedding, emotion)
         if weight is not None and weight.shape != emotion.shape:
             raise ValueError(
-                f"weight is {tuple(weight.shape)}, expected {tuple(emotion.shape)}: "
-                "one of each utterance, not of each class"
+                f"weight is {tuple(weight.shape)}, expected {tuple(emotion.shape)}, one per utterance, "
+                "not one per class"
             )
         distance = (embedding - self.centers[emotion]).square().sum(dim=1)  # (B,)
         return distance.mean() if weight is None else (weight * distance).sum() / weight.sum()
@@ -61,16 +61,16 @@ class CenterLoss(nn.Module):
         """Move each center towards the batch's embeddings of its class.
 
         ``c <- c - alpha * sum_i (c - z_i) / (1 + n)``, over the n utterances of
-        the class; the 1 slows a class that is rare in the batch, and a class
-        that is absent keeps its center.
+        the class; the 1 slows the update of a class that is rare in the batch,
+        and the center of an absent class does not move.
 
         Args:
-            embedding: of the batch, (B, D).
+            embedding: embeddings of the batch, (B, D).
             emotion: class index of each utterance, (B,), int64.
             alpha: update rate, in [0, 1].
 
         Raises:
-            ValueError: if the shapes do not fit together.
+            ValueError: if the shapes are inconsistent.
         """
         self._check(embedding, emotion)
         member = torch.zeros(len(self.centers), len(emotion), device=embedding.device)  # (C, B)
@@ -80,7 +80,7 @@ class CenterLoss(nn.Module):
         self.centers -= alpha * pull / (1.0 + count)
 
     def _check(self, embedding: Tensor, emotion: Tensor) -> None:
-        """Whether a batch fits the centers: by itself, broadcasting would make a number of it all the same."""
+        """Check the shapes of a batch, which broadcasting would otherwise hide."""
         expected = (len(emotion), self.centers.shape[1])
         if emotion.ndim != 1 or embedding.shape != expected:
             raise ValueError(

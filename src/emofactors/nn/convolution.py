@@ -1,4 +1,4 @@
-"""Convolutions over spectrograms of different lengths in one batch."""
+"""Convolutions for batches of spectrograms of different lengths."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -10,21 +10,20 @@ Size = TypeVar("Size", Tensor, int)
 
 
 class ValidConvolution(nn.Module):
-    """A convolution without padding, max pooling and ReLU, with the number of frames that are valid.
+    """A convolution without padding, max pooling and ReLU, which counts the valid frames.
 
     An output frame is valid if its whole receptive field lies within the
-    utterance. What lies beyond an utterance's end in its batch never reaches
-    a valid frame, so nothing has to be masked here: who reads the output
-    reads the valid frames alone.
+    utterance. Padding of the batch never affects a valid frame, so no mask is
+    needed: later layers read the valid frames only.
 
-    Source: Dai et al. 2019, network; the public code masks by length after each layer, to the same end.
+    Source: Dai et al. 2019, network; the public code masks by length after each layer, which is equivalent.
 
     Args:
-        in_channels: channels that come in.
-        out_channels: channels that go out.
+        in_channels: input channels.
+        out_channels: output channels.
         kernel_size: height and width of the kernel.
-        stride: of the convolution.
-        pool: kernel and stride of the max pooling; 1 is none.
+        stride: stride of the convolution.
+        pool: kernel size and stride of the max pooling; 1: no pooling.
 
     Example:
         >>> from torch import randn
@@ -41,23 +40,23 @@ class ValidConvolution(nn.Module):
         self.pool = pool
 
     def forward(self, x: Tensor) -> Tensor:
-        """Of ``x`` (B, C, T, F): the same after the layer."""
+        """Map ``x`` (B, C, T, F) to (B, C', T', F')."""
         x = self.convolution(x)
         if self.pool > 1:
-            x = F.max_pool2d(x, self.pool)  # before ReLU: the same values, a quarter of the work
+            x = F.max_pool2d(x, self.pool)  # before ReLU: the same values with a quarter of the operations
         return F.relu(x, inplace=True)
 
     def size_after(self, size: Size) -> Size:
-        """Valid frames that go out for so many that come in; the same holds for frequency bins."""
+        """Return the number of valid output frames for a number of input frames; also valid for frequency bins."""
         kernel_size, stride = self.convolution.kernel_size[0], self.convolution.stride[0]
         return ((size - kernel_size) // stride + 1) // self.pool
 
 
 class ConvolutionStack(nn.Module):
-    """Valid convolutions one after the other.
+    """A sequence of :class:`ValidConvolution` layers.
 
     Args:
-        channels: channels out of each layer.
+        channels: output channels of each layer.
         kernel_sizes: kernel size of each layer.
         strides: stride of each layer.
         pools: max pooling of each layer.
@@ -69,7 +68,7 @@ class ConvolutionStack(nn.Module):
         >>> from torch import randn, tensor
         >>> stack = ConvolutionStack([48, 64], kernel_sizes=[7, 3], strides=[2, 1], pools=[1, 2])
         >>> x, n_frames = stack(randn(2, 1, 101, 128), tensor([101, 60]))
-        >>> x.shape, n_frames  # of the second utterance what lies beyond frame 12 is not to be read
+        >>> x.shape, n_frames  # the second utterance is valid up to frame 12
         (torch.Size([2, 64, 23, 29]), tensor([23, 12]))
         >>> stack.min_frames
         13
@@ -91,13 +90,13 @@ class ConvolutionStack(nn.Module):
         )
 
     def forward(self, x: Tensor, n_frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Of ``x`` (B, 1, T, F) with its valid frames (B,): (B, C, T', F') and (B,)."""
+        """Map ``x`` (B, 1, T, F) with ``n_frames`` valid frames (B,) to (B, C, T', F') and (B,)."""
         for layer in self.layers:
             x = layer(x)
         return x, self.size_after(n_frames)
 
     def size_after(self, size: Size) -> Size:
-        """Frames or bins that go out for so many that come in; below 1: too few."""
+        """Return the output frames or bins for a number of input frames or bins; below 1: too few."""
         for layer in self.layers:
             assert isinstance(layer, ValidConvolution)
             size = layer.size_after(size)
@@ -105,7 +104,7 @@ class ConvolutionStack(nn.Module):
 
     @property
     def min_frames(self) -> int:
-        """The shortest input that gives one output frame."""
+        """Frames of the shortest input that gives one output frame."""
         size = 1
         for layer in reversed(self.layers):
             assert isinstance(layer, ValidConvolution)

@@ -1,22 +1,22 @@
-"""How features change over time: deltas by regression over neighbouring frames."""
+"""Delta features by linear regression over neighbouring frames."""
 
 import torch
 from torch import Tensor
 
 
 def deltas(x: Tensor, window: int) -> Tensor:
-    """Slope of each feature over the frames around each: a line through ``2 window + 1`` of them.
+    """Compute the slope of each feature at each frame, by a linear fit over ``2 window + 1`` frames.
 
-    Beyond its ends the first and the last frame are repeated.
+    The first and last frame are repeated beyond the ends.
 
     Source: Young et al., The HTK Book, delta coefficients; as python_speech_features computes them.
 
     Args:
-        x: frames, all of them valid, (B, T, F).
-        window: frames to either side, at least 1.
+        x: frames, all valid, (B, T, F).
+        window: frames on either side, at least 1.
 
     Returns:
-        Change a frame, (B, T, F).
+        Change per frame, (B, T, F).
 
     Raises:
         ValueError: if ``window`` is below 1.

@@ -1,18 +1,18 @@
-"""Feature matching: a student's embeddings are drawn to its teacher's (Kim & Lee 2024)."""
+"""Feature matching loss between a student's and its teacher's embeddings (Kim & Lee 2024)."""
 
 from torch import Tensor
 from torch.nn import functional as F
 
 
 def feature_matching(embedding: Tensor, teacher_embedding: Tensor) -> Tensor:
-    """Mean absolute difference between a student's embeddings and its teacher's.
+    """Return the mean absolute difference between a student's and its teacher's embeddings.
 
-    Source: Kim & Lee 2024, L1 between the feature maps of student and teacher; by the public code these are
+    Source: Kim & Lee 2024, L1 between the feature maps of student and teacher, which in the public code are
     the class tokens after the last layer norm.
 
     Args:
-        embedding: of the student, (B, D).
-        teacher_embedding: of the teacher, of the same utterances, (B, D); no gradient reaches it.
+        embedding: embeddings of the student, (B, D).
+        teacher_embedding: embeddings of the teacher for the same utterances, (B, D), without gradient.
 
     Returns:
         The mean over utterances and elements, a scalar.
@@ -27,7 +27,6 @@ def feature_matching(embedding: Tensor, teacher_embedding: Tensor) -> Tensor:
     """
     if embedding.shape != teacher_embedding.shape:
         raise ValueError(
-            f"embedding is {tuple(embedding.shape)}, the teacher's {tuple(teacher_embedding.shape)}; "
-            "expected the same shape"
+            f"embedding is {tuple(embedding.shape)}, expected {tuple(teacher_embedding.shape)} as of the teacher"
         )
     return F.l1_loss(embedding.float(), teacher_embedding.detach().float())

@@ -1,4 +1,4 @@
-"""Gradient reversal: what a head learns to tell, its encoder learns to hide (Ganin & Lempitsky 2015)."""
+"""Gradient reversal: adversarial training of an encoder against a classifier (Ganin & Lempitsky 2015)."""
 
 from typing import Any
 
@@ -7,16 +7,13 @@ from torch import Tensor
 
 
 def reverse_gradient(x: Tensor, weight: Tensor | float) -> Tensor:
-    """The same values, through which gradients come back reversed.
+    """Return ``x`` unchanged, with its gradient multiplied by ``-weight``.
 
     Source: Ganin & Lempitsky 2015, gradient reversal layer.
 
     Args:
-        x: of any shape.
-        weight: gradients come back times minus this, a scalar, at least 0; with 0 none comes back.
-
-    Returns:
-        ``x``.
+        x: any shape.
+        weight: factor of the reversed gradient, a scalar, at least 0.
 
     Example:
         >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
@@ -28,15 +25,15 @@ def reverse_gradient(x: Tensor, weight: Tensor | float) -> Tensor:
 
 
 def reversal_ramp(progress: Tensor | float) -> Tensor:
-    """Share of its full weight that an adversary has: none at first, while its head knows nothing yet.
+    """Return the factor of an adversary's weight, which starts at 0 while its head is untrained.
 
     Source: Ganin & Lempitsky 2015, ``2 / (1 + exp(-10 p)) - 1``.
 
     Args:
-        progress: share of the training that is over, p, in [0, 1].
+        progress: completed share of the training, p, in [0, 1].
 
     Returns:
-        Rises from 0 to nearly 1, in the shape of ``progress``; of a number, a scalar.
+        Factor rising from 0 to nearly 1, in the shape of ``progress``; a scalar for a number.
 
     Example:
         >>> reversal_ramp(torch.tensor([0.0, 0.1, 1.0]))
@@ -46,7 +43,7 @@ def reversal_ramp(progress: Tensor | float) -> Tensor:
 
 
 class _Reversal(torch.autograd.Function):
-    """Identity forward, minus the weight backward."""
+    """Identity in the forward pass, negative weight in the backward pass."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor | float) -> Tensor:

@@ -1,4 +1,4 @@
-"""What comes before the patches of an image: convolutions, and where each pixel stands."""
+"""Layers before the patches of an image: convolutions and pixel coordinates."""
 
 from collections.abc import Sequence
 
@@ -10,15 +10,15 @@ from emofactors.nn.instance_norm import instance_norm
 
 
 class ImageStem(nn.Module):
-    """Convolutions 3x3 that keep an image's size, each followed by instance norm and GELU.
+    """Same-size 3x3 convolutions, each followed by instance norm and GELU.
 
-    An image's end is its border: beyond it a convolution reads zeros, and the
-    norm counts nothing, so an image gives the same whatever stands beside it.
+    Frames beyond an image's end are zeros to the convolutions and excluded from
+    the norm, so that the output of an image does not depend on its batch.
 
     Source: Kim & Lee 2024, teacher's convolutions; public code.
 
     Args:
-        channels: channels out of each convolution; one comes in.
+        channels: output channels of each convolution; the input has one.
 
     Example:
         >>> stem, image = ImageStem([4, 8, 1]), torch.rand(2, 1, 12, 16)  # 12 frames of 16 bins
@@ -35,23 +35,23 @@ class ImageStem(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's types lack it
 
     def forward(self, x: Tensor, valid: Tensor | None = None) -> Tensor:
-        """Of images (B, 1, T, F), zero beyond their valid frames (B, T) or all valid: (B, C, T, F), likewise."""
+        """Map images (B, 1, T, F), zero beyond their valid frames (B, T), to (B, C, T, F), zero there as well."""
         for convolution in self.convolutions:
             x = F.gelu(instance_norm(convolution(x), valid))
         return x
 
 
 def image_coordinates(x: Tensor, valid: Tensor | None = None) -> Tensor:
-    """Where each pixel stands in its image, from -1 at the first to 1 at the last.
+    """Return the coordinates of each pixel in its image, from -1 at the first to 1 at the last frame or bin.
 
     Source: Kim & Lee 2024, image coordinate encoding; public code.
 
     Args:
         x: images, (B, C, T, F).
-        valid: the frames that belong to each image, (B, T), bool, from the first on; None: all.
+        valid: mask of the frames of each image, (B, T), bool, contiguous from the first frame; None: all.
 
     Returns:
-        Along the frames and along the bins, (B, 2, T, F), float32; beyond an image's end it exceeds 1.
+        Coordinates along frames and along bins, (B, 2, T, F), float32; above 1 beyond an image's end.
 
     Example:
         >>> image = torch.rand(1, 1, 3, 5)

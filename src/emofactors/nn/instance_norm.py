@@ -1,4 +1,4 @@
-"""Instance norm over images of different lengths in one batch."""
+"""Instance norm for batches of images of different lengths."""
 
 import torch
 from torch import Tensor
@@ -6,13 +6,13 @@ from torch.nn import functional as F
 
 
 def instance_norm(x: Tensor, valid: Tensor | None = None, eps: float = 1e-5) -> Tensor:
-    """Each channel of each image brought to mean 0 and variance 1, without learned scale or shift.
+    """Normalise each channel of each image to mean 0 and variance 1, without learned scale or shift.
 
     Source: Ulyanov et al. 2016.
 
     Args:
         x: images, (B, C, T, F).
-        valid: the frames that belong to each image, (B, T), bool, from the first on; None: all.
+        valid: mask of the frames of each image, (B, T), bool, contiguous from the first frame; None: all.
         eps: added to the variance.
 
     Returns:
@@ -29,7 +29,7 @@ def instance_norm(x: Tensor, valid: Tensor | None = None, eps: float = 1e-5) -> 
 
 
 def _image_by_image(x: Tensor, valid: Tensor | None, eps: float) -> Tensor:
-    """Of one image batch norm is instance norm, and it alone has fast kernels for channels-last images."""
+    """Apply batch norm image by image, which is instance norm with fast CPU kernels for channels-last images."""
     if valid is None:
         return torch.cat([F.batch_norm(image, None, None, training=True, eps=eps) for image in x.split(1)])
     normed = []
@@ -40,9 +40,9 @@ def _image_by_image(x: Tensor, valid: Tensor | None, eps: float) -> Tensor:
 
 
 def _all_at_once(x: Tensor, valid: Tensor | None, eps: float) -> Tensor:
-    """The same with few operations, as a GPU wants it."""
+    """Normalise all images with few operations, which suits a GPU."""
     if valid is None:
-        return F.group_norm(x, x.shape[1], eps=eps)  # with a group for each channel
+        return F.group_norm(x, x.shape[1], eps=eps)  # one group per channel
     inside = valid[:, None, :, None].float()  # (B, 1, T, 1)
     n_values = inside.sum(dim=2, keepdim=True) * x.shape[3]  # (B, 1, 1, 1)
     mean = (x.float() * inside).sum(dim=(2, 3), keepdim=True) / n_values  # (B, C, 1, 1)

@@ -1,4 +1,4 @@
-"""Pitch in bins: a normalised log-F0 as one of 257 classes."""
+"""Quantisation of normalised log-F0 into 257 bins."""
 
 import torch
 from torch import Tensor
@@ -10,15 +10,15 @@ N_PITCH_BINS = _STEPS + 2
 
 
 def pitch_bins(pitch: Tensor) -> Tensor:
-    """The bin of each frame.
+    """Return the pitch bin of each frame.
 
     Source: public code of SpeechSplit, quantisation of F0.
 
     Args:
-        pitch: log-F0, normalised by speaker to [0, 1]; 0 or less is unvoiced. Any shape.
+        pitch: log-F0 normalised by speaker to [0, 1], any shape; 0 or less is unvoiced.
 
     Returns:
-        0 where unvoiced, else ``round(255 pitch) + 1``; the same shape, int64.
+        0 where unvoiced, else ``round(255 pitch) + 1``; the shape of ``pitch``, int64.
 
     Example:
         >>> pitch_bins(torch.tensor([-1e10, 0.0, 0.001, 0.5, 1.0])).tolist()

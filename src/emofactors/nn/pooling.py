@@ -1,23 +1,23 @@
-"""Pooling over time: an utterance of any length becomes one vector."""
+"""Statistics pooling over time: one vector per utterance of any length."""
 
 import torch
 from torch import Tensor
 
-#: Variances are no smaller than this: at 0 the square root has no gradient.
+#: Lower limit of variances: the square root has no gradient at 0.
 VARIANCE_FLOOR = 1e-10
 
 
 def mean_and_std(x: Tensor, valid: Tensor) -> Tensor:
-    """Mean and standard deviation over the valid frames, side by side.
+    """Concatenate mean and standard deviation over the valid frames.
 
     Source: Snyder et al. 2018, statistics pooling.
 
     Args:
         x: frames, (B, T, D).
-        valid: the frames that belong to each utterance, at least one, (B, T), bool.
+        valid: mask of the frames of each utterance, at least one, (B, T), bool.
 
     Returns:
-        (B, 2 D): means, then stds, which are those of a whole population (divided by the frames).
+        Means, then population stds, (B, 2 D).
 
     Example:
         >>> x, valid = torch.tensor([[[1.0], [5.0], [9.0]]]), torch.tensor([[True, True, False]])

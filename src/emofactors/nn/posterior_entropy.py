@@ -1,4 +1,4 @@
-"""Entropy of a posterior: how little a classifier can say (Li et al. 2020, entropy loss)."""
+"""Entropy of a classifier's posterior (Li et al. 2020, entropy loss)."""
 
 from math import log
 
@@ -7,9 +7,9 @@ from torch.nn import functional as F
 
 
 def posterior_entropy(logits: Tensor) -> Tensor:
-    """Mean entropy of the posteriors, as a share of the greatest: that of a guess among all classes.
+    """Return the mean entropy of the posteriors, relative to that of a uniform posterior.
 
-    Divided by log S, entropies weigh the same whatever the number of speakers.
+    Division by log S makes the entropy independent of the number of speakers.
 
     Source: Li et al. 2020, entropy of the speaker posterior.
 
@@ -20,7 +20,7 @@ def posterior_entropy(logits: Tensor) -> Tensor:
         A scalar in [0, 1]: 1 if all posteriors are uniform, 0 if all are certain.
 
     Raises:
-        ValueError: if there is one class only, of which every posterior is certain.
+        ValueError: if there is only one class, whose entropy is always 0.
 
     Example:
         >>> from torch import tensor
@@ -28,7 +28,7 @@ def posterior_entropy(logits: Tensor) -> Tensor:
         0.5
     """
     if logits.ndim != 2 or logits.shape[1] < 2:
-        raise ValueError(f"logits are {tuple(logits.shape)}, expected (B, S), S at least 2")
+        raise ValueError(f"logits are {tuple(logits.shape)}, expected (B, S) with S at least 2")
     log_posterior = F.log_softmax(logits, dim=1)  # (B, S)
     entropy = -(log_posterior.exp() * log_posterior).sum(dim=1)  # (B,)
     return entropy.mean() / log(logits.shape[1])

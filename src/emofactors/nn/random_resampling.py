@@ -1,4 +1,4 @@
-"""Random resampling: stretches of speech become faster or slower at random, so that its rhythm cannot be told."""
+"""Random resampling in time: segments of speech are sped up or slowed down at random, which hides the rhythm."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Segments:
-    """How utterances are cut, and how much slower each piece becomes.
+    """Segments of utterances, and the factor by which each is slowed down.
 
     Attributes:
-        n_frames: frames of each segment, (B, K), int64; together they reach beyond the utterance.
-        scale: frames that each frame of the segment becomes, (B, K), above 0.
+        n_frames: frames of each segment, (B, K), int64; their sum is at least the length of the utterance.
+        scale: output frames per input frame of the segment, (B, K), above 0.
 
     Example:
         >>> segments = Segments(n_frames=torch.tensor([[19, 30]]), scale=torch.tensor([[1.5, 0.5]]))
@@ -24,23 +24,23 @@ class Segments:
     scale: Tensor
 
     def to(self, device: torch.device) -> "Segments":
-        """The same on another device."""
+        """Return the segments on another device."""
         return Segments(n_frames=self.n_frames.to(device), scale=self.scale.to(device))
 
 
 def draw_segments(
     n_utterances: int, n_frames: int, *, segment_frames: tuple[int, int], scale: tuple[float, float]
 ) -> Segments:
-    """Segments of random length and scale, from torch's global generator on the CPU.
+    """Draw segments of random length and scale from torch's global generator on the CPU.
 
     Args:
         n_utterances: utterances of the batch, B.
-        n_frames: frames of each, T.
-        segment_frames: least and greatest number of frames of a segment.
-        scale: least and greatest scale.
+        n_frames: frames of each utterance, T.
+        segment_frames: minimum and maximum length of a segment in frames.
+        scale: minimum and maximum scale.
 
     Returns:
-        As many segments for each utterance as are enough if all are short, K.
+        K segments per utterance, enough even if all have the minimum length.
 
     Example:
         >>> segments = draw_segments(4, 128, segment_frames=(19, 31), scale=(0.5, 1.5))
@@ -53,26 +53,25 @@ def draw_segments(
 
 
 def resampling_weights(segments: Segments, n_frames: int) -> Tensor:
-    """What each frame that comes out takes from each that goes in.
+    """Return the interpolation weights from input to output frames.
 
-    Output frame j of a segment is read at place j / scale of it, linearly
-    interpolated, as long as a frame of the segment and of the utterance
-    follows that place. The segments come out end to end: what is beyond the
-    utterance's number of frames is cut off, and where they are too short for
-    it, the last frames are zeros.
+    Output frame j of a segment is interpolated linearly at its position
+    j / scale, as long as another frame of the segment and of the utterance
+    follows. The resampled segments are concatenated and cut to the length of
+    the utterance; if they are too short, the last frames are zeros.
 
-    As a matrix, so that all utterances and segments are resampled by one
-    product, with a gradient that is one product, too.
+    The weights form a matrix, so that one product resamples all utterances and
+    segments, and its gradient is one product as well.
 
     Source: Qian et al. 2020, random resampling; public code of SpeechSplit, its layer of interpolation.
 
     Args:
-        segments: of B utterances.
-        n_frames: frames of each utterance, in and out, T.
+        segments: segments of B utterances.
+        n_frames: input and output frames of each utterance, T.
 
     Returns:
-        Weights in [0, 1], (B, out T, in T): two of a row at most are not 0, and together they are 1, or 0 in the
-        rows of the last zeros.
+        Weights in [0, 1], (B, output T, input T). Each row has at most two nonzero weights, which sum to 1, or is
+        zero at the end.
 
     Example:
         >>> speech = torch.arange(6.0).reshape(1, 6, 1)  # (B, T, F)
@@ -86,9 +85,9 @@ def resampling_weights(segments: Segments, n_frames: int) -> Tensor:
     n_out = (reach * segments.scale).ceil()
     end = n_out.cumsum(dim=1)
     segment = (frame[:, None] >= end[:, None, :]).sum(dim=2)  # (B, T)
-    is_made = segment < first.shape[1]
+    in_segment = segment < first.shape[1]
     segment = segment.clamp(max=first.shape[1] - 1)
-    place = frame - (end - n_out).gather(1, segment)
-    place = first.gather(1, segment) + place / segments.scale.gather(1, segment)  # (B, T)
-    weights = (1 - (place[:, :, None] - frame).abs()).clamp(min=0)
-    return weights * is_made[:, :, None]
+    position = frame - (end - n_out).gather(1, segment)
+    position = first.gather(1, segment) + position / segments.scale.gather(1, segment)  # (B, T)
+    weights = (1 - (position[:, :, None] - frame).abs()).clamp(min=0)
+    return weights * in_segment[:, :, None]

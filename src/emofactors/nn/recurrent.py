@@ -1,4 +1,4 @@
-"""Recurrent layers over utterances of different lengths in one batch."""
+"""Recurrent layers for batches of utterances of different lengths."""
 
 import torch
 from torch import Tensor, nn
@@ -6,16 +6,16 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 
 class LastStateBigru(nn.Module):
-    """A bidirectional GRU that gives one vector an utterance: the last state of each direction.
+    """A bidirectional GRU that returns the last state of each direction, one vector per utterance.
 
-    Forward that is the state after the last valid frame, backward the state
-    after frame 0, so padding is never read.
+    The last state is the one after the last valid frame in the forward direction
+    and the one after frame 0 in the backward direction, so padding has no effect.
 
     Source: Dai et al. 2019, network.
 
     Args:
         n_in: features of a frame.
-        n_units: units of each direction; the vector has twice as many.
+        n_units: units of each direction, half the size of the vector.
 
     Example:
         >>> bigru, x = LastStateBigru(480, 128), torch.randn(2, 30, 480)
@@ -28,7 +28,7 @@ class LastStateBigru(nn.Module):
         self.gru = nn.GRU(n_in, n_units, batch_first=True, bidirectional=True)
 
     def forward(self, x: Tensor, n_frames: Tensor) -> Tensor:
-        """Of ``x`` (B, T, n_in) with its valid frames (B,): (B, 2 * n_units)."""
+        """Map ``x`` (B, T, n_in) with ``n_frames`` valid frames (B,) to (B, 2 * n_units)."""
         packed = pack_padded_sequence(x, n_frames.cpu(), batch_first=True, enforce_sorted=False)
         _, last = self.gru(packed)  # (2, B, n_units): forward, backward
         return torch.cat([last[0], last[1]], dim=1)

@@ -1,4 +1,4 @@
-"""SpeechFlow's pieces: encoders with narrow codes for content, rhythm and pitch, and decoders of them."""
+"""Layers of SpeechFlow: bottleneck encoders of content, rhythm and pitch, and decoders of their codes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Codes:
-    """Speech taken apart: a code for every ``downsample`` frames, T' of an utterance.
+    """Codes of speech: one for every ``downsample`` frames, T' per utterance.
 
     Attributes:
         content: (B, T', 2 * content units).
@@ -19,7 +19,7 @@ class Codes:
 
     Example:
         >>> codes = Codes(content=torch.zeros(1, 8, 16), rhythm=torch.zeros(1, 8, 2), pitch=torch.zeros(1, 8, 64))
-        >>> torch.cat([codes.rhythm, codes.pitch], dim=2).shape  # what a decoder of pitch is given
+        >>> torch.cat([codes.rhythm, codes.pitch], dim=2).shape  # input of a pitch decoder
         torch.Size([1, 8, 66])
     """
 
@@ -29,18 +29,18 @@ class Codes:
 
 
 class NormedConvolution(nn.Module):
-    """A convolution over time, group norm and ReLU; as many frames go out as come in.
+    """A same-length convolution over time, group norm and ReLU.
 
     Source: Qian et al. 2020, encoders; public code of SpeechSplit.
 
     Args:
-        n_in: features of a frame that come in.
-        n_out: features that go out, a multiple of ``channels_per_group``.
-        kernel_size: frames the convolution reads, odd.
-        channels_per_group: features that are normed together.
+        n_in: input features of a frame.
+        n_out: output features of a frame, a multiple of ``channels_per_group``.
+        kernel_size: kernel size in frames, odd.
+        channels_per_group: channels of a group of the norm.
 
     Raises:
-        ValueError: if ``kernel_size`` is even, or the groups do not divide ``n_out``.
+        ValueError: if ``kernel_size`` is even, or ``n_out`` is no multiple of ``channels_per_group``.
 
     Example:
         >>> layer = NormedConvolution(80, 512, kernel_size=5, channels_per_group=16)
@@ -59,15 +59,16 @@ class NormedConvolution(nn.Module):
         self.norm = nn.GroupNorm(n_out // channels_per_group, n_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Of ``x`` (B, n_in, T): (B, n_out, T)."""
+        """Map ``x`` (B, n_in, T) to (B, n_out, T)."""
         return F.relu(self.norm(self.convolution(x)))
 
 
 class CodeLstm(nn.Module):
-    """A bidirectional LSTM whose few units are read at every ``downsample``-th frame only.
+    """A bidirectional LSTM with few units, downsampled in time: an information bottleneck.
 
-    Of each stretch of frames the forward direction is read at the last, the
-    backward direction at the first: each has then heard the whole stretch.
+    In each block of ``downsample`` frames the forward direction is taken at the
+    last frame and the backward direction at the first, so that both cover the
+    whole block.
 
     Source: Qian et al. 2020, information bottlenecks; public code of SpeechSplit.
 
@@ -75,7 +76,7 @@ class CodeLstm(nn.Module):
         n_in: features of a frame.
         n_units: units of each direction, U.
         n_layers: layers of the LSTM.
-        downsample: frames of a code.
+        downsample: frames per code.
 
     Example:
         >>> lstm = CodeLstm(512, 8, n_layers=2, downsample=8)
@@ -89,38 +90,38 @@ class CodeLstm(nn.Module):
         self.lstm = nn.LSTM(n_in, n_units, n_layers, batch_first=True, bidirectional=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Of ``x`` (B, n_in, T): codes (B, T / downsample, 2 U), float32.
+        """Map ``x`` (B, n_in, T) to codes (B, T / downsample, 2 U), float32.
 
         Raises:
             ValueError: if T is no multiple of ``downsample``.
         """
         if x.shape[2] % self.downsample:
             raise ValueError(f"x has {x.shape[2]} frames, expected a multiple of downsample ({self.downsample})")
-        with torch.autocast(x.device.type, enabled=False):  # a recurrence sums up rounding errors
+        with torch.autocast(x.device.type, enabled=False):  # recurrence accumulates rounding errors
             x, _ = self.lstm(x.float().transpose(1, 2))  # (B, T, 2 U)
         forward, backward = x.chunk(2, dim=2)
         return torch.cat([forward[:, self.downsample - 1 :: self.downsample], backward[:, :: self.downsample]], 2)
 
 
 class SpeechEncoder(nn.Module):
-    """Three encoders, each with a bottleneck of its own; those of content and pitch hear time resampled at random.
+    """Bottleneck encoders of content, rhythm and pitch; content and pitch can be resampled in time.
 
     Source: Qian et al. 2020, encoders; public code of SpeechSplit, ``Encoder_7`` and ``Encoder_t``.
 
     Args:
         n_mels: Mel bands, F.
-        n_pitch_bins: bins of the pitch, P.
+        n_pitch_bins: pitch bins, P.
         content_channels: channels of each convolution of the content encoder.
         content_units: units of its LSTM in each direction.
         content_lstm_layers: layers of its LSTM.
         pitch_channels: channels of each convolution of the pitch encoder.
         pitch_units: units of its LSTM in each direction.
-        n_layers: convolutions of content and pitch encoder.
-        rhythm_channels: channels of the one convolution of the rhythm encoder.
+        n_layers: convolutions of the content encoder, and of the pitch encoder.
+        rhythm_channels: channels of the single convolution of the rhythm encoder.
         rhythm_units: units of its LSTM in each direction.
-        kernel_size: frames every convolution reads, odd.
+        kernel_size: kernel size of every convolution in frames, odd.
         channels_per_group: channels of a group of the norm.
-        downsample: frames of a code.
+        downsample: frames per code.
 
     Example:
         >>> encoder = SpeechEncoder(
@@ -181,26 +182,23 @@ class SpeechEncoder(nn.Module):
     def forward(
         self, content: Tensor, pitch: Tensor, rhythm: Tensor, resampling: Sequence[Tensor] | None = None
     ) -> Codes:
-        """Codes of a batch.
+        """Encode a batch; T is a multiple of ``downsample``.
 
         Args:
-            content: the Mel spectrogram as the content encoder hears it, (B, T, F).
-            pitch: bins of the pitch as its encoder hears them, (B, T, P).
-            rhythm: the Mel spectrogram as the rhythm encoder hears it, (B, T, F).
-            resampling: after each convolution of content and pitch the weights (B, T, T) by which both are
-                resampled, see :func:`emofactors.nn.random_resampling.resampling_weights`; None: they are not.
-
-        Returns:
-            The codes, with T a multiple of ``downsample``.
+            content: Mel spectrogram for the content encoder, (B, T, F).
+            pitch: one-hot pitch bins for the pitch encoder, (B, T, P).
+            rhythm: Mel spectrogram for the rhythm encoder, (B, T, F).
+            resampling: interpolation weights (B, T, T) that are applied to content and pitch after each
+                convolution, see :func:`emofactors.nn.random_resampling.resampling_weights`; None: no resampling.
         """
         content, pitch, rhythm = (x.transpose(1, 2) for x in (content, pitch, rhythm))  # (B, features, T)
-        for layer, (of_content, of_pitch) in enumerate(
+        for layer, (content_convolution, pitch_convolution) in enumerate(
             zip(self.content_convolutions, self.pitch_convolutions, strict=True)
         ):
-            content, pitch = of_content(content), of_pitch(pitch)
+            content, pitch = content_convolution(content), pitch_convolution(pitch)
             if resampling is not None:
-                turned = resampling[layer].transpose(1, 2)
-                content, pitch = content @ turned, pitch @ turned
+                weights = resampling[layer].transpose(1, 2)
+                content, pitch = content @ weights, pitch @ weights
         for convolution in self.rhythm_convolutions:
             rhythm = convolution(rhythm)
         return Codes(
@@ -209,7 +207,7 @@ class SpeechEncoder(nn.Module):
 
 
 class CodeDecoder(nn.Module):
-    """Each code repeated for its frames, a bidirectional LSTM and a linear layer.
+    """Upsampling of codes by repetition, a bidirectional LSTM and a linear layer.
 
     Source: Qian et al. 2020, decoders; public code of SpeechSplit, ``Decoder_3`` and ``Decoder_4``.
 
@@ -217,8 +215,8 @@ class CodeDecoder(nn.Module):
         n_in: size of a code.
         n_units: units of the LSTM in each direction.
         n_layers: layers of the LSTM.
-        n_out: size of a frame that goes out.
-        downsample: frames of a code.
+        n_out: size of an output frame.
+        downsample: frames per code.
 
     Example:
         >>> decoder = CodeDecoder(16 + 2 + 64 + 32, 64, n_layers=1, n_out=80, downsample=8)
@@ -233,23 +231,23 @@ class CodeDecoder(nn.Module):
         self.linear = nn.Linear(2 * n_units, n_out)
 
     def forward(self, codes: Tensor) -> Tensor:
-        """Of ``codes`` (B, T', n_in): frames (B, T' * downsample, n_out), float32."""
-        # In bfloat16 a processor's LSTM is slower than in float32.
+        """Map ``codes`` (B, T', n_in) to frames (B, T' * downsample, n_out), float32."""
+        # On CPUs an LSTM is slower in bfloat16 than in float32.
         with torch.autocast(codes.device.type, enabled=False):
             x, _ = self.lstm(codes.float().repeat_interleave(self.downsample, dim=1))
             return self.linear(x)
 
 
-class SpeakerTable(nn.Module):
-    """An embedding for each training speaker, all of one length, and their mean for anybody else.
+class SpeakerEmbedding(nn.Module):
+    """Embeddings of the training speakers, all of one norm, and their mean for any other speaker.
 
     Args:
         n_speakers: training speakers, S.
-        dim: size of an embedding, E; the length of each is its root, as if its entries had std 1.
+        dim: size of an embedding, E; its norm is the root of E, as if its entries had std 1.
 
     Example:
-        >>> table = SpeakerTable(n_speakers=20, dim=32)
-        >>> table(torch.tensor([0, 19, -1])).shape  # the last is anybody else
+        >>> embedding = SpeakerEmbedding(n_speakers=20, dim=32)
+        >>> embedding(torch.tensor([0, 19, -1])).shape  # the last is an unknown speaker
         torch.Size([3, 32])
     """
 
@@ -259,7 +257,7 @@ class SpeakerTable(nn.Module):
         self.rows = nn.Parameter(torch.randn(n_speakers, dim))
 
     def forward(self, speaker: Tensor) -> Tensor:
-        """Embeddings (B, E) of speakers (B,): an index of the table, or -1 for a speaker who is not in it."""
+        """Map speakers (B,) to embeddings (B, E): indices of training speakers, or -1 for any other speaker."""
         rows = self.length * F.normalize(self.rows, dim=1)
         mean = self.length * F.normalize(rows.mean(dim=0, keepdim=True), dim=1)
         return torch.cat([rows, mean])[speaker]  # -1 is the last

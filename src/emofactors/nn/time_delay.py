@@ -1,4 +1,4 @@
-"""Dilated convolutions over time, of utterances of different lengths in one batch."""
+"""Dilated convolutions over time for batches of utterances of different lengths."""
 
 from collections.abc import Sequence
 
@@ -8,22 +8,22 @@ from torch.nn import functional as F
 
 
 class TimeDelayLayer(nn.Module):
-    """A dilated convolution over time, batch norm and ReLU; as many frames go out as come in.
+    """A same-length dilated convolution over time, batch norm and ReLU.
 
-    Frames beyond an utterance's end are read as zeros, as those beyond the
-    batch are, and batch norm takes its statistics from valid frames alone: an
-    utterance's frames do not depend on how far its batch was padded.
+    Frames beyond an utterance's end are zeros, like those beyond the batch, and
+    batch norm uses the statistics of valid frames only, so that the output does
+    not depend on the padding of the batch.
 
     Source: Waibel et al. 1989, time-delay network; Peddinti et al. 2015, dilations that grow with depth.
 
     Args:
-        n_in: features of a frame that come in.
-        n_out: features that go out.
-        kernel_size: frames the convolution reads, odd.
-        dilation: frames from each of them to the next.
+        n_in: input features of a frame.
+        n_out: output features of a frame.
+        kernel_size: kernel size in frames, odd.
+        dilation: dilation in frames.
 
     Raises:
-        ValueError: if ``kernel_size`` is even: there would be a frame less.
+        ValueError: if ``kernel_size`` is even, which would change the number of frames.
 
     Example:
         >>> layer = TimeDelayLayer(40, 128, kernel_size=5, dilation=2)
@@ -38,17 +38,17 @@ class TimeDelayLayer(nn.Module):
         if kernel_size % 2 == 0:
             raise ValueError(f"kernel_size is {kernel_size}, expected odd")
         reach = dilation * (kernel_size // 2)
-        # The norm has a shift of its own.
+        # No bias, because the norm has one.
         self.convolution = nn.Conv1d(n_in, n_out, kernel_size, dilation=dilation, padding=reach, bias=False)
         self.norm = nn.BatchNorm1d(n_out)
 
     def forward(self, x: Tensor, valid: Tensor) -> Tensor:
-        """Of ``x`` (B, n_in, T) with its valid frames (B, T): (B, n_out, T), valid where ``x`` is."""
+        """Map ``x`` (B, n_in, T) with its valid frames (B, T) to (B, n_out, T), valid where ``x`` is."""
         x = self.convolution(x.masked_fill(~valid[:, None], 0.0))
         return F.relu(self._normed(x, valid))
 
     def _normed(self, x: Tensor, valid: Tensor) -> Tensor:
-        """Batch norm of (B, C, T); in training frames that are not valid become zero."""
+        """Apply batch norm to (B, C, T); in training, frames that are not valid become zero."""
         if not self.training:
             return self.norm(x)
         frames = x.transpose(1, 2).flatten(0, 1)  # (B * T, C)
@@ -59,12 +59,12 @@ class TimeDelayLayer(nn.Module):
 
 
 class TimeDelayStack(nn.Module):
-    """Time-delay layers one after the other.
+    """A sequence of :class:`TimeDelayLayer`.
 
     Args:
-        n_in: features of a frame that come in.
-        channels: features that go out of each layer, C.
-        kernel_size: of each layer, odd.
+        n_in: input features of a frame.
+        channels: output features of each layer, C.
+        kernel_size: kernel size of each layer in frames, odd.
         dilations: dilation of each layer.
 
     Example:
@@ -83,7 +83,7 @@ class TimeDelayStack(nn.Module):
         )
 
     def forward(self, x: Tensor, valid: Tensor) -> Tensor:
-        """Of ``x`` (B, T, n_in) with its valid frames (B, T): (B, T, C), valid where ``x`` is."""
+        """Map ``x`` (B, T, n_in) with its valid frames (B, T) to (B, T, C), valid where ``x`` is."""
         x = x.transpose(1, 2)  # (B, n_in, T)
         for layer in self.layers:
             x = layer(x, valid)

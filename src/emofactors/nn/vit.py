@@ -1,4 +1,4 @@
-"""A vision transformer without positional embedding, whose class token alone is read."""
+"""A vision transformer without positional embedding, whose output is the class token."""
 
 import torch
 from torch import Tensor, nn
@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 
 class PatchEmbedding(nn.Module):
-    """An image cut into patches, each a token.
+    """Split an image into patches and embed each as a token.
 
     Source: Kim & Lee 2024, vertically long patches (all bins of one frame); public code.
 
@@ -29,22 +29,22 @@ class PatchEmbedding(nn.Module):
         self.embed = nn.Sequential(nn.LayerNorm(n_pixels), nn.Linear(n_pixels, dim), nn.LayerNorm(dim))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Of images (B, C, T, F): tokens (B, N, D), those that start at one frame beside each other.
+        """Map images (B, C, T, F) to tokens (B, N, D), ordered by frame, then by bin.
 
         Raises:
-            ValueError: if patches do not divide the images.
+            ValueError: if the size of the images is no multiple of that of a patch.
         """
         if x.shape[2] % self.width or x.shape[3] % self.height:
             raise ValueError(
-                f"images have {x.shape[2]} frames of {x.shape[3]} bins, expected multiples of "
-                f"{self.width} and {self.height}: those of a patch"
+                f"images have {x.shape[2]} frames of {x.shape[3]} bins, expected multiples of the patch size, "
+                f"{self.width} and {self.height}"
             )
         x = x.unflatten(3, (-1, self.height)).unflatten(2, (-1, self.width))  # (B, C, T/w, w, F/h, h)
         return self.embed(x.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2))
 
 
 class SelfAttention(nn.Module):
-    """Tokens gather from all tokens, in several heads.
+    """Multi-head self-attention.
 
     Source: Vaswani et al. 2017; Dosovitskiy et al. 2021.
 
@@ -67,48 +67,48 @@ class SelfAttention(nn.Module):
         self.out = nn.Linear(heads * dim_head, dim)
 
     def forward(self, x: Tensor, n_out: int | None = None, mask: Tensor | None = None) -> Tensor:
-        """What the first tokens gather.
+        """Return the attention output of the first tokens.
 
         Args:
             x: tokens, (B, N, D).
-            n_out: tokens that gather, from the first on; None: all, N.
-            mask: the tokens that are gathered from, (B, 1, 1, N), bool; None: all.
+            n_out: number of tokens, from the first, that are queries; None: all, N.
+            mask: mask of the tokens that are keys, (B, 1, 1, N), bool; None: all.
 
         Returns:
             (B, n_out, D).
         """
         query, key, value = self._queries(x, len(x[0]) if n_out is None else n_out), *self._keys_and_values(x)
-        # On processors torch's fused kernel is the faster one in float32, and by far the slower in bfloat16.
+        # On CPUs torch's fused kernel is faster in float32, but much slower in bfloat16.
         if query.dtype == torch.bfloat16 and query.device.type == "cpu":
-            gathered = _attention_weights(query, key, mask) @ value  # (B, H, n_out, dim_head)
+            output = _attention_weights(query, key, mask) @ value  # (B, H, n_out, dim_head)
         else:
-            gathered = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        return self.out(gathered.transpose(1, 2).flatten(2))
+            output = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        return self.out(output.transpose(1, 2).flatten(2))
 
     def weights_of_first(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """How much the first token gathers from each: (B, H, N), rows of which sum to 1."""
+        """Return the attention weights of the first token, (B, H, N); each row sums to 1."""
         query, (key, _) = self._queries(x, 1), self._keys_and_values(x)
         return _attention_weights(query, key, mask)[:, :, 0].float()
 
     def _queries(self, x: Tensor, n_out: int) -> Tensor:
-        """(B, H, n_out, dim_head)."""
+        """Queries of the first tokens, (B, H, n_out, dim_head)."""
         return self.query(x[:, :n_out]).unflatten(2, (self.heads, -1)).transpose(1, 2)
 
     def _keys_and_values(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Two of (B, H, N, dim_head)."""
+        """Keys and values, (B, H, N, dim_head) each."""
         return self.key_value(x).unflatten(2, (2, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind()
 
 
 def _attention_weights(query: Tensor, key: Tensor, mask: Tensor | None) -> Tensor:
-    """Of queries (B, H, M, dim_head) and keys (B, H, N, dim_head): (B, H, M, N), 0 where masked."""
-    score = (query * query.shape[3] ** -0.5) @ key.transpose(2, 3)  # the queries are fewer numbers than the scores
+    """Weights (B, H, M, N) of queries (B, H, M, dim_head) and keys (B, H, N, dim_head), 0 where masked."""
+    score = (query * query.shape[3] ** -0.5) @ key.transpose(2, 3)  # queries have fewer elements than scores
     if mask is not None:
         score = score.masked_fill(~mask, -torch.inf)
     return score.softmax(dim=3)
 
 
 class TransformerLayer(nn.Module):
-    """Self-attention and a feed-forward network, each after a layer norm and added to what came in.
+    """Self-attention and a feed-forward network, each with a preceding layer norm and a residual connection.
 
     Source: Dosovitskiy et al. 2021.
 
@@ -133,15 +133,15 @@ class TransformerLayer(nn.Module):
         )
 
     def forward(self, x: Tensor, n_out: int | None = None, mask: Tensor | None = None) -> Tensor:
-        """Of tokens (B, N, D): the first ``n_out`` after the layer, (B, n_out, D); both as in attention."""
+        """Return the first ``n_out`` tokens after the layer, (B, n_out, D); arguments as in attention."""
         x = x[:, :n_out] + self.attention(self.norm(x), n_out, mask)
         return x + self.feed_forward(x)
 
 
 class ClassTokenTransformer(nn.Module):
-    """Layers over the tokens and one more, the class token, which becomes the embedding.
+    """Transformer layers over the tokens and a class token, which becomes the embedding.
 
-    Tokens carry no position: shuffled, they give the same embedding.
+    There is no positional embedding: the order of the tokens does not change the embedding.
 
     Source: Dosovitskiy et al. 2021, class token; Kim & Lee 2024, no positional embedding (public code).
 
@@ -171,20 +171,20 @@ class ClassTokenTransformer(nn.Module):
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, tokens: Tensor, valid: Tensor | None = None) -> Tensor:
-        """Of tokens (B, N, D), valid (B, N) or all: the embedding (B, D)."""
+        """Return the embedding (B, D) of tokens (B, N, D), all or those in the mask ``valid`` (B, N)."""
         x, mask = self._before_last_layer(tokens, valid)
-        x = self.layers[-1](x, 1, mask)  # of the last layer only the class token is read
+        x = self.layers[-1](x, 1, mask)  # only the class token of the last layer is used
         return self.norm(x[:, 0])
 
     def class_attention(self, tokens: Tensor, valid: Tensor | None = None) -> Tensor:
-        """How the class token's attention in the last layer spreads over the other tokens.
+        """Return the attention of the class token to the other tokens in the last layer.
 
         Args:
-            tokens: (B, N, D).
-            valid: the tokens that belong to each image, (B, N), bool; None: all.
+            tokens: tokens, (B, N, D).
+            valid: mask of the tokens of each image, (B, N), bool; None: all.
 
         Returns:
-            Mean over the heads, without the class token itself, (B, N); rows sum to 1.
+            Mean over the heads, without the class token itself, (B, N); each row sums to 1.
         """
         x, mask = self._before_last_layer(tokens, valid)
         last = self.layers[-1]
@@ -193,7 +193,7 @@ class ClassTokenTransformer(nn.Module):
         return weights / weights.sum(dim=1, keepdim=True)
 
     def _before_last_layer(self, tokens: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Class token and tokens (B, 1 + N, D) as the last layer meets them, and the mask of its attention."""
+        """Input of the last layer, class token and tokens (B, 1 + N, D), and its attention mask."""
         x = torch.cat([self.class_token.expand(len(tokens), 1, -1), tokens], dim=1)
         mask = None if valid is None else F.pad(valid, (1, 0), value=True)[:, None, None]  # (B, 1, 1, 1 + N)
         for layer in self.layers[:-1]:

@@ -12,7 +12,7 @@ from emofactors.errors import InputError
 from emofactors.nn.cycle_loss import Cycled, Substitution, cycle, draw_substitution
 from emofactors.nn.pitch_bins import N_PITCH_BINS, pitch_bins
 from emofactors.nn.random_resampling import draw_segments, resampling_weights
-from emofactors.nn.speechflow import CodeDecoder, Codes, SpeakerTable, SpeechEncoder
+from emofactors.nn.speechflow import CodeDecoder, Codes, SpeakerEmbedding, SpeechEncoder
 from emofactors.systems.base import Batch, TrainingData
 
 
@@ -192,7 +192,7 @@ class SpeechFlow(nn.Module):
             channels_per_group=channels_per_group,
             downsample=downsample,
         )
-        self.speakers = SpeakerTable(data.n_speakers, speaker_dim)
+        self.speakers = SpeakerEmbedding(data.n_speakers, speaker_dim)
         self.decoder = CodeDecoder(
             2 * (content_units + rhythm_units + pitch_units) + speaker_dim,
             decoder_units,

@@ -95,7 +95,7 @@ def test_folds_of_every_protocol_pass(changes):
     assert audit.verdict == "pass"
     assert audit.n_folds == task.n_folds == len(audit.folds)
     assert (audit.n_utterances, audit.n_originals, audit.n_speakers) == (48, 48, 6)
-    assert not audit.heard_copy_fraction
+    assert not audit.copy_in_training_fraction
     audit.stop_if_failed()
 
 
@@ -118,7 +118,7 @@ def test_an_utterance_in_two_splits_fails_with_its_name():
     assert audit.verdict == "fail"
     assert audit.failures == ("fold 0: utterance s0_anger_0 is in train and test; expected one split, once",)
     assert audit.folds[0].shared["train/test"].n_utterances == 1
-    assert audit.heard_copy_fraction == pytest.approx(1 / 3)
+    assert audit.copy_in_training_fraction == pytest.approx(1 / 3)
 
 
 # --- copies
@@ -136,7 +136,7 @@ def test_copies_of_training_utterances_pass(changes):
     audit = audit_of(changes)
     assert audit.failures == ()
     assert not any("LEAKS" in line for line in audit.warnings)
-    assert audit.heard_copy_fraction == 0.0
+    assert audit.copy_in_training_fraction == 0.0
     assert (audit.n_utterances, audit.n_originals, audit.n_test_utterances) == (3 * 48, 48, 48)
     assert audit.class_counts == {"anger": 72, "sadness": 72}
     for fold in audit.folds:
@@ -165,7 +165,7 @@ def test_copies_divided_like_utterances_pass_where_that_is_to_be_shown_with_a_wa
     assert audit.warnings[0] == (
         f"LEAKS, as the task is there to show: training hears copies of {n_heard} of 144 test utterances"
     )
-    assert audit.heard_copy_fraction == round(n_heard / 144, 6)
+    assert audit.copy_in_training_fraction == round(n_heard / 144, 6)
     assert sum(fold.shared["train/test"].n_copies for fold in audit.folds) == n_heard
 
 
@@ -178,7 +178,7 @@ def test_copies_in_two_splits_are_named_with_one_of_each_split():
     )
     assert audit.folds[0].shared["train/test"].n_copies == 1
     assert audit.folds[0].shared["train/dev"].n_copies == 0
-    assert audit.heard_copy_fraction == pytest.approx(1 / 3)
+    assert audit.copy_in_training_fraction == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize("split", ["dev", "test"])
@@ -398,7 +398,7 @@ def test_dev_of_training_speakers_passes_and_their_test_does_not(n_speakers):
     task = task_of(protocol="leave_one_speaker_out", folds=n_speakers, dev_fraction=0.25)
     folds = make_folds(utterances, task)
     audit = audit_task(folds, utterances, task, WHOLE)
-    assert (audit.failures, audit.heard_speaker_fraction) == ((), 0.0)
+    assert (audit.failures, audit.speaker_in_training_fraction) == ((), 0.0)
     assert audit.folds[0].splits["dev"].speakers == audit.folds[0].splits["train"].speakers
 
     first = folds[(folds["fold"] == 0) & (folds["split"] == "train")].index[0]
@@ -429,19 +429,19 @@ def test_a_shared_speaker_is_a_warning_of_a_speaker_dependent_task():
     assert audit.warnings[0] == (
         f"the task is speaker-dependent: training hears the speakers of {n_test} of {n_test} test utterances"
     )
-    assert audit.heard_speaker_fraction == 1.0
+    assert audit.speaker_in_training_fraction == 1.0
 
 
 def test_heard_texts_are_counted_over_known_texts():
     utterances = manifest()
     utterances.loc["s3_anger_0", "text"] = "heard by nobody else"
     audit = audit_task(folds_of(CLEAN), utterances, task_of(**HOLDOUT), WHOLE)
-    assert audit.heard_text_fraction == audit.folds[0].shared["train/test"].text_fraction == 0.5
+    assert audit.text_in_training_fraction == audit.folds[0].shared["train/test"].text_fraction == 0.5
     utterances.loc["s3_anger_0", "text"] = ""
     audit = audit_task(folds_of(CLEAN), utterances, task_of(**HOLDOUT), WHOLE)
-    assert audit.heard_text_fraction == 1.0
+    assert audit.text_in_training_fraction == 1.0
     audit = audit_task(folds_of(CLEAN), utterances.assign(text=""), task_of(**HOLDOUT), WHOLE)
-    assert audit.heard_text_fraction is None
+    assert audit.text_in_training_fraction is None
     assert audit.folds[0].shared["train/test"].n_texts == 0
 
 
@@ -498,7 +498,7 @@ def test_the_json_opens_with_the_verdict_and_holds_every_figure():
     assert text.startswith('{\n  "verdict": "pass",\n  "failures": [],\n')
     assert content["protocol"] == "speaker-independent, 3 speaker groups, 1 dev speaker(s)"
     assert content["folds"][1]["splits"]["test"]["n_utterances"] == 16
-    assert content["heard_speaker_fraction"] == 0.0
+    assert content["speaker_in_training_fraction"] == 0.0
 
 
 # --- held-out utterances of training speakers
@@ -518,7 +518,7 @@ def test_folds_with_seen_utterances_pass(augmented):
     folds = make_folds(manifest(), task, AUGMENTATION if augmented else None)
     audit = audit_task(folds, manifest(), task, WHOLE, min_training_speakers=2)
     assert (audit.failures, audit.warnings) == ((), ())
-    assert audit.heard_speaker_fraction == 0.0, "the fraction is of test utterances"
+    assert audit.speaker_in_training_fraction == 0.0, "the fraction is of test utterances"
     for fold in audit.folds:
         assert list(fold.splits) == ["train", "dev", "test", "held_out"]
         assert fold.splits["held_out"].speakers == fold.splits["train"].speakers

@@ -37,7 +37,7 @@ def row(utterance: str, **changes: object) -> dict[str, object]:
 
 
 @pytest.fixture
-def broken(write_wavs: Callable[..., Path]) -> Path:
+def broken(write_wavs) -> Path:
     """A folder with one sound file and one of each fault."""
     root = write_wavs(["sound.wav"])
     soundfile.write(root / "empty.wav", np.zeros(0, dtype=np.float32), RATE_HZ)
@@ -74,7 +74,7 @@ def test_absent_columns_are_empty_and_absent_times_are_nan():
     assert np.isnan(table["start_s"].tolist()[1])
 
 
-def test_duplicates_empty_speakers_unknown_emotions_and_times_are_all_named_at_once(tmp_path: Path):
+def test_duplicates_empty_speakers_unknown_emotions_and_times_are_all_named_at_once(tmp_path):
     rows = utterance_table(
         [
             row("twice", path="one.wav"),
@@ -98,18 +98,18 @@ def test_duplicates_empty_speakers_unknown_emotions_and_times_are_all_named_at_o
     assert "utterance 'before': start_s is -1" in message
 
 
-def test_the_mark_of_copies_in_a_name_is_refused(tmp_path: Path):
+def test_the_mark_of_copies_in_a_name_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"^utterance 'a~noise': has '~' in its name, expected none.*$"):
         build_manifest(utterance_table([row("a"), row("a~noise")]), tmp_path, own_corpus())
 
 
-def test_a_corpus_without_utterances_is_an_error(tmp_path: Path):
+def test_a_corpus_without_utterances_is_an_error(tmp_path):
     with pytest.raises(InputError, match="no utterance was found"):
         build_manifest(utterance_table([]), tmp_path, own_corpus())
 
 
 @pytest.mark.parametrize("emotion", ["other", "no_agreement", "anger+disgust"])
-def test_labels_beside_the_emotions_are_kept(write_wavs: Callable[..., Path], emotion: str):
+def test_labels_beside_the_emotions_are_kept(write_wavs, emotion: str):
     root = write_wavs(["a.wav"])
     manifest = build_manifest(utterance_table([row("a", emotion=emotion)]), root, own_corpus())
     assert manifest.utterances["emotion"].tolist() == [emotion]
@@ -144,7 +144,7 @@ def test_known_bad_audio_is_dropped_and_said(broken: Path):
     assert manifest.dropped == (("silent.wav", "is known to be bad"),)
 
 
-def test_what_is_heard_of_an_utterance(write_wavs: Callable[..., Path]):
+def test_what_is_heard_of_an_utterance(write_wavs):
     root = write_wavs(["a.wav", "b.wav"])
     soundfile.write(root / "c.wav", np.full(4410, 0.5), 44100)
     heard = build_manifest(utterance_table(row(name) for name in "abc"), root, own_corpus()).utterances
@@ -159,7 +159,7 @@ def test_what_is_heard_of_an_utterance(write_wavs: Callable[..., Path]):
 
 
 @pytest.fixture
-def recording(tmp_path: Path) -> Path:
+def recording(tmp_path) -> Path:
     """One second: sound, but for silence from 0.5 s."""
     samples = np.random.default_rng(0).uniform(-0.5, 0.5, RATE_HZ)
     samples[RATE_HZ // 2 :] = 0
@@ -189,7 +189,7 @@ def test_faults_of_segments_name_the_utterance(recording: Path):
     assert lines[1].endswith("day.wav: is silent (utterance quiet)")
 
 
-def test_a_missing_recording_is_named_once(tmp_path: Path):
+def test_a_missing_recording_is_named_once(tmp_path):
     rows = utterance_table([segment("a", 0.0, 0.2), segment("b", 0.2, 0.5)])
     with pytest.raises(InputError) as caught:
         build_manifest(rows, tmp_path, own_corpus())
@@ -202,13 +202,13 @@ SIZE = ExpectedSize(utterances=3, speakers=2, emotions={"anger": 2, "fear": 1}, 
 WHOLE = (row("a"), row("b"), row("c", speaker="08", emotion="fear"))
 
 
-def test_a_corpus_of_the_published_size_is_whole(write_wavs: Callable[..., Path]):
+def test_a_corpus_of_the_published_size_is_whole(write_wavs):
     root = write_wavs(["a.wav", "b.wav", "c.wav"])
     assert build_manifest(utterance_table(WHOLE), root, own_corpus(expected=SIZE)).whole is True
     assert build_manifest(utterance_table(WHOLE), root, own_corpus()).whole is None
 
 
-def test_what_lacks_of_the_published_size_is_said(write_wavs: Callable[..., Path]):
+def test_what_lacks_of_the_published_size_is_said(write_wavs):
     root = write_wavs(["a.wav", "b.wav"])
     with pytest.raises(InputError) as caught:
         build_manifest(utterance_table(WHOLE[:2]), root, own_corpus(expected=SIZE))
@@ -223,14 +223,14 @@ def test_what_lacks_of_the_published_size_is_said(write_wavs: Callable[..., Path
         assert difference in line
 
 
-def test_a_subset_is_accepted_where_the_config_says_so_and_is_not_whole(write_wavs: Callable[..., Path]):
+def test_a_subset_is_accepted_where_the_config_says_so_and_is_not_whole(write_wavs):
     root = write_wavs(["a.wav", "b.wav"])
     manifest = build_manifest(utterance_table(WHOLE[:2]), root, own_corpus(expected=SIZE, size="any"))
     assert manifest.whole is False
     assert len(manifest.utterances) == 2
 
 
-def test_a_corpus_whose_bad_audio_was_dropped_is_not_whole(write_wavs: Callable[..., Path]):
+def test_a_corpus_whose_bad_audio_was_dropped_is_not_whole(write_wavs):
     root = write_wavs(["a.wav", "b.wav"])
     dropping = {"expected": SIZE, "on_bad_audio": "drop"}
     assert build_manifest(utterance_table(WHOLE), root, own_corpus(size="any", **dropping)).whole is False
@@ -347,7 +347,7 @@ def test_an_utterance_too_long_to_be_decoded_at_once_is_refused(recording: Path,
         build_manifest(utterance_table([segment("a", None, None)]), recording, own_corpus())
 
 
-def test_ten_hours_with_segments_are_heard_in_little_memory(tmp_path: Path):
+def test_ten_hours_with_segments_are_heard_in_little_memory(tmp_path):
     n_bytes, rate = 2 * 16_000 * 36_000, 16_000
     header = (
         b"RIFF"

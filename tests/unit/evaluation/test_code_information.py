@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from sklearn.metrics import mutual_info_score, normalized_mutual_info_score
 
 from emofactors.config.evaluation import InformationSettings
 from emofactors.errors import InputError
@@ -8,36 +7,29 @@ from emofactors.evaluation.code_information import (
     PAIRS,
     REPRESENTATIONS,
     Codes,
-    measure_information,
-    read_code_runs,
+    estimate_code_information,
     read_codes,
     segments,
 )
+from emofactors.evaluation.runs import read_runs
 from emofactors.evaluation.statistics.jackknife import average_runs
-from emofactors.evaluation.statistics.mutual_information import information_with_permutation_null, information_with_shift_null
 
 SETTINGS = InformationSettings(clusters=4, other_clusters=(3,), kmeans_seeds=2, permutations=60, segment_codes=3)
 KEYS = ["unit", "clusters", "kmeans_seed", "fold", "seed", "one", "other"]
 
 
-def lasting(rng, n, k=4, stay=0.95):
-    """A labeling along time whose labels last for 1 / (1 - stay) steps on average."""
-    changes = rng.random(n) > stay
-    return rng.integers(0, k, size=n)[np.maximum.accumulate(np.where(changes, np.arange(n), 0))]
-
-
 def codes_of(labels, n_utterances=40, speakers=("a", "b", "c", "d"), seed=0):
-    """Codes around as many heaps as there are labels, utterances of 6 to 13 codes; ``labels`` of a factor (M,)."""
+    """Codes around one center per label, in utterances of 6 to 13 codes; ``labels``: representation -> (M,)."""
     rng = np.random.default_rng(seed)
     lengths = rng.integers(6, 14, size=n_utterances)
     m = lengths.sum()
-    heaps = {
+    centers = {
         name: rng.normal(size=(4, dim)) * 100 for name, dim in zip(REPRESENTATIONS, (80, 16, 2, 64), strict=True)
     }
     return Codes(
         **{
-            name: (heap[np.resize(labels[name], m)] + rng.normal(size=(m, heap.shape[1]))).astype(np.float32)
-            for name, heap in heaps.items()
+            name: (center[np.resize(labels[name], m)] + rng.normal(size=(m, center.shape[1]))).astype(np.float32)
+            for name, center in centers.items()
         },
         utterance=np.repeat(np.arange(n_utterances), lengths),
         utterances=np.array([f"u{i}" for i in range(n_utterances)]),
@@ -48,59 +40,28 @@ def codes_of(labels, n_utterances=40, speakers=("a", "b", "c", "d"), seed=0):
 
 @pytest.fixture
 def designed():
-    """Content is a copy of the spectrogram; rhythm and pitch go their own ways."""
+    """Content has the labels of the spectrogram; rhythm and pitch are independent."""
     rng = np.random.default_rng(1)
     of_spectrogram = rng.integers(0, 4, size=2000)
     return codes_of(
         {
             "spectrogram": of_spectrogram,
-            "content": of_spectrogram[:],
+            "content": of_spectrogram,
             "rhythm": rng.integers(0, 4, size=2000),
             "pitch": rng.integers(0, 4, size=2000),
         }
     )
 
 
-def test_shifts_of_two_designed_labelings_give_what_scikit_learn_gives():
-    one = np.array([0, 0, 1, 1, 2, 2] * 50)
-    other = np.array([0, 0, 1, 1, 1, 1] * 50)
-    found = information_with_shift_null(one, other, min_shift=10, shifts=50, seed=0)
-    assert found.nats == pytest.approx(np.log(3) - 2 / 3 * np.log(2))  # the entropy that the coarser one has
-    assert found.nats == pytest.approx(mutual_info_score(one, other))
-    assert found.normalised == pytest.approx(normalized_mutual_info_score(one, other))
-
-
-def test_shifts_are_no_shorter_than_asked_and_are_those_of_a_plain_loop():
-    rng = np.random.default_rng(2)
-    one, other = lasting(rng, 300), lasting(rng, 300)
-    plain = [mutual_info_score(one, np.roll(other, -shift)) for shift in range(50, 251)]
-    found = information_with_shift_null(one, other, min_shift=50, shifts=1000, seed=0)  # all there are
-    assert found.null_mean == pytest.approx(np.mean(plain))
-    assert found.null_high == pytest.approx(np.quantile(plain, 0.95))
-
-
-def test_independent_labels_that_last_share_nothing_by_shifts_and_much_by_free_permutations():
-    rng = np.random.default_rng(3)
-    pairs = [(lasting(rng, 1500), lasting(rng, 1500)) for _ in range(40)]
-    shifted = [information_with_shift_null(*pair, min_shift=60, shifts=60, seed=0) for pair in pairs]
-    permuted = [information_with_permutation_null(*pair, groups=np.arange(1500), permutations=60, seed=0) for pair in pairs]
-    above = np.array([of.above_null for of in shifted])
-    error = above.std(ddof=1) / np.sqrt(len(above))
-    assert abs(above.mean()) < 3 * error
-    assert np.mean([of.above_null for of in permuted]) > 10 * error
-    assert sum(of.nats > of.null_high for of in shifted) <= 7
-    assert sum(of.nats > of.null_high for of in permuted) >= 35
-
-
-def test_what_is_the_same_is_found_and_what_is_independent_is_not(designed):
-    measured = measure_information({(0, 0): designed}, SETTINGS)
-    found = measured.information.groupby(["unit", "clusters", "one", "other"])["above_null"].mean()
+def test_only_representations_with_the_same_labels_share_information(designed):
+    result = estimate_code_information({(0, 0): designed}, SETTINGS)
+    found = result.information.groupby(["unit", "clusters", "one", "other"])["above_null"].mean()
     assert found["code", 4, "spectrogram", "content"] == pytest.approx(np.log(4), abs=0.06)
     for pair in PAIRS[1:]:
-        values = measured.information.query(
+        values = result.information.query(
             "unit == 'code' and clusters == 4 and one == @pair[0] and other == @pair[1]"
         )
-        left = measured.without.query("unit == 'code' and one == @pair[0] and other == @pair[1]")
+        left = result.leave_one_out.query("unit == 'code' and one == @pair[0] and other == @pair[1]")
         interval = average_runs(
             values.rename(columns={"above_null": "value"}), left.rename(columns={"nats": "value"})
         ).interval
@@ -108,8 +69,8 @@ def test_what_is_the_same_is_found_and_what_is_independent_is_not(designed):
         assert abs(interval.value) < 0.03
 
 
-def test_all_cells_of_a_unit_are_of_the_same_rows_and_of_test_utterances_alone(designed):
-    information = measure_information({(0, 0): designed, (1, 0): designed}, SETTINGS).information
+def test_all_estimates_of_a_unit_use_the_same_test_utterances(designed):
+    information = estimate_code_information({(0, 0): designed, (1, 0): designed}, SETTINGS).information
     assert len(information) == 2 * (2 + 1) * 2 * len(PAIRS)
     assert information.groupby("unit")["n"].nunique().to_dict() == {"code": 1, "segment": 1}
     is_test = designed.splits[designed.utterance] == "test"
@@ -118,44 +79,52 @@ def test_all_cells_of_a_unit_are_of_the_same_rows_and_of_test_utterances_alone(d
     assert not information.duplicated(KEYS).any()
 
 
-def test_without_a_speaker_is_what_the_others_share(designed):
-    measured = measure_information({(0, 0): designed}, SETTINGS)
-    assert set(measured.without["speaker"]) == {"a", "b", "c", "d"}
-    assert set(measured.without["clusters"]) == {4}
-    pair = measured.without.query("unit == 'code' and one == 'spectrogram' and other == 'content'")
+def test_information_is_estimated_without_each_speaker(designed):
+    result = estimate_code_information({(0, 0): designed}, SETTINGS)
+    assert set(result.leave_one_out["speaker"]) == {"a", "b", "c", "d"}
+    assert set(result.leave_one_out["clusters"]) == {4}
+    pair = result.leave_one_out.query("unit == 'code' and one == 'spectrogram' and other == 'content'")
     np.testing.assert_allclose(pair["nats"], np.log(4), atol=0.08)
 
 
-def test_a_segment_is_of_one_utterance_and_what_is_left_over_is_dropped(designed):
-    of, speaker = segments(designed, 4)
+def test_a_segment_lies_in_one_utterance_and_the_remainder_is_dropped(designed):
+    of_segments, speaker = segments(designed, 4)
     lengths = np.bincount(designed.utterance)
-    assert of["rhythm"].shape == ((lengths // 4).sum(), 8)
-    np.testing.assert_array_equal(of["rhythm"][0], designed.rhythm[:4].ravel())
+    assert of_segments["rhythm"].shape == ((lengths // 4).sum(), 8)
+    np.testing.assert_array_equal(of_segments["rhythm"][0], designed.rhythm[:4].ravel())
     second = lengths[0] // 4
-    np.testing.assert_array_equal(of["content"][second], designed.content[lengths[0] : lengths[0] + 4].ravel())
+    np.testing.assert_array_equal(
+        of_segments["content"][second], designed.content[lengths[0] : lengths[0] + 4].ravel()
+    )
     np.testing.assert_array_equal(speaker, np.repeat(designed.speakers, lengths // 4))
 
 
-def test_fewer_segments_than_clusters_are_no_number(designed):
-    measured = measure_information({(0, 0): designed}, SETTINGS.model_copy(update={"segment_codes": 12}))
-    of_segments = measured.information[measured.information["unit"] == "segment"]
+def test_fewer_segments_than_clusters_give_nan(designed):
+    result = estimate_code_information({(0, 0): designed}, SETTINGS.model_copy(update={"segment_codes": 12}))
+    of_segments = result.information[result.information["unit"] == "segment"]
     assert of_segments["n"].iloc[0] > 4
-    measured = measure_information({(0, 0): designed}, SETTINGS.model_copy(update={"segment_codes": 14}))
-    of_segments = measured.information[measured.information["unit"] == "segment"]
+    result = estimate_code_information({(0, 0): designed}, SETTINGS.model_copy(update={"segment_codes": 14}))
+    of_segments = result.information[result.information["unit"] == "segment"]
     assert set(of_segments["n"]) == {0}
     assert of_segments["above_null"].isna().all()
-    assert set(measured.without.loc[measured.without["unit"] == "segment", "speaker"]) == {"a", "b", "c", "d"}
+    assert set(result.leave_one_out.loc[result.leave_one_out["unit"] == "segment", "speaker"]) == {
+        "a",
+        "b",
+        "c",
+        "d",
+    }
 
 
-def test_same_codes_same_numbers_other_seed_other_null(designed, tmp_path):
+def test_the_same_seed_gives_the_same_estimates_and_another_seed_another_null(designed, tmp_path):
     first, again, other = (
-        measure_information({(0, 0): designed}, SETTINGS.model_copy(update={"seed": seed})) for seed in (0, 0, 1)
+        estimate_code_information({(0, 0): designed}, SETTINGS.model_copy(update={"seed": seed}))
+        for seed in (0, 0, 1)
     )
     assert first.information.equals(again.information)
     assert not np.array_equal(first.information["null_mean"], other.information["null_mean"])
-    first.write(tmp_path / "information.csv", tmp_path / "without.csv")
+    first.write(tmp_path / "information.csv", tmp_path / "leave_one_out.csv")
     assert (
-        (tmp_path / "without.csv")
+        (tmp_path / "leave_one_out.csv")
         .read_text()
         .startswith("unit,clusters,kmeans_seed,fold,seed,one,other,speaker,nats")
     )
@@ -172,7 +141,7 @@ def save(codes, path, **changes):
 
 def test_codes_are_read_with_their_fold_and_seed(designed, tmp_path):
     path = save(designed, tmp_path / "fold2" / "seed1" / "codes.npz")
-    (run, codes), *_ = read_code_runs([path]).items()
+    ((run, codes),) = read_runs([path], read_codes).items()
     assert run == (2, 1)
     np.testing.assert_array_equal(codes.pitch, designed.pitch)
     assert codes.of_split("test").utterances.tolist() == [f"u{i}" for i in range(36)]
@@ -188,28 +157,28 @@ def test_codes_are_read_with_their_fold_and_seed(designed, tmp_path):
         ({"utterance": np.resize([0, 1, 0], 3)}, "has"),
     ],
 )
-def test_arrays_that_do_not_fit_together_are_refused(designed, tmp_path, changes, message):
+def test_mismatched_arrays_are_refused(designed, tmp_path, changes, message):
     with pytest.raises(InputError, match=message):
         read_codes(save(designed, tmp_path / "codes.npz", **changes))
 
 
-def test_codes_that_are_mixed_up_not_finite_or_no_archive_are_refused(designed, tmp_path):
-    nowhere = designed.content.copy()
-    nowhere[0, 0] = np.inf
+def test_invalid_codes_and_files_are_refused(designed, tmp_path):
+    infinite = designed.content.copy()
+    infinite[0, 0] = np.inf
     with pytest.raises(InputError, match="not finite"):
-        read_codes(save(designed, tmp_path / "a.npz", content=nowhere))
-    with pytest.raises(InputError, match="in a row"):
+        read_codes(save(designed, tmp_path / "a.npz", content=infinite))
+    with pytest.raises(InputError, match="contiguous"):
         read_codes(save(designed, tmp_path / "b.npz", utterance=np.roll(designed.utterance, 1)))
     (tmp_path / "c.npz").write_text("no archive")
-    with pytest.raises(InputError, match="no archive"):
+    with pytest.raises(InputError, match="not an archive"):
         read_codes(tmp_path / "c.npz")
-    np.savez(tmp_path / "d.npz", content=nowhere)
+    np.savez(tmp_path / "d.npz", content=infinite)
     with pytest.raises(InputError, match="lacks spectrogram"):
         read_codes(tmp_path / "d.npz")
 
 
 def test_a_run_without_test_utterances_is_refused(designed):
     with pytest.raises(ValueError, match="no code of split 'test'"):
-        measure_information({(0, 0): designed.of_split("dev")}, SETTINGS)
+        estimate_code_information({(0, 0): designed.of_split("dev")}, SETTINGS)
     with pytest.raises(ValueError, match="at least one run"):
-        measure_information({}, SETTINGS)
+        estimate_code_information({}, SETTINGS)

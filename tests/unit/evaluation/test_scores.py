@@ -5,12 +5,13 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, recall_score
 
+from emofactors.evaluation.runs import read_runs
 from emofactors.evaluation.scores import (
-    as_models,
     read_confusion,
     read_predictions,
     score_runs,
     speaker_confusions,
+    treat_runs_as_seeds,
 )
 
 CLASSES = ("anger", "sadness", "disgust")
@@ -30,7 +31,7 @@ def predictions_of(speaker: str, truth: list[str], prediction: list[str], split:
 
 @pytest.fixture
 def runs():
-    """Two speakers as folds, two seeds; speaker 08 never speaks disgust, as in EmoDB."""
+    """Two folds of one test speaker each, two seeds; speaker 08 has no utterance of disgust, as in EmoDB."""
     rng = np.random.default_rng(0)
     truth = {"08": ["anger", "sadness"] * 6, "10": ["anger", "sadness", "disgust"] * 5}
     tables = {}
@@ -42,7 +43,7 @@ def runs():
     return tables
 
 
-def test_scores_are_those_of_sklearn_over_the_test_split(runs):
+def test_scores_of_the_test_split_are_those_of_sklearn(runs):
     scores = score_runs(runs, CLASSES).scores
     assert list(scores.columns) == ["fold", "seed", "ua", "wa", "macro_f1", *(f"recall_{c}" for c in CLASSES), "n"]
     assert list(zip(scores["seed"], scores["fold"], strict=True)) == [
@@ -60,7 +61,7 @@ def test_scores_are_those_of_sklearn_over_the_test_split(runs):
         np.testing.assert_allclose(row[[f"recall_{c}" for c in CLASSES]].astype(float), recalls)
 
 
-def test_a_fold_without_a_class_has_no_ua_but_the_pooled_predictions_have(runs):
+def test_a_fold_without_a_class_has_no_ua(runs):
     scores = score_runs(runs, CLASSES).scores.set_index(["seed", "fold"])
     for seed in (0, 1):
         assert scores.loc[(seed, "0"), ["ua", "macro_f1", "recall_disgust"]].isna().all()
@@ -68,7 +69,7 @@ def test_a_fold_without_a_class_has_no_ua_but_the_pooled_predictions_have(runs):
         assert scores.loc[[(seed, "1"), (seed, "pooled")]].notna().all(axis=None)
 
 
-def test_confusion_counts_every_test_utterance_once_a_seed(runs):
+def test_confusion_counts_every_test_utterance_once_per_seed(runs):
     confusion = score_runs(runs, CLASSES).confusion
     assert list(confusion.columns) == ["seed", "speaker", "truth", "prediction", "count"]
     assert (confusion["count"] > 0).all()
@@ -88,7 +89,7 @@ def test_confusion_counts_every_test_utterance_once_a_seed(runs):
 
 @pytest.fixture
 def with_held_out(runs):
-    """The runs, with held-out utterances of the training speaker: in both folds, each with other answers."""
+    """The runs with held-out utterances of a training speaker in both folds, with different predictions."""
     rng = np.random.default_rng(1)
     truth = ["anger", "sadness", "disgust", "anger"]
     for (fold, seed), table in runs.items():
@@ -97,7 +98,7 @@ def with_held_out(runs):
     return runs
 
 
-def test_held_out_utterances_of_seen_speakers_are_counted_in_every_fold(with_held_out):
+def test_held_out_utterances_are_counted_in_every_fold(with_held_out):
     held_out = score_runs(with_held_out, CLASSES).held_out
     assert list(held_out.columns) == ["seed", "speaker", "truth", "prediction", "count"]
     assert set(held_out["speaker"]) == {"11"}
@@ -109,14 +110,14 @@ def test_held_out_utterances_of_seen_speakers_are_counted_in_every_fold(with_hel
             assert counts[i, j] == ((rows["truth"] == truth) & (rows["prediction"] == prediction)).sum()
 
 
-def test_seen_utterances_are_in_no_score(with_held_out):
+def test_held_out_utterances_do_not_affect_scores(with_held_out):
     bare = {run: table.query("split != 'held_out'") for run, table in with_held_out.items()}
-    there, without = score_runs(with_held_out, CLASSES), score_runs(bare, CLASSES)
-    pd.testing.assert_frame_equal(there.scores, without.scores)
-    pd.testing.assert_frame_equal(there.confusion, without.confusion)
+    scores, expected = score_runs(with_held_out, CLASSES), score_runs(bare, CLASSES)
+    pd.testing.assert_frame_equal(scores.scores, expected.scores)
+    pd.testing.assert_frame_equal(scores.confusion, expected.confusion)
 
 
-def test_without_seen_utterances_the_table_has_columns_alone(with_held_out, tmp_path):
+def test_the_table_of_held_out_utterances_may_be_empty(with_held_out, tmp_path):
     paths = {name: tmp_path / f"{name}.csv" for name in ("scores", "confusion", "held_out")}
     bare = {run: table.query("split != 'held_out'") for run, table in with_held_out.items()}
     score_runs(bare, CLASSES).write(**paths)
@@ -124,26 +125,26 @@ def test_without_seen_utterances_the_table_has_columns_alone(with_held_out, tmp_
     empty = read_confusion(paths["held_out"])
     assert empty.empty
     assert list(empty.columns) == ["seed", "speaker", "truth", "prediction", "count"]
-    of_held_out = score_runs(with_held_out, CLASSES)
-    of_held_out.write(**paths)
-    pd.testing.assert_frame_equal(read_confusion(paths["held_out"]), of_held_out.held_out)
+    scores = score_runs(with_held_out, CLASSES)
+    scores.write(**paths)
+    pd.testing.assert_frame_equal(read_confusion(paths["held_out"]), scores.held_out)
 
 
-def test_a_label_of_a_seen_utterance_outside_the_task_is_refused(with_held_out):
+def test_a_label_of_a_held_out_utterance_outside_the_task_is_refused(with_held_out):
     table = with_held_out[0, 0]
     with_held_out[0, 0] = table.assign(truth=table["truth"].where(table["split"] != "held_out", "fear"))
-    with pytest.raises(ValueError, match="'fear' is no class of the task"):
+    with pytest.raises(ValueError, match="'fear' is not a class of the task"):
         score_runs(with_held_out, CLASSES)
 
 
-def test_tables_survive_their_files(runs, tmp_path):
+def test_tables_are_restored_from_their_files(runs, tmp_path):
     files = []
     for (fold, seed), table in runs.items():
         folder = tmp_path / f"fold{fold}" / f"seed{seed}"
         folder.mkdir(parents=True)
         files.append(folder / "predictions.csv")
         table.assign(p_anger=0.5).to_csv(files[-1], index=False)
-    scores = score_runs(read_predictions(files), CLASSES)
+    scores = score_runs(read_runs(files, read_predictions), CLASSES)
     pd.testing.assert_frame_equal(scores.scores, score_runs(runs, CLASSES).scores)
     scores.write(tmp_path / "scores.csv", tmp_path / "confusion.csv", tmp_path / "held_out_confusion.csv")
     pd.testing.assert_frame_equal(read_confusion(tmp_path / "confusion.csv"), scores.confusion)
@@ -152,19 +153,19 @@ def test_tables_survive_their_files(runs, tmp_path):
     assert first == ((tmp_path / "scores.csv").read_bytes(), (tmp_path / "confusion.csv").read_bytes())
 
 
-def test_the_order_of_the_runs_changes_nothing(runs):
-    there, back = score_runs(runs, CLASSES), score_runs(dict(reversed(runs.items())), CLASSES)
-    pd.testing.assert_frame_equal(there.scores, back.scores)
-    pd.testing.assert_frame_equal(there.confusion, back.confusion)
+def test_scores_do_not_depend_on_the_order_of_the_runs(runs):
+    scores, reordered = score_runs(runs, CLASSES), score_runs(dict(reversed(runs.items())), CLASSES)
+    pd.testing.assert_frame_equal(scores.scores, reordered.scores)
+    pd.testing.assert_frame_equal(scores.confusion, reordered.confusion)
 
 
-def test_an_utterance_is_tested_once_a_seed(runs):
+def test_an_utterance_tested_twice_is_refused(runs):
     runs[1, 0] = pd.concat([runs[1, 0], runs[0, 0]])
-    with pytest.raises(ValueError, match="'08_test_0' was tested twice"):
+    with pytest.raises(ValueError, match="'08_test_0' is tested twice"):
         score_runs(runs, CLASSES)
 
 
-def test_every_fold_of_every_seed_is_needed(runs):
+def test_a_missing_fold_is_refused(runs):
     del runs[1, 1]
     with pytest.raises(ValueError, match=r"no predictions of \(fold, seed\) \[\(1, 1\)\]"):
         score_runs(runs, CLASSES)
@@ -172,19 +173,19 @@ def test_every_fold_of_every_seed_is_needed(runs):
         score_runs({}, CLASSES)
 
 
-def test_seeds_are_tested_on_the_same_utterances(runs):
+def test_seeds_with_different_test_utterances_are_refused(runs):
     runs[0, 1] = runs[0, 1].iloc[:-1]
-    with pytest.raises(ValueError, match="seed 1 was tested on other utterances"):
+    with pytest.raises(ValueError, match="seeds 0 and 1 have different test utterances"):
         score_runs(runs, CLASSES)
 
 
-def test_a_class_nobody_speaks_is_said_by_name(runs):
+def test_a_class_without_test_utterances_is_refused(runs):
     with pytest.raises(ValueError, match="no test utterance of fear"):
         score_runs(runs, (*CLASSES, "fear"))
 
 
 def test_labels_outside_the_task_are_refused(runs):
-    with pytest.raises(ValueError, match="'disgust' is no class of the task"):
+    with pytest.raises(ValueError, match="'disgust' is not a class of the task"):
         score_runs(runs, CLASSES[:2])
 
 
@@ -194,17 +195,12 @@ def test_a_run_without_test_predictions_is_refused(runs):
         score_runs(runs, CLASSES)
 
 
-def test_a_path_tells_fold_and_seed(tmp_path):
-    with pytest.raises(ValueError, match="expected a path with /fold"):
-        read_predictions([tmp_path / "predictions.csv"])
-
-
-def test_runs_that_all_heard_another_corpus_stand_beside_each_other_as_seeds_do():
+def test_runs_on_another_corpus_are_scored_as_seeds():
     whole = predictions_of("a", ["anger", "sadness"], ["anger", "sadness"])
     half = predictions_of("a", ["anger", "sadness"], ["anger", "anger"])
-    heard = {(0, 0): whole, (1, 0): half, (0, 1): half, (1, 1): half}
+    runs = {(0, 0): whole, (1, 0): half, (0, 1): half, (1, 1): half}
     with pytest.raises(ValueError, match="tested twice"):
-        score_runs(heard, ["anger", "sadness"])
-    scores = score_runs(as_models(heard), ["anger", "sadness"])
+        score_runs(runs, ["anger", "sadness"])
+    scores = score_runs(treat_runs_as_seeds(runs), ["anger", "sadness"])
     assert scores.confusion["seed"].nunique() == 4
     assert scores.scores[scores.scores["fold"] == "pooled"]["ua"].tolist() == [1.0, 0.5, 0.5, 0.5]

@@ -5,7 +5,7 @@ import pytest
 from emofactors.config.evaluation import ProbeSettings
 from emofactors.errors import InputError
 from emofactors.evaluation.code_information import Codes
-from emofactors.evaluation.true_factors import FACTOR_COLUMNS, probe_true_factors, read_factors, summaries
+from emofactors.evaluation.true_factors import FACTOR_COLUMNS, probe_true_factors, read_factors, summarise_codes
 
 SETTINGS = ProbeSettings(folds=4, clusters=5, permutations=50)
 VOICES = ("ann", "bob", "eve")
@@ -14,7 +14,7 @@ SENTENCES = ("bread", "bus", "tea", "train")
 
 @pytest.fixture(scope="module")
 def corpus():
-    """Codes that hold one factor each, of 3 voices x 4 sentences x 6; the spectrogram holds nothing."""
+    """Codes of one factor each for 3 voices x 4 sentences x 6; the spectrogram is noise."""
     rng = np.random.default_rng(0)
     factors = pd.DataFrame(
         [(v, s, i) for v in VOICES for s in SENTENCES for i in range(6)], columns=["voice", "sentence", "i"]
@@ -49,14 +49,14 @@ def probed(corpus, tmp_path_factory):
     return found.set_index(["code", "factor", "measure", "speaker"])["value"]
 
 
-def test_codes_that_hold_a_factor_are_found_to(probed):
+def test_a_factor_is_found_in_its_code(probed):
     assert probed["content", "sentence", "skill", ""] == 1.0
     assert probed["rhythm", "rate", "r2", ""] > 0.95
     assert probed["pitch", "pitch", "r2", ""] > 0.95
     assert probed["content", "sentence", "information", ""] > 1.0
 
 
-def test_codes_that_hold_nothing_are_found_to(probed):
+def test_other_codes_are_at_chance(probed):
     others = [("content", "rate"), ("rhythm", "pitch"), ("pitch", "rate"), ("spectrogram", "pitch")]
     for code, factor in others:
         assert probed[code, factor, "r2", ""] < 0.15
@@ -65,7 +65,7 @@ def test_codes_that_hold_nothing_are_found_to(probed):
         assert abs(probed[code, factor, "skill", ""]) < 0.3
 
 
-def test_every_measure_has_a_value_without_each_speaker(probed):
+def test_every_measure_is_estimated_without_each_speaker(probed):
     assert len(probed) == 4 * 4 * 2 * (1 + len(VOICES))
     assert not probed.index.duplicated().any()
     for voice in VOICES:
@@ -73,9 +73,9 @@ def test_every_measure_has_a_value_without_each_speaker(probed):
         assert probed["rhythm", "rate", "r2", voice] > 0.9
 
 
-def test_skill_is_the_mean_recall_from_chance(corpus):
+def test_skill_is_the_mean_recall_scaled_from_chance(corpus):
     codes, factors = corpus
-    # Two sentences of four can be told apart: half right, one of the others right by chance.
+    # The codes distinguish two pairs of sentences, so the mean recall is 1/2.
     merged = np.where(codes.content[:, :1] + codes.content[:, 1:2] > 2.5, 5.0, 0.0)
     blurred = Codes(**(vars(codes) | {"content": merged}))
     table = pd.DataFrame(
@@ -86,17 +86,17 @@ def test_skill_is_the_mean_recall_from_chance(corpus):
         "value"
     ]
     assert value.item() == pytest.approx((0.5 - 0.25) / 0.75, abs=0.15)
-    assert set(found["factor"]) == {"sentence", "voice"}  # numbers that do not vary are no question
+    assert set(found["factor"]) == {"sentence", "voice"}  # constant numbers are not probed
 
 
-def test_an_utterance_is_mean_and_deviation_whatever_the_number_of_codes():
+def test_summaries_do_not_depend_on_the_number_of_codes():
     codes = np.array([[1.0, 0.0], [3.0, 0.0], [5.0, 2.0]])
-    np.testing.assert_allclose(summaries(codes, np.array([0, 0, 1])), [[2, 0, 1, 0], [5, 2, 0, 0]])
-    twice = summaries(np.repeat(codes, 2, axis=0), np.repeat([0, 0, 1], 2))
-    np.testing.assert_allclose(twice, summaries(codes, np.array([0, 0, 1])))
+    np.testing.assert_allclose(summarise_codes(codes, np.array([0, 0, 1])), [[2, 0, 1, 0], [5, 2, 0, 0]])
+    twice = summarise_codes(np.repeat(codes, 2, axis=0), np.repeat([0, 0, 1], 2))
+    np.testing.assert_allclose(twice, summarise_codes(codes, np.array([0, 0, 1])))
 
 
-def test_numbers_are_written_in_their_columns(corpus, tmp_path):
+def test_the_table_is_written(corpus, tmp_path):
     codes, factors = corpus
     factors.to_csv(tmp_path / "factors.csv", index=False)
     found = probe_true_factors({(1, 2): codes}, read_factors(tmp_path / "factors.csv"), SETTINGS)
@@ -106,7 +106,7 @@ def test_numbers_are_written_in_their_columns(corpus, tmp_path):
     assert set(found.factors["n"]) == {len(factors)}
 
 
-def test_utterances_without_factors_and_files_without_columns_are_refused(corpus, tmp_path):
+def test_missing_factors_and_columns_are_refused(corpus, tmp_path):
     codes, factors = corpus
     factors.iloc[1:].to_csv(tmp_path / "factors.csv", index=False)
     with pytest.raises(ValueError, match="'ann_bread_0' has no true factors"):

@@ -108,7 +108,7 @@ def test_missing_shard_is_refused(tmp_path, features):
         ("03,shard000.npy,7,1\n", "03,shard000.npy,6,1\n", r"shard000\.npy: utterances have gaps or overlap"),
         ("last,", "03,", r"index\.csv: utterance '03' occurs twice"),
         ("n_frames", "frames", r"index\.csv"),
-        ("50,4", "50,x", r"index\.csv: n_frames: a cell is no whole number"),
+        ("50,4", "50,x", r"index\.csv: n_frames: a cell is not an integer"),
     ],
 )
 def test_inconsistent_index_is_refused(tmp_path, features, old, new, message):

@@ -1,4 +1,5 @@
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import librosa
 import numpy as np
@@ -15,34 +16,15 @@ from emofactors.features import feature_transform
 from emofactors.features.archive import FeatureArchive
 from emofactors.features.audio import resampled
 from emofactors.features.augment import augmented
-from emofactors.features.extract import extract
+from emofactors.features.extract import extract, map_in_order
 from emofactors.features.spectrogram import log_spectrograms
-
-
-def manifest_of(rows):
-    return pd.DataFrame(rows, columns=["utterance", "path", "start_s", "end_s", "duration_s"])
-
-
-@pytest.fixture
-def corpus(tmp_path, speech_like):
-    """Root and manifest of ten utterances of several rates, lengths, channels and codecs."""
-    rows = []
-    for i, sample_rate_hz in enumerate([8_000, 16_000, 22_050, 44_100, 48_000] * 2):
-        duration_s = 0.3 + 0.37 * i
-        samples = 0.5 * speech_like(i, round(duration_s * sample_rate_hz), sample_rate_hz)
-        if i % 2:
-            samples = np.stack([samples, 0.5 * samples], axis=1)
-        path = f"{i:02d}.{'flac' if i % 3 == 0 else 'wav'}"
-        soundfile.write(tmp_path / path, samples, sample_rate_hz)
-        rows.append((f"u{i:02d}", path, np.nan, np.nan, duration_s))
-    return tmp_path, manifest_of(rows)
 
 
 def bytes_of(folder):
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
-def test_any_rate_and_channels_become_the_features_librosa_makes(corpus, log_mel):
+def test_any_rate_and_channels_give_the_features_of_librosa(corpus, log_mel):
     root, manifest = corpus
     extract(manifest, root, log_mel, root / "features", threads=2)
     archive = FeatureArchive(root / "features")
@@ -59,7 +41,7 @@ def test_any_rate_and_channels_become_the_features_librosa_makes(corpus, log_mel
             sr=16_000,
         )
         expected = librosa.power_to_db(power).T
-        # Resampled length may differ by a sample: the last frames reflect another end.
+        # Resampled lengths may differ by a sample, so the reflections in the last frames differ.
         n_frames = min(archive.n_frames(row.utterance), len(expected))
         assert abs(archive.n_frames(row.utterance) - len(expected)) <= 1
         difference = np.abs(archive[row.utterance][: n_frames - 5] - expected[: n_frames - 5])
@@ -69,15 +51,15 @@ def test_any_rate_and_channels_become_the_features_librosa_makes(corpus, log_mel
 
 @pytest.mark.parametrize("copies", [False, True])
 @pytest.mark.parametrize("kind", ["log_mel", "log_stft", "log_mel_image"])
-def test_threads_do_not_change_a_byte(request, kind, copies, corpus, monkeypatch):
+def test_bytes_do_not_depend_on_threads(request, kind, copies, corpus, monkeypatch):
     monkeypatch.setattr(extract_module, "GROUP_S", 1.5)
     root, manifest = corpus
     settings = request.getfixturevalue(kind)
     augmentation = request.getfixturevalue("augmentation") if copies else None
-    threads_of_torch = torch.get_num_threads()
+    threads_before = torch.get_num_threads()
     for threads in (1, 2, 5):
         extract(manifest, root, settings, root / f"features{threads}", threads, augmentation=augmentation)
-    assert torch.get_num_threads() == threads_of_torch
+    assert torch.get_num_threads() == threads_before
     one = bytes_of(root / "features1")
     assert set(one) == {"index.csv", "shard000.npy"}
     assert bytes_of(root / "features2") == one
@@ -87,24 +69,24 @@ def test_threads_do_not_change_a_byte(request, kind, copies, corpus, monkeypatch
 @pytest.mark.parametrize(
     "name", ["log_mel_128", "log_mel_40", "log_stft_513", "log_mel_128x128", "functionals", "f0"]
 )
-def test_neighbours_do_not_change_a_byte(corpus, settings_of, name, monkeypatch):
-    """So that no shard's features depend on what else is in the corpus."""
+def test_features_do_not_depend_on_neighbours(corpus, settings_of, name, monkeypatch):
+    """The features of a shard must not depend on the rest of the corpus."""
     root, manifest = corpus
     settings = settings_of(name)
     longest_s = manifest["duration_s"].max()
-    found = []
+    archives = []
     for group_s, rows in [(0.0, manifest), (7.5, manifest), (100.0, manifest[::-1])]:
         monkeypatch.setattr(extract_module, "GROUP_S", group_s)
         folder = root / f"features{group_s}"
         extract(rows, root, settings, folder, 1, longest_s=longest_s, transform=feature_transform(settings))
-        found.append(FeatureArchive(folder))
+        archives.append(FeatureArchive(folder))
     for utterance in manifest["utterance"]:
-        alone, *others = (archive[utterance] for archive in found)
+        alone, *others = (archive[utterance] for archive in archives)
         for other in others:
             np.testing.assert_array_equal(alone, other)
 
 
-def test_a_shard_is_padded_to_the_longest_of_the_corpus(corpus, log_mel_image):
+def test_shard_is_padded_to_the_longest_of_the_corpus(corpus, log_mel_image):
     root, manifest = corpus
     settings = log_mel_image.model_copy(update={"image_frames": None})
     longest_s = manifest["duration_s"].max()
@@ -117,7 +99,7 @@ def test_a_shard_is_padded_to_the_longest_of_the_corpus(corpus, log_mel_image):
 
 
 @pytest.mark.parametrize("kind", ["log_mel", "log_mel_image"])
-def test_a_shard_without_utterances_is_an_archive_without_frames(request, corpus, kind):
+def test_shard_without_utterances_is_an_empty_archive(request, corpus, kind):
     root, manifest = corpus
     extract(manifest[:0], root, request.getfixturevalue(kind), root / "none", threads=2)
     assert bytes_of(root / "none") == {"index.csv": b"utterance,shard,offset,n_frames\n"}
@@ -136,7 +118,7 @@ def test_copies_have_the_features_of_augmented_audio(corpus, log_mel, augmentati
             np.testing.assert_allclose(archive[copy_name(row.utterance, kind)], expected, atol=1e-3)
 
 
-def test_kinds_are_chosen_and_ordered_by_the_settings(corpus, log_mel, augmentation):
+def test_settings_choose_and_order_the_kinds_of_copies(corpus, log_mel, augmentation):
     root, manifest = corpus
     chosen = augmentation.model_copy(update={"copies": ("speed", "noise")})
     extract(manifest[:3], root, log_mel, root / "copies", threads=1, augmentation=chosen)
@@ -144,7 +126,7 @@ def test_kinds_are_chosen_and_ordered_by_the_settings(corpus, log_mel, augmentat
     assert FeatureArchive(root / "copies").utterances == tuple(names)
 
 
-def test_a_recording_is_read_once_for_all_its_copies(corpus, log_mel, augmentation, monkeypatch):
+def test_recording_is_read_once_for_all_copies(corpus, log_mel, augmentation, monkeypatch):
     root, manifest = corpus
     read, paths = extract_module.read_waveform, []
 
@@ -184,7 +166,9 @@ def test_originals_and_copies_are_padded_to_the_longest_original(corpus, log_mel
 
 
 @pytest.mark.parametrize("sample_rate_hz", [16_000, 44_100])
-def test_a_segment_equals_the_same_audio_in_a_file_of_its_own(tmp_path, speech_like, log_mel, sample_rate_hz):
+def test_segment_of_a_file_equals_a_file_of_the_segment(
+    tmp_path, speech_like, log_mel, sample_rate_hz, manifest_of
+):
     recording = speech_like(4, 6 * sample_rate_hz, sample_rate_hz)
     soundfile.write(tmp_path / "long.wav", recording, sample_rate_hz, subtype="FLOAT")
     segments = {"first": (0.0, 1.25), "inner": (2.1234, 3.987), "last": (5.0, 6.0)}
@@ -200,7 +184,7 @@ def test_a_segment_equals_the_same_audio_in_a_file_of_its_own(tmp_path, speech_l
         np.testing.assert_allclose(archive[f"{name} as segment"], archive[f"{name} as file"], atol=1e-4)
 
 
-def test_groups_hold_neighbours_up_to_their_limit(monkeypatch, corpus):
+def test_groups_hold_neighbours_up_to_the_limit(monkeypatch, corpus):
     monkeypatch.setattr(extract_module, "GROUP_S", 4.0)
     _, manifest = corpus
     utterances = [
@@ -213,7 +197,7 @@ def test_groups_hold_neighbours_up_to_their_limit(monkeypatch, corpus):
     assert all(sum(u.duration_s for u in group) <= 4.0 for group in groups if len(group) > 1)
 
 
-def test_an_interrupted_extraction_leaves_nothing(corpus, log_mel, monkeypatch):
+def test_interrupted_extraction_leaves_no_files(corpus, log_mel, monkeypatch):
     monkeypatch.setattr(extract_module, "GROUP_S", 1.0)
     root, manifest = corpus
     before = set(root.iterdir())
@@ -241,7 +225,7 @@ def test_an_interrupted_extraction_leaves_nothing(corpus, log_mel, monkeypatch):
         (None, r"bad\.wav: is missing"),
     ],
 )
-def test_bad_audio_is_named(corpus, log_mel, samples, message):
+def test_bad_audio_is_refused(corpus, log_mel, samples, message, manifest_of):
     root, manifest = corpus
     if samples is not None:
         soundfile.write(root / "bad.wav", samples, 16_000, subtype="FLOAT")
@@ -251,7 +235,7 @@ def test_bad_audio_is_named(corpus, log_mel, samples, message):
     assert not (root / "features").exists()
 
 
-def test_a_copy_that_is_too_short_is_named(tmp_path, log_mel, augmentation):
+def test_too_short_copy_is_refused(tmp_path, log_mel, augmentation, manifest_of):
     soundfile.write(tmp_path / "short.wav", 0.1 * np.ones(325), 16_000)
     manifest = manifest_of([("short", "short.wav", np.nan, np.nan, 325 / 16_000)])
     fast = augmentation.model_copy(update={"speed": (1.1, 1.1)})
@@ -262,14 +246,14 @@ def test_a_copy_that_is_too_short_is_named(tmp_path, log_mel, augmentation):
     assert not (tmp_path / "copies").exists()
 
 
-def test_digital_silence_is_the_floor(tmp_path, log_mel):
+def test_digital_silence_has_the_lowest_level(tmp_path, log_mel, manifest_of):
     soundfile.write(tmp_path / "silent.wav", np.zeros(16_000), 16_000)
     manifest = manifest_of([("silent", "silent.wav", np.nan, np.nan, 1.0)])
     extract(manifest, tmp_path, log_mel, tmp_path / "features", threads=1)
     np.testing.assert_allclose(FeatureArchive(tmp_path / "features")["silent"], -100)
 
 
-def test_progress_is_said(corpus, log_mel, monkeypatch, caplog):
+def test_progress_is_logged(corpus, log_mel, monkeypatch, caplog):
     monkeypatch.setattr(extract_module, "PROGRESS_S", 0.0)
     monkeypatch.setattr(extract_module, "GROUP_S", 1.0)
     root, manifest = corpus
@@ -279,14 +263,14 @@ def test_progress_is_said(corpus, log_mel, monkeypatch, caplog):
     assert "features of 10 utterances, 0.01 h" in caplog.text
 
 
-def test_progress_says_that_copies_are_made(corpus, log_mel, augmentation, caplog):
+def test_progress_names_the_kinds_of_copies(corpus, log_mel, augmentation, caplog):
     root, manifest = corpus
     with caplog.at_level(logging.INFO):
         extract(manifest, root, log_mel, root / "copies", threads=1, augmentation=augmentation)
     assert "features of 10 utterances' copies (noise, shift, speed), 0.01 h" in caplog.text
 
 
-def test_f0_has_the_frames_of_its_spectrogram_whatever_the_threads(corpus, log_mel_80, f0, monkeypatch):
+def test_f0_has_the_frames_of_its_spectrogram_for_any_threads(corpus, log_mel_80, f0, monkeypatch):
     monkeypatch.setattr(extract_module, "GROUP_S", 1.5)
     root, manifest = corpus
     extract(manifest, root, log_mel_80, root / "mel", threads=2)
@@ -301,9 +285,22 @@ def test_f0_has_the_frames_of_its_spectrogram_whatever_the_threads(corpus, log_m
     assert 110 <= np.median(voiced) <= 190  # the voice glides from 110 to 190 Hz
 
 
-def test_f0_of_bad_audio_is_named(corpus, f0):
-    root, manifest = corpus
-    soundfile.write(root / "bad.wav", np.full(16_000, np.nan), 16_000, subtype="FLOAT")
-    rows = pd.concat([manifest, manifest_of([("bad", "bad.wav", np.nan, np.nan, 1.0)])])
+def test_f0_of_audio_that_is_not_finite_is_refused(corpus_with_nan, f0):
+    root, manifest = corpus_with_nan
     with pytest.raises(InputError, match=r"bad\.wav: features of utterance 'bad' are not finite"):
-        extract(rows, root, f0, root / "features", threads=2, transform=feature_transform(f0))
+        extract(manifest, root, f0, root / "features", threads=2, transform=feature_transform(f0))
+
+
+def test_results_come_in_order_with_a_bounded_number_of_calls_ahead():
+    submitted = []
+
+    def items():
+        for i in range(20):
+            submitted.append(i)
+            yield i
+
+    with ThreadPoolExecutor(3) as pool:
+        for i, result in enumerate(map_in_order(pool, lambda i: i**2, items(), ahead=4)):
+            assert result == i**2
+            assert len(submitted) <= i + 5
+    assert len(submitted) == 20

@@ -102,7 +102,9 @@ def test_scaling_follows_resizing(log_mel_image):
 
 
 def test_grey_values_do_not_depend_on_gain(log_mel_image, speech_like):
-    settings = log_mel_image.model_copy(update={"power_floor": 1e-20})  # low enough not to clip the softer waveform
+    settings = log_mel_image.model_copy(
+        update={"power_floor": 1e-20}
+    )  # low enough not to clip the softer waveform
     waveform = speech_like(1, 30_000)
     result = [
         image(spectrogram, settings, longest=500)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from emofactors.features.inversion import scale_to_peak, invert_mel
+from emofactors.features.inversion import invert_mel, scale_to_peak
 from emofactors.features.spectrogram import log_spectrograms
 
 

@@ -9,7 +9,7 @@ def frames(n):
 
 
 @pytest.mark.parametrize("n_frames", [193, 200, 384, 385, 500, 1000])
-def test_segments_are_as_few_as_cover_the_utterance_and_spread_evenly(n_frames):
+def test_segments_are_few_and_evenly_spread(n_frames):
     starts = segment_starts(n_frames, 192)
     assert len(starts) == -(-n_frames // 192)
     assert (starts[0], starts[-1]) == (0, n_frames - 192)
@@ -19,15 +19,15 @@ def test_segments_are_as_few_as_cover_the_utterance_and_spread_evenly(n_frames):
 
 
 @pytest.mark.parametrize("n_frames", [1, 191, 192])
-def test_an_utterance_no_longer_than_a_segment_is_one(n_frames):
+def test_utterance_no_longer_than_a_segment_has_one(n_frames):
     assert segment_starts(n_frames, 192) == [0]
 
 
-def test_segments_laid_end_to_end_are_found_again():
+def test_multiple_of_the_length_has_no_overlap():
     assert segment_starts(5 * 192, 192) == [0, 192, 384, 576, 768]
 
 
-def test_segments_are_cut_out_of_the_utterance():
+def test_segments_are_slices_of_the_utterance():
     utterance = frames(25)
     cut = segments(utterance, 10)
     assert (cut.shape, cut.dtype) == ((3, 10, 3), np.float32)
@@ -35,13 +35,13 @@ def test_segments_are_cut_out_of_the_utterance():
         np.testing.assert_array_equal(segment, utterance[first : first + 10])
 
 
-def test_a_short_utterance_is_followed_by_zeros():
+def test_short_utterance_is_padded_with_zeros():
     utterance = frames(4)
     (segment,) = segments(utterance, 10)
     np.testing.assert_array_equal(segment[:4], utterance)
     assert (segment[4:] == 0).all()
 
 
-def test_a_segment_without_frames_is_refused():
+def test_length_below_1_is_refused():
     with pytest.raises(ValueError, match="length is 0, expected at least 1"):
         segments(frames(4), 0)

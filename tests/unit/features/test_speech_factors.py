@@ -4,7 +4,6 @@ import pytest
 
 from emofactors.corpora.splits import Fold
 from emofactors.errors import InputError
-from emofactors.features.archive import ArchiveWriter, FeatureArchive
 from emofactors.features.speech_factors import UNVOICED, FactorArchive
 
 GENERATOR = np.random.default_rng(0)
@@ -18,16 +17,9 @@ F0_HZ = {
 }
 
 
-def archive_of(folder, frames):
-    with ArchiveWriter(folder, next(iter(frames.values())).shape[1]) as writer:
-        for utterance, of_utterance in frames.items():
-            writer.add(utterance, of_utterance.astype(np.float32))
-    return FeatureArchive(folder)
-
-
 @pytest.fixture
-def joined(tmp_path):
-    """Function of F0 of utterances, training ones and (if wanted) speakers: the archive."""
+def joined(tmp_path, archive_of):
+    """Function of F0 by utterance, training utterances and optional speakers: the archive."""
 
     def make(f0_hz, training, speaker_of=SPEAKER_OF, extra_frames=0):
         folder = tmp_path / f"{len(list(tmp_path.iterdir()))}"
@@ -38,43 +30,43 @@ def joined(tmp_path):
     return make
 
 
-def test_mel_and_pitch_stand_side_by_side(joined):
+def test_frames_are_mel_bands_and_pitch(joined):
     archive = joined(F0_HZ, ["a0", "b0"])
     assert archive.n_bins == 4
     assert archive.utterances == tuple(SPEAKER_OF)
     assert [folder.name for folder in archive.folders] == ["mel", "f0"]
     for i, utterance in enumerate(SPEAKER_OF):
-        heard = archive[utterance]
-        assert heard.dtype == np.float32
-        assert heard.shape == (archive.n_frames(utterance), 4) == (40 + i, 4)
-        assert (heard[:, :3] == i).all()
-        np.testing.assert_array_equal(heard[:, 3] == UNVOICED, F0_HZ[utterance] == 0)
+        frames = archive[utterance]
+        assert frames.dtype == np.float32
+        assert frames.shape == (archive.n_frames(utterance), 4) == (40 + i, 4)
+        assert (frames[:, :3] == i).all()
+        np.testing.assert_array_equal(frames[:, 3] == UNVOICED, F0_HZ[utterance] == 0)
 
 
-def test_pitch_is_log_f0_in_deviations_of_the_speakers_training_utterances(joined):
+def test_pitch_is_log_f0_standardised_by_the_speakers_training_utterances(joined):
     training = ["a0", "a1", "b3"]
     archive = joined(F0_HZ, training)
     for utterance, speaker in SPEAKER_OF.items():
-        heard = np.concatenate([F0_HZ[u] for u in training if SPEAKER_OF[u] == speaker])
-        log_f0 = np.log(heard[heard > 0])
+        f0_hz = np.concatenate([F0_HZ[u] for u in training if SPEAKER_OF[u] == speaker])
+        log_f0 = np.log(f0_hz[f0_hz > 0])
         voiced = F0_HZ[utterance] > 0
-        off = (np.log(F0_HZ[utterance][voiced]) - log_f0.mean()) / log_f0.std() / 4
-        np.testing.assert_allclose(archive[utterance][voiced, 3], (np.clip(off, -1, 1) + 1) / 2, atol=1e-5)
+        z = (np.log(F0_HZ[utterance][voiced]) - log_f0.mean()) / log_f0.std() / 4
+        np.testing.assert_allclose(archive[utterance][voiced, 3], (np.clip(z, -1, 1) + 1) / 2, atol=1e-5)
 
 
-def test_a_speaker_who_does_not_train_is_normalised_by_its_own_speech(joined):
+def test_speaker_without_training_utterances_is_normalised_by_all_of_its_utterances(joined):
     pitch = np.concatenate([joined(F0_HZ, ["a0"])[u][:, 3] for u in SPEAKER_OF if SPEAKER_OF[u] == "b"])
     voiced = pitch[pitch >= 0]
     assert voiced.mean() == pytest.approx(0.5, abs=1e-6)
-    assert voiced.std() == pytest.approx(1 / 8, abs=1e-6)  # four stds are half the range
+    assert voiced.std() == pytest.approx(1 / 8, abs=1e-6)  # four stds are half of the range
 
 
-def test_utterances_that_do_not_train_leave_the_statistics_of_who_trains(joined):
+def test_other_utterances_of_a_training_speaker_have_no_effect(joined):
     other = F0_HZ | {"a4": 3 * F0_HZ["a4"]}
     before, after = joined(F0_HZ, ["a0", "a1", "b0"]), joined(other, ["a0", "a1", "b0"])
     for utterance in ("a0", "a1", "a2", "a3"):
         np.testing.assert_array_equal(before[utterance], after[utterance])
-    assert after["a4"][:, 3].max() == 1  # 5 stds above: clipped
+    assert after["a4"][:, 3].max() == 1  # 5 stds above the mean: clipped
 
 
 @pytest.mark.parametrize(
@@ -85,28 +77,30 @@ def test_utterances_that_do_not_train_leave_the_statistics_of_who_trains(joined)
         ([130, 0, 130], [0.5, UNVOICED, 0.5]),
     ],
 )
-def test_who_has_no_deviation_is_in_the_middle_where_voiced(joined, f0_hz, expected):
+def test_voiced_pitch_without_variance_is_in_the_middle(joined, f0_hz, expected):
     archive = joined({"c0": np.array(f0_hz)}, ["c0"], {"c0": "c"})
     np.testing.assert_array_equal(archive["c0"][:, 3], np.float32(expected))
 
 
-def test_what_trained_elsewhere_leaves_every_speaker_its_own_speech(joined, tmp_path):
-    about = pd.DataFrame({"utterance": SPEAKER_OF.keys(), "speaker": SPEAKER_OF.values(), "split": "test"})
-    about.loc[about["utterance"].isin(["a0", "b0"]), "split"] = "train"
-    given = joined(F0_HZ, [])
-    mel, f0 = given._mel, given._f0
-    trained = FactorArchive.of_fold(mel, f0, Fold(0, about))
+def test_decomposer_of_another_fold_normalises_every_speaker_by_all_utterances(joined):
+    utterances = pd.DataFrame({"utterance": SPEAKER_OF.keys(), "speaker": SPEAKER_OF.values(), "split": "test"})
+    utterances.loc[utterances["utterance"].isin(["a0", "b0"]), "split"] = "train"
+    without_training = joined(F0_HZ, [])
+    mel, f0 = without_training._mel, without_training._f0
+    trained = FactorArchive.of_fold(mel, f0, Fold(0, utterances))
     np.testing.assert_array_equal(trained["a3"], FactorArchive(mel, f0, SPEAKER_OF, ["a0", "b0"])["a3"])
-    np.testing.assert_array_equal(FactorArchive.of_fold(mel, f0, Fold(0, about), own_training=False)["a3"], given["a3"])
-    assert not np.array_equal(trained["a3"], given["a3"])
+    np.testing.assert_array_equal(
+        FactorArchive.of_fold(mel, f0, Fold(0, utterances), own_training=False)["a3"], without_training["a3"]
+    )
+    assert not np.array_equal(trained["a3"], without_training["a3"])
 
 
-def test_archives_that_do_not_fit_are_refused(joined, tmp_path):
+def test_inconsistent_archives_are_refused(joined, tmp_path, archive_of):
     with pytest.raises(InputError, match=r"f0: utterance 'a0' has 40 frames, expected 41 as in .*mel"):
         joined(F0_HZ, [], extra_frames=1)["a0"]
-    with pytest.raises(InputError, match="speaker of 'a0' is not known"):
+    with pytest.raises(InputError, match="utterance 'a0' has no speaker"):
         joined(F0_HZ, [], {"a1": "a"})["a0"]
-    with pytest.raises(ValueError, match="utterance 'z' trains and has no speaker"):
+    with pytest.raises(ValueError, match="training utterance 'z' has no speaker"):
         joined(F0_HZ, ["z"])
     mel = archive_of(tmp_path / "two", {"a": np.zeros((3, 2))})
     with pytest.raises(ValueError, match="F0 has 2 bins"):

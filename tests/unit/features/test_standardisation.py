@@ -2,32 +2,24 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import StandardScaler
 
-from emofactors.features.archive import ArchiveWriter, FeatureArchive
-from emofactors.features.standardisation import fit_standardisation
+from emofactors.features.standardisation import Standardisation, fit_standardisation
 
 TRAIN = ("a", "b", "c")
-
-
-def archive_of(folder, features):
-    with ArchiveWriter(folder, features["a"].shape[1]) as archive:
-        for utterance, spectrogram in features.items():
-            archive.add(utterance, spectrogram)
-    return FeatureArchive(folder)
 
 
 @pytest.fixture
 def features():
     generator = np.random.default_rng(0)
-    made = {
+    spectrograms = {
         utterance: (-40 + 20 * generator.standard_normal((n, 6))).astype(np.float32)
         for utterance, n in zip("abcxy", [50, 3, 20, 40, 9], strict=True)
     }
-    for spectrogram in made.values():
+    for spectrogram in spectrograms.values():
         spectrogram[:, 4] = -23.456
-    return made
+    return spectrograms
 
 
-def test_equals_scikit_learn_over_all_frames(tmp_path, features):
+def test_equals_scikit_learn_over_all_frames(tmp_path, archive_of, features):
     standardisation = fit_standardisation(archive_of(tmp_path / "archive", features), TRAIN)
     frames = np.concatenate([features[u] for u in TRAIN]).astype(np.float64)
     scaler = StandardScaler().fit(frames)
@@ -36,7 +28,7 @@ def test_equals_scikit_learn_over_all_frames(tmp_path, features):
     np.testing.assert_allclose(standardisation.apply(features["x"]), scaler.transform(features["x"]), atol=1e-5)
 
 
-def test_training_rows_become_mean_0_and_deviation_1(tmp_path, features):
+def test_training_frames_get_mean_0_and_std_1(tmp_path, archive_of, features):
     standardisation = fit_standardisation(archive_of(tmp_path / "archive", features), TRAIN)
     frames = np.concatenate([standardisation.apply(features[u]) for u in TRAIN])
     assert frames.dtype == np.float32
@@ -44,13 +36,13 @@ def test_training_rows_become_mean_0_and_deviation_1(tmp_path, features):
     np.testing.assert_allclose(np.delete(frames.std(axis=0), 4), 1, rtol=1e-5)
 
 
-def test_a_bin_that_does_not_vary_becomes_0(tmp_path, features):
+def test_constant_bin_becomes_0(tmp_path, archive_of, features):
     standardisation = fit_standardisation(archive_of(tmp_path / "archive", features), TRAIN)
     assert standardisation.std[4] == 1
     np.testing.assert_allclose(standardisation.apply(features["a"])[:, 4], 0, atol=1e-5)
 
 
-def test_other_rows_change_nothing(tmp_path, features):
+def test_other_utterances_have_no_effect(tmp_path, archive_of, features):
     before = fit_standardisation(archive_of(tmp_path / "before", features), TRAIN)
     changed = features | {"x": features["x"] + 50, "y": 3 * features["y"]}
     after = fit_standardisation(archive_of(tmp_path / "after", changed), TRAIN)
@@ -58,6 +50,25 @@ def test_other_rows_change_nothing(tmp_path, features):
     np.testing.assert_array_equal(before.std, after.std)
 
 
-def test_no_rows_are_refused(tmp_path, features):
-    with pytest.raises(ValueError, match="no utterance"):
+def test_empty_list_of_utterances_is_refused(tmp_path, archive_of, features):
+    with pytest.raises(ValueError, match="utterances is empty"):
         fit_standardisation(archive_of(tmp_path / "archive", features), [])
+
+
+def test_arrays_round_trip_among_others():
+    standardisation = Standardisation(np.ones(3, np.float32), np.full(3, 2, np.float32))
+    arrays = standardisation.to_arrays()
+    assert set(arrays) == {"standardisation.mean", "standardisation.std"}
+    read = Standardisation.from_arrays(arrays | {"weight": np.zeros(5)})
+    np.testing.assert_array_equal(read.mean, standardisation.mean)
+    np.testing.assert_array_equal(read.std, standardisation.std)
+    assert Standardisation.from_arrays({"weight": np.zeros(5)}) is None
+
+
+@pytest.mark.parametrize("std", [None, np.ones(2, np.float32), np.ones(3), np.ones((1, 3), np.float32)])
+def test_inconsistent_arrays_are_refused(std):
+    arrays = {"standardisation.mean": np.zeros(3, np.float32)} | (
+        {} if std is None else {"standardisation.std": std}
+    )
+    with pytest.raises(ValueError, match=r"float32 \(3,\).*expected two float32 arrays of one shape"):
+        Standardisation.from_arrays(arrays)

@@ -6,18 +6,18 @@ from emofactors.errors import InputError
 from emofactors.io.yaml import (
     MAX_BYTES,
     MAX_DEPTH,
+    MAX_INTEGER,
     MAX_VALUES,
-    MAX_WHOLE,
-    brief,
     check_plain,
-    read_scalars,
+    parse_scalars,
     read_yaml,
+    short_repr,
 )
 
-LAUGHS = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
+NESTED_ALIASES = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
     f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12)
 )
-MERGED = "a0: &a0 {x: 1}\n" + "".join(
+NESTED_MERGES = "a0: &a0 {x: 1}\n" + "".join(
     f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 9)}]}}\n" for i in range(1, 12)
 )
 
@@ -42,15 +42,15 @@ def test_plain_values_aliases_and_merges_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (LAUGHS, f"is more than {MAX_VALUES:,} values"),
-        (MERGED, f"is more than {MAX_VALUES:,} values"),
-        ("a: &a [*a]", "has an alias of what it is part of"),
+        (NESTED_ALIASES, f"has more than {MAX_VALUES:,} values"),
+        (NESTED_MERGES, f"has more than {MAX_VALUES:,} values"),
+        ("a: &a [*a]", "has an alias of a node that contains it"),
         ("a: " + "[" * 5000, f"nested deeper than {MAX_DEPTH}"),
         ("a: " + "[" * 20 + "]" * 20, f"nested deeper than {MAX_DEPTH}"),
         ("- " * 5000 + "a", f"nested deeper than {MAX_DEPTH}"),
         ("a: " + "x" * MAX_BYTES, "expected at most 262,144"),
-        (b"a: \xff", "is no YAML"),
-        (b"a: b\0c", "is no YAML"),
+        (b"a: \xff", "is not YAML"),
+        (b"a: b\0c", "is not YAML"),
         ('a: "\\0"', r"a: is '\x00', expected printable text"),
         ('a: "\\e[31m"', "expected printable text"),
         ('a: "\\u202E"', "expected printable text"),
@@ -59,37 +59,37 @@ def test_plain_values_aliases_and_merges_are_read(tmp_path):
         ("a: {b: 1, b: 1}", "has the key 'b' twice"),
         ("1: a", "has the key 1, expected printable text"),
         ("null: a", "has the key None"),
-        ("? [a]\n: b", "is no YAML"),
-        ("a: 2001-02-03", "is no YAML"),
-        ("a: !!python/object/apply:os.system [ls]", "is no YAML"),
-        ("a: !!timestamp b", "is no YAML"),
-        ("a: !!int b", "is no YAML"),
-        ("a: !!bool b", "is no YAML"),
-        ("a: !!set {b}", "is no YAML"),
+        ("? [a]\n: b", "is not YAML"),
+        ("a: 2001-02-03", "is not YAML"),
+        ("a: !!python/object/apply:os.system [ls]", "is not YAML"),
+        ("a: !!timestamp b", "is not YAML"),
+        ("a: !!int b", "is not YAML"),
+        ("a: !!bool b", "is not YAML"),
+        ("a: !!set {b}", "is not YAML"),
         ("a: .nan", "a: is nan, expected a finite number"),
         ("a: [.inf]", "a: is inf, expected a finite number"),
-        (f"a: {MAX_WHOLE + 1}", "a: is beyond"),
-        ("a: 1" + "0" * 5000, "is no YAML"),
+        (f"a: {MAX_INTEGER + 1}", "a: is beyond"),
+        ("a: 1" + "0" * 5000, "is not YAML"),
         ("[1]", "is list, expected keys and values"),
         ("", "is NoneType, expected keys and values"),
-        ("a: *b", "is no YAML"),
-        ("a: [", "is no YAML"),
-        ("a: b\n---\nc: d", "is no YAML"),
+        ("a: *b", "is not YAML"),
+        ("a: [", "is not YAML"),
+        ("a: b\n---\nc: d", "is not YAML"),
     ],
 )
-def test_what_is_not_plain_is_said_in_one_line_and_at_once(tmp_path, content, reason):
+def test_values_that_are_not_plain_are_refused_at_once_in_one_line(tmp_path, content, reason):
     file = yaml_of(tmp_path, content)
-    began = time.perf_counter()
+    start_s = time.perf_counter()
     with pytest.raises(InputError) as error:
         read_yaml(file)
-    assert time.perf_counter() - began < 2
+    assert time.perf_counter() - start_s < 2
     assert str(error.value).startswith(f"{file}: ")
     assert reason in str(error.value)
     assert "\n" not in str(error.value)
     assert len(str(error.value)) < 1000
 
 
-def test_a_folder_is_no_yaml(tmp_path):
+def test_a_folder_is_refused(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         read_yaml(tmp_path)
 
@@ -99,31 +99,31 @@ class Odd:
 
 
 @pytest.mark.parametrize("value", [Odd(), b"a", {1}, 1j, float("nan"), 2**63, "\ud800", "a\x07", {"b": {3: 4}}])
-def test_a_command_line_may_say_plain_values_only(value):
+def test_values_of_a_command_line_are_checked(value):
     with pytest.raises(InputError, match=r"^study: a[^\n]*expected"):
         check_plain({"a": value}, "study")
 
 
-def test_a_list_that_holds_itself_ends():
-    endless = []
-    endless.append(endless)
+def test_a_list_that_contains_itself_is_refused():
+    recursive = []
+    recursive.append(recursive)
     with pytest.raises(InputError, match="levels deep"):
-        check_plain({"a": endless}, "study")
+        check_plain({"a": recursive}, "study")
 
 
-def test_a_value_in_an_error_is_short():
-    assert brief("a") == "'a'"
-    assert brief("a" * 1000) == "'" + "a" * 179 + " ... (1,002 characters)"
-    assert brief(10**5000) == "some int"
+def test_representations_in_errors_are_short():
+    assert short_repr("a") == "'a'"
+    assert short_repr("a" * 1000) == "'" + "a" * 179 + " ... (1,002 characters)"
+    assert short_repr(10**5000) == "some int"
 
 
-def test_texts_of_a_command_line_are_read_as_yaml_reads_them():
-    told = {
+def test_scalars_of_a_command_line_are_parsed_as_yaml():
+    overrides = {
         "cnn_bigru": {"center_lambda": "0.1", "conv_channels": ["24", "32"], "variants": {"a": {"bias": "false"}}}
     }
-    assert read_scalars(told) == {
+    assert parse_scalars(overrides) == {
         "cnn_bigru": {"center_lambda": 0.1, "conv_channels": [24, 32], "variants": {"a": {"bias": False}}}
     }
-    same = ["log_mel_40", "{a: 1}", "[1", "&a b", "2026-01-01", "", " ", "9" * 41, 5, 0.5, None]
-    assert read_scalars(same) == same
-    assert read_scalars("null") is None
+    unchanged = ["log_mel_40", "{a: 1}", "[1", "&a b", "2026-01-01", "", " ", "9" * 41, 5, 0.5, None]
+    assert parse_scalars(unchanged) == unchanged
+    assert parse_scalars("null") is None

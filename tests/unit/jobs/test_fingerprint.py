@@ -1,29 +1,29 @@
 import pytest
 
-from emofactors.jobs import fingerprint as provenance
+from emofactors.jobs import fingerprint as module
 
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A package of three modules and a script that reaches two of them."""
+    """A package and a script that imports some of its modules, and one lazily."""
     files = {
         "__init__.py": "",
         "a.py": '"""A."""\nfrom emofactors.b import f\n\ndef g():\n    """Say."""\n    return f()  # one\n',
         "b.py": "def f():\n    return 1\n",
-        "door/__init__.py": "def choose(name):\n    from emofactors.door.c import thing\n    return thing\n",
-        "door/c.py": "thing = 1\n",
+        "lazy/__init__.py": "def choose(name):\n    from emofactors.lazy.c import thing\n    return thing\n",
+        "lazy/c.py": "thing = 1\n",
     }
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     script = tmp_path / "script.py"
-    script.write_text("from emofactors.a import g\nfrom emofactors.door import choose\n\ng()\n")
-    monkeypatch.setattr(provenance, "_PACKAGE", tmp_path)
+    script.write_text("from emofactors.a import g\nfrom emofactors.lazy import choose\n\ng()\n")
+    monkeypatch.setattr(module, "_PACKAGE", tmp_path)
 
-    def fingerprint(*doors):
-        provenance._code_hash.cache_clear()
-        provenance._package_imports.cache_clear()
-        return provenance.fingerprint(script, *doors)
+    def fingerprint(*lazy_imports):
+        module._code_hash.cache_clear()
+        module._package_imports.cache_clear()
+        return module.fingerprint(script, *lazy_imports)
 
     return tmp_path, fingerprint
 
@@ -38,7 +38,7 @@ def edit(file, old, new):
     ("file", "old", "new"),
     [("a.py", "Say.", "Tell."), ("a.py", "# one", "# two"), ("a.py", "f()  #", "f()    #"), ("a.py", "A.", "B.")],
 )
-def test_docstrings_comments_and_layout_are_no_code(package, file, old, new):
+def test_docstrings_comments_and_layout_do_not_count(package, file, old, new):
     root, fingerprint = package
     before = fingerprint()
     edit(root / file, old, new)
@@ -49,22 +49,22 @@ def test_docstrings_comments_and_layout_are_no_code(package, file, old, new):
     ("file", "old", "new"),
     [("a.py", "return f()", "return f() + 1"), ("b.py", "1", "2"), ("script.py", "g()\n", "")],
 )
-def test_code_of_any_module_behind_the_script_counts(package, file, old, new):
+def test_code_of_every_imported_module_counts(package, file, old, new):
     root, fingerprint = package
     before = fingerprint()
     edit(root / file, old, new)
     assert fingerprint() != before
 
 
-def test_what_lies_behind_a_door_counts_where_it_is_named(package):
+def test_a_lazily_imported_module_counts_if_it_is_passed(package):
     root, fingerprint = package
-    unnamed, named = fingerprint(), fingerprint("emofactors.door.c")
-    edit(root / "door" / "c.py", "1", "2")
-    assert fingerprint() == unnamed
-    assert fingerprint("emofactors.door.c") != named
+    without, with_lazy = fingerprint(), fingerprint("emofactors.lazy.c")
+    edit(root / "lazy" / "c.py", "1", "2")
+    assert fingerprint() == without
+    assert fingerprint("emofactors.lazy.c") != with_lazy
 
 
-def test_a_missing_module_is_an_error(package):
+def test_a_missing_module_is_refused(package):
     _, fingerprint = package
-    with pytest.raises(ModuleNotFoundError, match=r"emofactors\.door\.missing"):
-        fingerprint("emofactors.door.missing")
+    with pytest.raises(ModuleNotFoundError, match=r"emofactors\.lazy\.missing"):
+        fingerprint("emofactors.lazy.missing")

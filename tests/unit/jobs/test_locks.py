@@ -20,7 +20,7 @@ hold_folder(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(60)
 """
-HAS_JOB = """
+HOLDS_LOG = """
 import sys, time
 from emofactors.jobs.log import log_to
 import os
@@ -33,7 +33,7 @@ time.sleep(float(sys.argv[2]))
 
 @pytest.fixture
 def started():
-    """Starts a process that says a word once it holds its lock; all are ended after the test."""
+    """Start a process and wait until it prints that it holds its lock; kill all processes after the test."""
     processes = []
 
     def start(script, *arguments, wait=True):
@@ -54,20 +54,20 @@ def started():
         process.communicate()
 
 
-def test_a_second_run_in_a_folder_is_told_of_the_first(started, tmp_path):
+def test_a_second_run_in_a_folder_is_refused(started, tmp_path):
     lock = tmp_path / ".snakemake" / "emofactors.lock"
     first = started(HOLDS_FOLDER, lock)
     with pytest.raises(InputError) as refused:
         hold_folder(lock)
     assert str(refused.value).startswith(
-        f"{tmp_path}: another run is at work here (process {first.pid} on {socket.gethostname()}, since "
+        f"{tmp_path}: another run is active here (process {first.pid} on {socket.gethostname()}, since "
     )
     second = started(HOLDS_FOLDER, tmp_path / "elsewhere" / "lock")
     assert second.poll() is None
 
 
 @pytest.mark.parametrize("ended_by", [signal.SIGKILL, signal.SIGTERM])
-def test_the_lock_of_a_killed_run_is_free_at_once(started, tmp_path, ended_by):
+def test_the_lock_of_a_killed_run_is_released(started, tmp_path, ended_by):
     lock = tmp_path / ".snakemake" / "emofactors.lock"
     first = started(HOLDS_FOLDER, lock)
     first.send_signal(ended_by)
@@ -75,21 +75,21 @@ def test_the_lock_of_a_killed_run_is_free_at_once(started, tmp_path, ended_by):
     os.close(hold_folder(lock))
 
 
-def test_a_job_ends_the_process_that_a_killed_run_left_at_it(started, tmp_path):
+def test_a_job_ends_the_process_of_an_earlier_run(started, tmp_path):
     log = tmp_path / "train.log"
-    left = started(HAS_JOB, log, 60)
-    assert log.read_text() == f"process {left.pid} on {socket.gethostname()}\n"
-    again = started(HAS_JOB, log, 0)
-    assert left.wait(10) == -signal.SIGTERM
-    _, said = again.communicate()
-    assert said == (
-        f"emofactors: {log}: process {left.pid} on {socket.gethostname()} is still at this job, "
-        "from a run that is gone: waiting for it to end\n"
+    earlier = started(HOLDS_LOG, log, 60)
+    assert log.read_text() == f"process {earlier.pid} on {socket.gethostname()}\n"
+    later = started(HOLDS_LOG, log, 0)
+    assert earlier.wait(10) == -signal.SIGTERM
+    _, stderr = later.communicate()
+    assert stderr == (
+        f"emofactors: {log}: process {earlier.pid} on {socket.gethostname()} of an earlier run still works on "
+        "this job: waiting until it ends\n"
     )
-    assert log.read_text() == f"process {again.pid} on {socket.gethostname()}\n"
+    assert log.read_text() == f"process {later.pid} on {socket.gethostname()}\n"
 
 
-LATE = """
+HOLDS_LOG_ON_INPUT = """
 import sys
 from emofactors.jobs.log import log_to
 sys.stdin.readline()
@@ -97,40 +97,40 @@ log_to(sys.argv[1])
 """
 
 
-def test_a_process_that_was_left_behind_leaves_the_job_to_the_later_one(started, tmp_path):
+def test_a_process_of_an_earlier_run_ends_if_a_later_one_holds_the_job(started, tmp_path):
     log = tmp_path / "train.log"
-    left = subprocess.Popen(
-        [sys.executable, "-c", LATE, log], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    earlier = subprocess.Popen(
+        [sys.executable, "-c", HOLDS_LOG_ON_INPUT, log], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    later = started(HAS_JOB, log, 60)
-    _, said = left.communicate("now\n", timeout=30)
-    assert left.returncode == 1
-    assert said == (
-        f"emofactors: {log}: process {later.pid} on {socket.gethostname()} was started later for this job, "
-        "which is left to it\n"
+    later = started(HOLDS_LOG, log, 60)
+    _, stderr = earlier.communicate("now\n", timeout=30)
+    assert earlier.returncode == 1
+    assert stderr == (
+        f"emofactors: {log}: process {later.pid} on {socket.gethostname()} started this job later; this process "
+        "ends\n"
     )
     assert later.poll() is None
     assert log.read_text() == f"process {later.pid} on {socket.gethostname()}\n"
 
 
 @pytest.mark.parametrize("named", ["process {pid} on another-machine", "process {pid} on {here}", "nobody"])
-def test_only_a_process_of_this_machine_with_that_log_is_told_to_end(started, tmp_path, named):
+def test_only_a_process_of_this_machine_with_that_log_is_ended(started, tmp_path, named):
     log = tmp_path / "train.log"
-    bystander = started(HAS_JOB, tmp_path / "other.log", 60)
+    bystander = started(HOLDS_LOG, tmp_path / "other.log", 60)
     log.write_text(named.format(pid=bystander.pid, here=socket.gethostname()) + "\n")
     with log.open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        again = started(HAS_JOB, log, 0, wait=False)
+        later = started(HOLDS_LOG, log, 0, wait=False)
         time.sleep(0.5)
-        assert again.poll() is None, "it waits"
-    assert again.wait(10) == 0
+        assert later.poll() is None, "expected to wait"
+    assert later.wait(10) == 0
     assert bystander.poll() is None
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent died")
-def test_a_job_ends_when_the_run_that_started_it_is_killed(tmp_path):
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals that a parent died")
+def test_a_job_ends_when_its_run_is_killed(tmp_path):
     log = tmp_path / "job.log"
-    script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HAS_JOB!r}, {str(log)!r}, '60'])"
+    script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HOLDS_LOG!r}, {str(log)!r}, '60'])"
     run = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert run.stdout.readline() == "held\n"
     pid = int(log.read_text().split()[1])
@@ -143,7 +143,7 @@ def test_a_job_ends_when_the_run_that_started_it_is_killed(tmp_path):
 
 
 def is_alive(pid):
-    """Whether a process runs, and is not only waiting to be buried."""
+    """Whether a process runs and is not a zombie."""
     try:
         with Path(f"/proc/{pid}/stat").open() as file:
             return file.read().rpartition(")")[2].split()[0] != "Z"

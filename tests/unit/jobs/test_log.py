@@ -21,15 +21,15 @@ def run(tmp_path, ending):
     return job, log.read_text()
 
 
-def test_everything_a_job_says_is_in_its_log_and_nowhere_else(tmp_path):
+def test_all_output_goes_to_the_log_only(tmp_path):
     job, log = run(tmp_path, "")
     assert job.returncode == 0
     assert (job.stdout, job.stderr) == ("", "")
-    for said in ("printed", "progress", "careful", "from a C library"):
-        assert said in log
+    for text in ("printed", "progress", "careful", "from a C library"):
+        assert text in log
 
 
-def test_bad_input_is_one_line_without_a_traceback_on_the_terminal_too(tmp_path):
+def test_bad_input_is_reported_on_the_terminal_without_a_traceback(tmp_path):
     job, log = run(tmp_path, 'raise InputError("a.csv: is empty\\nb.csv: is empty")')
     assert job.returncode == 1
     assert job.stderr.splitlines() == ["emofactors: error: a.csv: is empty", "emofactors: error: b.csv: is empty"]
@@ -37,18 +37,18 @@ def test_bad_input_is_one_line_without_a_traceback_on_the_terminal_too(tmp_path)
     assert "error: a.csv: is empty" in log
 
 
-def test_a_bug_leaves_its_traceback_in_the_log(tmp_path):
+def test_the_traceback_of_a_bug_is_in_the_log(tmp_path):
     job, log = run(tmp_path, "1 / 0")
     assert job.returncode == 1
     assert "Traceback" in log
     assert "ZeroDivisionError" in log
 
 
-def test_a_full_disk_is_said_in_one_line_without_a_traceback(tmp_path):
+def test_a_full_disk_is_reported_without_a_traceback(tmp_path):
     job, log = run(tmp_path, 'raise OSError(28, "No space left on device", "results/a.csv")')
     assert job.returncode == 1
     assert job.stderr == (
-        "emofactors: error: results/a.csv: the disk is full or the quota used up (No space left on device); "
-        "make room and run the same command again: what is finished is kept\n"
+        "emofactors: error: results/a.csv: the disk is full or the quota is exceeded (No space left on "
+        "device); free some space and run the same command again: finished results are kept\n"
     )
     assert "Traceback" not in log

@@ -16,7 +16,7 @@ def make(seed=0):
     return ours, theirs
 
 
-def test_it_is_torchs_bidirectional_lstm_of_each_utterance_alone():
+def test_output_equals_torchs_bidirectional_lstm_of_each_utterance():
     ours, theirs = make()
     x = torch.randn(3, 7, 3)
     out = ours(x, torch.tensor(LENGTHS))
@@ -25,23 +25,23 @@ def test_it_is_torchs_bidirectional_lstm_of_each_utterance_alone():
         torch.testing.assert_close(out[row, :length], theirs(x[row : row + 1, :length])[0][0])
 
 
-def test_gradient_is_that_of_torchs_packed_batch():
+def test_gradient_equals_that_of_torchs_packed_batch():
     ours, theirs = make()
     lengths = torch.tensor(LENGTHS)
     valid = torch.arange(7) < lengths[:, None]
     x = torch.randn(3, 7, 3, requires_grad=True)
     weight = torch.randn(3, 7, 8) * valid[:, :, None]
     packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-    plain, _ = nn.utils.rnn.pad_packed_sequence(theirs(packed)[0], batch_first=True)
-    expected = torch.autograd.grad((weight * plain).sum(), [x, *theirs.parameters()])
-    mine = [x, *ours.forward_lstm.parameters(), *ours.backward_lstm.parameters()]
-    gradients = torch.autograd.grad((weight * ours(x, lengths)).sum(), mine)
+    unpacked, _ = nn.utils.rnn.pad_packed_sequence(theirs(packed)[0], batch_first=True)
+    expected = torch.autograd.grad((weight * unpacked).sum(), [x, *theirs.parameters()])
+    inputs = [x, *ours.forward_lstm.parameters(), *ours.backward_lstm.parameters()]
+    gradients = torch.autograd.grad((weight * ours(x, lengths)).sum(), inputs)
     assert len(gradients) == 9
     for gradient, other in zip(gradients, expected, strict=True):
         torch.testing.assert_close(gradient, other)
 
 
-def test_padding_is_never_read():
+def test_padding_has_no_effect():
     ours, _ = make()
     x, lengths = torch.randn(3, 7, 3), torch.tensor(LENGTHS)
     valid = torch.arange(7) < lengths[:, None]

@@ -20,7 +20,7 @@ def with_centers(n_classes=4, dim=5):
     return loss
 
 
-def test_loss_is_the_formula_written_plainly(batch):
+def test_loss_equals_the_formula(batch):
     embedding, emotion, weight = batch
     loss = with_centers()
     total = 0.0
@@ -30,7 +30,7 @@ def test_loss_is_the_formula_written_plainly(batch):
     assert loss(embedding, emotion, weight).item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_update_is_the_formula_written_plainly(batch):
+def test_update_equals_the_formula(batch):
     embedding, emotion, _ = batch
     loss = with_centers()
     before, alpha = loss.centers.clone().numpy(), 0.3
@@ -41,7 +41,7 @@ def test_update_is_the_formula_written_plainly(batch):
         np.testing.assert_allclose(loss.centers[j].numpy(), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_an_absent_class_keeps_its_center(batch):
+def test_center_of_an_absent_class_does_not_move(batch):
     embedding, emotion, _ = batch
     loss = with_centers()
     before = loss.centers[2].clone()
@@ -49,7 +49,7 @@ def test_an_absent_class_keeps_its_center(batch):
     assert torch.equal(loss.centers[2], before)
 
 
-def test_alpha_zero_moves_no_center(batch):
+def test_alpha_0_moves_no_center(batch):
     embedding, emotion, _ = batch
     loss = with_centers()
     before = loss.centers.clone()
@@ -57,13 +57,13 @@ def test_alpha_zero_moves_no_center(batch):
     assert torch.equal(loss.centers, before)
 
 
-def test_centers_are_state_but_no_parameters():
+def test_centers_are_buffers_not_parameters():
     loss = CenterLoss(3, 2)
     assert list(loss.parameters()) == []
     assert list(loss.state_dict()) == ["centers"]
 
 
-def test_gradient_draws_an_embedding_to_its_center(batch):
+def test_gradient_points_from_the_center_to_the_embedding(batch):
     embedding, emotion, weight = batch
     loss = with_centers()
     embedding = embedding.clone().requires_grad_()
@@ -72,27 +72,27 @@ def test_gradient_draws_an_embedding_to_its_center(batch):
     torch.testing.assert_close(embedding.grad, expected)
 
 
-def test_without_weights_all_utterances_weigh_alike(batch):
+def test_default_weights_are_equal(batch):
     embedding, emotion, _ = batch
     loss = with_centers()
     torch.testing.assert_close(loss(embedding, emotion), loss(embedding, emotion, torch.full((12,), 3.0)))
 
 
 @pytest.mark.parametrize(
-    ("embedding", "emotion", "weight", "said"),
+    ("embedding", "emotion", "weight", "message"),
     [
         ((12, 1), (12,), None, r"embedding is \(12, 1\) and emotion \(12,\), expected \(B, 5\) and \(B,\)"),
         ((12, 5), (12, 1), None, r"emotion \(12, 1\)"),
         ((1, 5), (12,), None, r"embedding is \(1, 5\)"),
-        ((12, 5), (12,), (4,), r"weight is \(4,\), expected \(12,\): one of each utterance, not of each class"),
+        ((12, 5), (12,), (4,), r"weight is \(4,\), expected \(12,\), one per utterance"),
     ],
 )
-def test_shapes_that_broadcasting_would_let_through_are_errors(embedding, emotion, weight, said):
+def test_shapes_that_would_broadcast_are_refused(embedding, emotion, weight, message):
     weight = None if weight is None else torch.ones(weight)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         with_centers()(torch.zeros(embedding), torch.zeros(emotion, dtype=torch.int64), weight)
 
 
-def test_update_refuses_what_the_loss_refuses():
+def test_update_refuses_inconsistent_shapes_as_well():
     with pytest.raises(ValueError, match=r"embedding is \(12, 1\)"):
         with_centers().update(torch.zeros(12, 1), torch.zeros(12, dtype=torch.int64), alpha=0.5)

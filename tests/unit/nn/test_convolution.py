@@ -18,7 +18,7 @@ def stack():
 
 
 @pytest.mark.parametrize(("bins", "expected"), [(128, [61, 29, 13, 5]), (513, [254, 126, 62, 30])])
-def test_bins_after_each_layer_are_the_published_ones(stack, bins, expected):
+def test_bins_after_each_layer_equal_the_published_ones(stack, bins, expected):
     after = []
     for layer in stack.layers:
         bins = layer.size_after(bins)
@@ -26,32 +26,32 @@ def test_bins_after_each_layer_are_the_published_ones(stack, bins, expected):
     assert after == expected
 
 
-def test_padding_changes_nothing(stack):
-    """An utterance gives the same valid frames alone and beside a longer one."""
+def test_padding_has_no_effect(stack):
+    """The valid frames of an utterance are the same alone and in a batch with a longer one."""
     short, long = torch.randn(1, 1, 90, 128), torch.randn(1, 1, 140, 128)
     alone, n_alone = stack(short, torch.tensor([90]))
     padded = torch.cat([torch.nn.functional.pad(short, (0, 0, 0, 50), value=9.0), long])
-    beside, n_beside = stack(padded, torch.tensor([90, 140]))
-    assert n_alone[0] == n_beside[0]
-    torch.testing.assert_close(beside[0, :, : n_alone[0]], alone[0, :, : n_alone[0]])
+    batched, n_batched = stack(padded, torch.tensor([90, 140]))
+    assert n_alone[0] == n_batched[0]
+    torch.testing.assert_close(batched[0, :, : n_alone[0]], alone[0, :, : n_alone[0]])
 
 
-def test_least_frames_gives_one_frame_and_one_less_none(stack):
+def test_min_frames_gives_one_frame_and_one_less_gives_none(stack):
     assert stack.size_after(stack.min_frames) == 1
     assert stack.size_after(stack.min_frames - 1) < 1
 
 
-def test_output_has_as_many_frames_as_said(stack):
+def test_output_has_the_calculated_size(stack):
     x, n_frames = stack(torch.randn(1, 1, 131, 128), torch.tensor([131]))
     assert x.shape[2] == n_frames[0] == stack.size_after(131)
     assert x.shape[3] == stack.size_after(128)
 
 
-def test_layer_is_convolution_relu_and_pooling_as_published(stack):
+def test_layer_is_convolution_relu_and_pooling(stack):
     x = torch.randn(2, 4, 20, 30)
     layer = stack.layers[1]
-    plain = torch.nn.functional.max_pool2d(torch.relu(layer.convolution(x)), 2)
-    torch.testing.assert_close(layer(x), plain)
+    expected = torch.nn.functional.max_pool2d(torch.relu(layer.convolution(x)), 2)
+    torch.testing.assert_close(layer(x), expected)
 
 
 def test_lists_of_different_length_are_refused():

@@ -12,7 +12,7 @@ def make_codes():
 
 
 def decode(codes):
-    """An invertible mixture of all codes, and the first of them."""
+    """Return an invertible mixture of all codes, and the first of them."""
     return torch.cat(codes, dim=2) @ MIXTURE, codes[0]
 
 
@@ -25,46 +25,48 @@ MIXTURE = torch.randn(6, 6, generator=torch.Generator().manual_seed(1))
 
 
 @pytest.mark.parametrize("factor", [0, 1, 2])
-def test_it_is_0_for_a_pair_that_inverts_exactly(factor):
+def test_loss_is_0_if_encode_inverts_decode(factor):
     cycled = cycle(make_codes(), Substitution(factor, ORDER), decode=decode, encode=encode, n_unchanged=0)
     assert cycled.loss.item() == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.parametrize("factor", [0, 1, 2])
-def test_of_one_that_does_not_it_is_the_mean_squared_difference_of_the_substituted_codes(factor):
+def test_loss_is_the_mean_squared_difference_of_the_substituted_codes(factor):
     codes = make_codes()
 
-    def mixed_up(mixture, first):
+    def encode_wrongly(mixture, first):
         return first + 1, mixture[..., :1], 2 * codes[2]
 
-    cycled = cycle(codes, Substitution(factor, ORDER), decode=decode, encode=mixed_up, n_unchanged=4)
+    cycled = cycle(codes, Substitution(factor, ORDER), decode=decode, encode=encode_wrongly, n_unchanged=4)
     substituted = [code[ORDER] if i == factor else code for i, code in enumerate(codes)]
-    again = mixed_up(*decode(substituted))
+    encoded = encode_wrongly(*decode(substituted))
     unchanged = torch.randn(3, 4, 4)
-    joint, cycled_joint = (torch.cat([*part, unchanged], dim=2) for part in (substituted, again))
+    joint, cycled_joint = (torch.cat([*part, unchanged], dim=2) for part in (substituted, encoded))
     torch.testing.assert_close(cycled.loss, (joint - cycled_joint).square().mean())
     assert cycled.loss > 0
 
 
-def test_what_is_decoded_of_the_batch_itself_has_nothing_substituted():
+def test_decoded_batch_has_no_substitution():
     codes = make_codes()
     cycled = cycle(codes, Substitution(1, ORDER), decode=decode, encode=encode, n_unchanged=0)
-    for ours, plain in zip(cycled.decoded, decode(codes), strict=True):
-        torch.testing.assert_close(ours, plain)
+    for decoded, expected in zip(cycled.decoded, decode(codes), strict=True):
+        torch.testing.assert_close(decoded, expected)
 
 
-def test_encoders_learn_from_target_and_cycle():
+def test_gradient_reaches_encoders_through_target_and_cycle():
     codes = make_codes()
-    grown = cycle(codes, Substitution(0, ORDER), decode=decode, encode=lambda m, f: [f, *codes[1:]], n_unchanged=0)
-    assert all((g == 0).all() for g in torch.autograd.grad(grown.loss, codes, materialize_grads=True))
-    still = cycle(
+    inverted = cycle(
+        codes, Substitution(0, ORDER), decode=decode, encode=lambda m, f: [f, *codes[1:]], n_unchanged=0
+    )
+    assert all((g == 0).all() for g in torch.autograd.grad(inverted.loss, codes, materialize_grads=True))
+    zeroed = cycle(
         codes, Substitution(0, ORDER), decode=decode, encode=lambda m, f: [0 * f, *codes[1:]], n_unchanged=0
     )
-    gradient = torch.autograd.grad(still.loss, codes[0])[0]
+    gradient = torch.autograd.grad(zeroed.loss, codes[0])[0]
     torch.testing.assert_close(gradient, 2 * codes[0].detach() / (3 * 4 * 6))
 
 
-def test_each_factor_is_substituted_at_times_and_the_order_is_a_permutation():
+def test_every_factor_is_drawn_and_the_order_is_a_permutation():
     torch.manual_seed(0)
     draws = [draw_substitution(5, 3) for _ in range(50)]
     assert {draw.factor for draw in draws} == {0, 1, 2}

@@ -14,7 +14,7 @@ def all_at_once(x, valid=None):
     return module._all_at_once(x, valid, eps=1e-5)
 
 
-both_ways = pytest.mark.parametrize("norm", [image_by_image, all_at_once])
+both_implementations = pytest.mark.parametrize("norm", [image_by_image, all_at_once])
 
 
 @pytest.fixture
@@ -22,9 +22,9 @@ def images():
     return 3 + 2 * torch.randn(3, 8, 10, 12, generator=torch.Generator().manual_seed(0))
 
 
-@both_ways
+@both_implementations
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
-def test_of_whole_images_it_is_torchs_instance_norm_with_its_gradient(images, norm, memory_format):
+def test_values_and_gradient_equal_torchs_instance_norm(images, norm, memory_format):
     ours, theirs = (images.clone(memory_format=memory_format).requires_grad_() for _ in range(2))
     weight = torch.randn(images.shape, generator=torch.Generator().manual_seed(1))
     for x, kind in ((ours, norm), (theirs, nn.InstanceNorm2d(8))):
@@ -33,8 +33,8 @@ def test_of_whole_images_it_is_torchs_instance_norm_with_its_gradient(images, no
     torch.testing.assert_close(ours.grad, theirs.grad)
 
 
-@both_ways
-def test_frames_that_are_not_valid_count_nothing_and_become_zero(images, norm):
+@both_implementations
+def test_invalid_frames_are_excluded_and_become_zero(images, norm):
     valid = torch.arange(10) < torch.tensor([10, 4, 7])[:, None]
     normed = norm(images, valid)
     for image, out, length in zip(images, normed, (10, 4, 7), strict=True):
@@ -42,7 +42,7 @@ def test_frames_that_are_not_valid_count_nothing_and_become_zero(images, norm):
         assert (out[:, length:] == 0).all()
 
 
-def test_both_ways_have_one_gradient(images):
+def test_both_implementations_have_the_same_gradient(images):
     valid = torch.arange(10) < torch.tensor([10, 4, 7])[:, None]
     gradients = []
     for norm in (image_by_image, all_at_once):
@@ -53,13 +53,13 @@ def test_both_ways_have_one_gradient(images):
     assert (gradients[0][1, :, 4:] == 0).all()
 
 
-@both_ways
-def test_precision_stays_that_of_the_image(images, norm):
+@both_implementations
+def test_output_has_the_precision_of_the_image(images, norm):
     valid = torch.arange(10) < torch.tensor([10, 4, 7])[:, None]
     assert norm(images.bfloat16()).dtype == torch.bfloat16
     assert norm(images.bfloat16(), valid).dtype == torch.bfloat16
 
 
-def test_processors_take_images_one_by_one(images, monkeypatch):
+def test_images_on_the_cpu_are_normalised_one_by_one(images, monkeypatch):
     monkeypatch.setattr(module, "_all_at_once", None)
     torch.testing.assert_close(instance_norm(images), image_by_image(images))

@@ -3,7 +3,7 @@ import torch
 from emofactors.nn.pitch_bins import N_PITCH_BINS, pitch_bins
 
 
-def test_unvoiced_is_bin_0_and_voiced_frames_fill_the_others():
+def test_unvoiced_is_bin_0_and_voiced_pitch_covers_the_others():
     pitch = torch.tensor([[-1e10, -0.1, 0.0], [1e-4, 0.5, 1.0]])
     bins = pitch_bins(pitch)
     assert bins.dtype == torch.int64

@@ -10,10 +10,10 @@ def frames(*lengths):
     return x, torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
 
 
-def test_it_is_numpys_mean_and_deviation_of_the_valid_frames():
+def test_result_equals_numpys_mean_and_std_of_the_valid_frames():
     lengths = (7, 4, 2)
     x, valid = frames(*lengths)
-    x[1, 4:] = torch.inf  # what is not valid is not read
+    x[1, 4:] = torch.inf  # must have no effect
     pooled = mean_and_std(x, valid)
     assert pooled.shape == (3, 6)
     for vector, utterance, length in zip(pooled.numpy(), x.numpy(), lengths, strict=True):
@@ -21,7 +21,7 @@ def test_it_is_numpys_mean_and_deviation_of_the_valid_frames():
         np.testing.assert_allclose(vector, np.concatenate([inside.mean(axis=0), inside.std(axis=0)]), rtol=1e-12)
 
 
-def test_gradient_is_that_of_the_formula_and_none_beyond_the_end():
+def test_gradient_is_correct_and_zero_beyond_the_end():
     x, valid = frames(5, 3)
     x.requires_grad_()
     assert torch.autograd.gradcheck(lambda x: mean_and_std(x, valid), x)
@@ -30,7 +30,7 @@ def test_gradient_is_that_of_the_formula_and_none_beyond_the_end():
     assert (x.grad[1, :3] != 0).all()
 
 
-def test_frames_that_are_all_alike_have_next_to_no_deviation_and_a_finite_gradient():
+def test_equal_frames_have_a_std_near_0_and_a_finite_gradient():
     x = torch.full((1, 4, 2), 3.0, requires_grad=True)
     pooled = mean_and_std(x, torch.ones(1, 4, dtype=torch.bool))
     torch.testing.assert_close(pooled, torch.tensor([[3.0, 3.0, 0.0, 0.0]]), rtol=0, atol=1e-4)

@@ -6,15 +6,15 @@ import torch
 from emofactors.nn.random_resampling import Segments, draw_segments, resampling_weights
 
 
-def plain(x, lengths, scales):
-    """One utterance (T, C), segment after segment and frame after frame."""
+def reference(x, lengths, scales):
+    """Resample one utterance (T, C) in a loop over segments and frames."""
     out, first = [], 0
     for length, scale in zip(lengths.tolist(), scales.tolist(), strict=True):
         j = 0
         while j / scale < length - 1 and first + j / scale < len(x) - 1:
-            place = first + j / scale
-            before = math.floor(place)
-            out.append((before + 1 - place) * x[before] + (place - before) * x[before + 1])
+            position = first + j / scale
+            before = math.floor(position)
+            out.append((before + 1 - position) * x[before] + (position - before) * x[before + 1])
             j += 1
         first += length
     out = torch.stack(out)[: len(x)]
@@ -23,18 +23,18 @@ def plain(x, lengths, scales):
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("n_frames", [16, 64, 128])
-def test_it_is_the_plain_loop_over_segments_and_frames(seed, n_frames):
+def test_weights_equal_a_loop_over_segments_and_frames(seed, n_frames):
     torch.manual_seed(seed)
     x = torch.randn(4, n_frames, 3, dtype=torch.float64)
     segments = draw_segments(4, n_frames, segment_frames=(19, 31), scale=(0.5, 1.5))
     segments = Segments(segments.n_frames, segments.scale.double())
-    ours = resampling_weights(segments, n_frames) @ x
+    resampled = resampling_weights(segments, n_frames) @ x
     for row in range(4):
-        theirs = plain(x[row], segments.n_frames[row], segments.scale[row])
-        torch.testing.assert_close(ours[row], theirs, rtol=1e-9, atol=1e-9)
+        expected = reference(x[row], segments.n_frames[row], segments.scale[row])
+        torch.testing.assert_close(resampled[row], expected, rtol=1e-9, atol=1e-9)
 
 
-def test_segments_lie_in_their_ranges_and_reach_beyond_the_utterance():
+def test_segments_are_within_their_ranges_and_cover_the_utterance():
     torch.manual_seed(0)
     segments = draw_segments(500, 128, segment_frames=(19, 31), scale=(0.5, 1.5))
     assert segments.n_frames.shape == segments.scale.shape == (500, 7)
@@ -45,26 +45,26 @@ def test_segments_lie_in_their_ranges_and_reach_beyond_the_utterance():
     assert segments.scale.mean() == pytest.approx(1.0, abs=0.03)
 
 
-def test_a_slower_utterance_is_cut_and_a_faster_one_ends_in_zeros():
+def test_slower_utterance_is_cut_and_faster_one_ends_in_zeros():
     lengths = torch.full((2, 2), 20)
     weights = resampling_weights(Segments(lengths, torch.tensor([[1.5, 1.5], [0.5, 0.5]])), 40)
-    made = weights.sum(dim=2)
-    torch.testing.assert_close(made[0], torch.ones(40))
-    torch.testing.assert_close(made[1], (torch.arange(40) < 20).float())
+    total = weights.sum(dim=2)
+    torch.testing.assert_close(total[0], torch.ones(40))
+    torch.testing.assert_close(total[1], (torch.arange(40) < 20).float())
     ramp = torch.arange(40.0)
     torch.testing.assert_close((weights[0] @ ramp)[:28], torch.arange(28) / 1.5)
     torch.testing.assert_close((weights[1] @ ramp)[:10], 2 * ramp[:10])
 
 
-def test_what_is_interpolated_with_an_unvoiced_frame_is_unvoiced():
+def test_interpolation_with_an_unvoiced_frame_is_unvoiced():
     pitch = torch.full((40,), 0.5)
     pitch[10] = -1e10
     weights = resampling_weights(Segments(torch.tensor([[40]]), torch.tensor([[1.5]])), 40)[0]
     resampled = weights @ pitch
-    takes = weights[:, 10] > 0
-    assert takes.sum() == 3
-    assert (resampled[takes] < 0).all()
-    torch.testing.assert_close(resampled[~takes], torch.full((37,), 0.5))
+    affected = weights[:, 10] > 0
+    assert affected.sum() == 3
+    assert (resampled[affected] < 0).all()
+    torch.testing.assert_close(resampled[~affected], torch.full((37,), 0.5))
 
 
 def test_draws_follow_the_global_generator():

@@ -3,7 +3,7 @@ import torch
 from emofactors.nn.recurrent import LastStateBigru
 
 
-def test_vector_is_last_forward_and_first_backward_output():
+def test_vector_is_the_last_forward_and_first_backward_output():
     torch.manual_seed(0)
     bigru = LastStateBigru(3, 4)
     x, n_frames = torch.randn(2, 6, 3), [4, 6]
@@ -14,7 +14,7 @@ def test_vector_is_last_forward_and_first_backward_output():
         torch.testing.assert_close(vector[row, 4:], outputs[0, 0, 4:])
 
 
-def test_padding_is_never_read():
+def test_padding_has_no_effect():
     torch.manual_seed(0)
     bigru = LastStateBigru(3, 4)
     x = torch.randn(2, 6, 3)

@@ -20,24 +20,24 @@ def layer():
 def stack():
     torch.manual_seed(0)
     stack = TimeDelayStack(3, 4, kernel_size=5, dilations=[1, 2, 3])
-    stack.train()(torch.randn(8, 20, 3), torch.ones(8, 20, dtype=torch.bool))  # running statistics of some data
+    stack.train()(torch.randn(8, 20, 3), torch.ones(8, 20, dtype=torch.bool))  # set the running statistics
     return stack
 
 
 def utterances():
-    """Of three lengths, each (length, 3)."""
+    """Utterances of three lengths, (length, 3) each."""
     generator = torch.Generator().manual_seed(1)
     return [2 + torch.randn(length, 3, generator=generator) for length in LENGTHS]
 
 
 def padded(sequences, value=9.0):
-    """(B, T, 3), with what shall not be read beyond each end, and the valid frames (B, T)."""
+    """Return utterances padded with a value, (B, T, 3), and the valid frames (B, T)."""
     x = nn.utils.rnn.pad_sequence(sequences, batch_first=True, padding_value=value)
     return x, torch.arange(x.shape[1]) < torch.tensor(LENGTHS)[:, None]
 
 
-def plain_convolution(layer, utterance):
-    """Of one utterance (T, n_in), zeros around it: (T, n_out)."""
+def reference_convolution(layer, utterance):
+    """Convolve one utterance (T, n_in), padded with zeros: (T, n_out)."""
     weight = layer.convolution.weight  # (n_out, n_in, 5)
     out = torch.zeros(len(utterance), weight.shape[0], dtype=weight.dtype)
     for t in range(len(utterance)):
@@ -48,52 +48,57 @@ def plain_convolution(layer, utterance):
     return out
 
 
-def plain_layer(layer, sequences, mean, variance):
+def reference_layer(layer, sequences, mean, variance):
     return [
         torch.relu(
-            (plain_convolution(layer, s) - mean) / (variance + 1e-5).sqrt() * layer.norm.weight + layer.norm.bias
+            (reference_convolution(layer, s) - mean) / (variance + 1e-5).sqrt() * layer.norm.weight
+            + layer.norm.bias
         )
         for s in sequences
     ]
 
 
-def test_in_training_the_norm_takes_its_statistics_from_valid_frames_alone(layer):
+def test_norm_uses_statistics_of_valid_frames_in_training(layer):
     sequences = [s.double() for s in utterances()]
     x, valid = padded(sequences)
     out = layer(x.transpose(1, 2), valid).transpose(1, 2)
-    convolved = torch.cat([plain_convolution(layer, s) for s in sequences])  # (9 + 14 + 5, 4)
-    expected = plain_layer(layer, sequences, convolved.mean(dim=0), convolved.var(dim=0, correction=0))
-    for row, plain in enumerate(expected):
-        torch.testing.assert_close(out[row, : len(plain)], plain)
+    convolved = torch.cat([reference_convolution(layer, s) for s in sequences])  # (9 + 14 + 5, 4)
+    expected = reference_layer(layer, sequences, convolved.mean(dim=0), convolved.var(dim=0, correction=0))
+    for row, frames in enumerate(expected):
+        torch.testing.assert_close(out[row, : len(frames)], frames)
     torch.testing.assert_close(layer.norm.running_mean, 0.1 * convolved.mean(dim=0))
     torch.testing.assert_close(layer.norm.running_var, 0.9 + 0.1 * convolved.var(dim=0))
 
 
-def test_in_evaluation_the_norm_takes_its_running_statistics(layer):
+def test_norm_uses_running_statistics_in_evaluation(layer):
     sequences = [s.double() for s in utterances()]
     x, valid = padded(sequences)
     mean, variance = torch.randn(4).double(), torch.rand(4).double()
     layer.eval().norm.running_mean.copy_(mean)
     layer.norm.running_var.copy_(variance)
     out = layer(x.transpose(1, 2), valid).transpose(1, 2)
-    for row, plain in enumerate(plain_layer(layer, sequences, mean, variance)):
-        torch.testing.assert_close(out[row, : len(plain)], plain)
+    for row, frames in enumerate(reference_layer(layer, sequences, mean, variance)):
+        torch.testing.assert_close(out[row, : len(frames)], frames)
 
 
-def test_in_training_what_comes_back_is_the_plain_formulas_gradient(layer):
+def test_gradient_in_training_equals_that_of_the_formula(layer):
     sequences = [s.double().requires_grad_() for s in utterances()]
     x, valid = padded(sequences)
     valid_out = layer(x.transpose(1, 2), valid).transpose(1, 2)[valid]  # (28, 4)
     weight = torch.randn(valid_out.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
-    wanted = [*sequences, *layer.parameters()]
-    gradients = torch.autograd.grad((weight * valid_out).sum(), wanted)
-    convolved = torch.cat([plain_convolution(layer, s) for s in sequences])
-    plain = torch.cat(plain_layer(layer, sequences, convolved.mean(dim=0), convolved.var(dim=0, correction=0)))
-    for ours, expected in zip(gradients, torch.autograd.grad((weight * plain).sum(), wanted), strict=True):
-        torch.testing.assert_close(ours, expected)
+    inputs = [*sequences, *layer.parameters()]
+    gradients = torch.autograd.grad((weight * valid_out).sum(), inputs)
+    convolved = torch.cat([reference_convolution(layer, s) for s in sequences])
+    expected_out = torch.cat(
+        reference_layer(layer, sequences, convolved.mean(dim=0), convolved.var(dim=0, correction=0))
+    )
+    for gradient, expected in zip(
+        gradients, torch.autograd.grad((weight * expected_out).sum(), inputs), strict=True
+    ):
+        torch.testing.assert_close(gradient, expected)
 
 
-def test_an_utterance_gives_the_same_alone_and_beside_a_longer_one(stack):
+def test_utterance_does_not_depend_on_its_batch(stack):
     stack.eval()
     sequences = utterances()
     together = stack(*padded(sequences))
@@ -103,7 +108,7 @@ def test_an_utterance_gives_the_same_alone_and_beside_a_longer_one(stack):
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_padding_is_never_read(stack, training):
+def test_padding_has_no_effect(stack, training):
     stack.train(training)
     sequences = utterances()
     x, valid = padded(sequences)
@@ -111,15 +116,15 @@ def test_padding_is_never_read(stack, training):
     torch.testing.assert_close(stack(x, valid)[valid], stack(other, valid)[valid])
 
 
-def test_a_frame_hears_12_frames_to_either_side(stack):
-    """Two frames to either side at dilation 1, four at 2, six at 3."""
+def test_receptive_field_is_12_frames_on_either_side(stack):
+    """Two frames on either side at dilation 1, four at 2, six at 3."""
     stack.eval()
     x = torch.zeros(1, 40, 3, requires_grad=True)
     stack(x, torch.ones(1, 40, dtype=torch.bool))[0, 20].sum().backward()
-    heard = x.grad.abs().sum(dim=(0, 2)).nonzero().flatten()
-    assert (heard.min(), heard.max()) == (8, 32)
+    reached = x.grad.abs().sum(dim=(0, 2)).nonzero().flatten()
+    assert (reached.min(), reached.max()) == (8, 32)
 
 
-def test_an_even_kernel_is_an_error():
+def test_even_kernel_is_refused():
     with pytest.raises(ValueError, match="kernel_size is 4, expected odd"):
         TimeDelayLayer(3, 4, kernel_size=4, dilation=1)

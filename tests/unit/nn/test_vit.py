@@ -18,8 +18,8 @@ def tokens():
     return torch.randn(2, 7, 8, generator=torch.Generator().manual_seed(1))
 
 
-def plain_attention(attention, x):
-    """Multi-head attention, one head after the other."""
+def reference_attention(attention, x):
+    """Multi-head attention, head by head."""
     key, value = attention.key_value(x).chunk(2, dim=2)
     heads = []
     for head in range(3):
@@ -29,20 +29,20 @@ def plain_attention(attention, x):
     return attention.out(torch.cat(heads, dim=2))
 
 
-def plain_layer(layer, x):
-    x = x + plain_attention(layer.attention, layer.norm(x))
+def reference_layer(layer, x):
+    x = x + reference_attention(layer.attention, layer.norm(x))
     norm, up, _, down = layer.feed_forward
     return x + down(F.gelu(up(norm(x))))
 
 
-def test_attention_is_the_formula_written_plainly(tokens):
+def test_attention_equals_the_formula(tokens):
     torch.manual_seed(0)
     attention = SelfAttention(8, **SIZES)
-    torch.testing.assert_close(attention(tokens, 7), plain_attention(attention, tokens))
-    torch.testing.assert_close(attention(tokens, 2), plain_attention(attention, tokens)[:, :2])
+    torch.testing.assert_close(attention(tokens, 7), reference_attention(attention, tokens))
+    torch.testing.assert_close(attention(tokens, 2), reference_attention(attention, tokens)[:, :2])
 
 
-def test_attention_in_bfloat16_is_near_that_in_float32(tokens):
+def test_attention_in_bfloat16_approximates_float32(tokens):
     torch.manual_seed(0)
     attention = SelfAttention(8, **SIZES)
     mask = (torch.arange(7) < torch.tensor([[5], [7]]))[:, None, None]
@@ -52,28 +52,28 @@ def test_attention_in_bfloat16_is_near_that_in_float32(tokens):
     torch.testing.assert_close(low.float(), attention(tokens, 7, mask), rtol=0, atol=0.02)
 
 
-def test_masked_tokens_are_not_gathered_from(tokens):
+def test_masked_tokens_are_no_keys(tokens):
     torch.manual_seed(0)
     attention = SelfAttention(8, **SIZES)
     mask = (torch.arange(7) < torch.tensor([[4], [7]]))[:, None, None]
-    torch.testing.assert_close(attention(tokens, 4, mask)[:1], plain_attention(attention, tokens[:1, :4]))
-    torch.testing.assert_close(attention(tokens, 7, mask)[1:], plain_attention(attention, tokens[1:]))
+    torch.testing.assert_close(attention(tokens, 4, mask)[:1], reference_attention(attention, tokens[:1, :4]))
+    torch.testing.assert_close(attention(tokens, 7, mask)[1:], reference_attention(attention, tokens[1:]))
 
 
-def test_layer_norms_before_and_adds_after(tokens):
+def test_layer_has_preceding_norms_and_residual_connections(tokens):
     torch.manual_seed(0)
     layer = TransformerLayer(8, mlp_dim=11, **SIZES)
-    torch.testing.assert_close(layer(tokens, 7), plain_layer(layer, tokens))
+    torch.testing.assert_close(layer(tokens, 7), reference_layer(layer, tokens))
 
 
-def test_embedding_is_the_class_token_after_all_layers_and_the_last_norm(transformer, tokens):
+def test_embedding_is_the_class_token_after_all_layers_and_the_final_norm(transformer, tokens):
     x = torch.cat([transformer.class_token.expand(2, 1, 8), tokens], dim=1)
     for layer in transformer.layers:
-        x = plain_layer(layer, x)
+        x = reference_layer(layer, x)
     torch.testing.assert_close(transformer(tokens), transformer.norm(x)[:, 0])
 
 
-def test_tokens_that_are_not_valid_change_nothing(transformer, tokens):
+def test_invalid_tokens_have_no_effect(transformer, tokens):
     valid = torch.arange(7) < torch.tensor([[5], [7]])
     embedding = transformer(tokens, valid)
     torch.testing.assert_close(embedding[:1], transformer(tokens[:1, :5]))
@@ -83,10 +83,10 @@ def test_tokens_that_are_not_valid_change_nothing(transformer, tokens):
     assert (attention[0, 5:] == 0).all()
 
 
-def test_class_attention_is_that_of_the_last_layer_without_the_class_token_itself(transformer, tokens):
+def test_class_attention_is_that_of_the_last_layer_without_the_class_token(transformer, tokens):
     x = torch.cat([transformer.class_token.expand(2, 1, 8), tokens], dim=1)
     for layer in transformer.layers[:-1]:
-        x = plain_layer(layer, x)
+        x = reference_layer(layer, x)
     last = transformer.layers[-1]
     x = last.norm(x)
     query, key = last.attention.query(x[:, 0]), last.attention.key_value(x)[:, :, :15]
@@ -100,7 +100,7 @@ def test_class_attention_is_that_of_the_last_layer_without_the_class_token_itsel
 
 
 @pytest.mark.parametrize(("height", "width"), [(6, 1), (1, 4), (3, 2)])
-def test_a_token_is_its_patch_normed_projected_and_normed(height, width):
+def test_token_is_its_patch_normed_projected_and_normed(height, width):
     torch.manual_seed(0)
     embed = PatchEmbedding(2, height=height, width=width, dim=5)
     image = torch.randn(2, 2, 4, 6)
@@ -114,12 +114,14 @@ def test_a_token_is_its_patch_normed_projected_and_normed(height, width):
             token += 1
 
 
-def test_unless_told_otherwise_all_tokens_gather(tokens):
+def test_default_queries_are_all_tokens(tokens):
     torch.manual_seed(0)
     layer = TransformerLayer(8, mlp_dim=11, **SIZES)
     assert torch.equal(layer(tokens), layer(tokens, tokens.shape[1]))
 
 
-def test_patches_that_do_not_divide_the_image_are_an_error():
-    with pytest.raises(ValueError, match="images have 10 frames of 12 bins, expected multiples of 1 and 8"):
+def test_images_that_are_no_multiple_of_the_patch_are_refused():
+    with pytest.raises(
+        ValueError, match="images have 10 frames of 12 bins, expected multiples of the patch size, 1 and 8"
+    ):
         PatchEmbedding(1, height=8, width=1, dim=4)(torch.zeros(1, 1, 10, 12))

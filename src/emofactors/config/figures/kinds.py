@@ -1,9 +1,11 @@
-"""Figures of any kind: the list of the kinds."""
+"""The union of all kinds of figures."""
 
-from typing import Annotated, get_args
+from collections.abc import Mapping
+from typing import Annotated
 
 from pydantic import Field
 
+from emofactors.config.base import sections_by_kind
 from emofactors.config.figures.attention import AttentionFigure
 from emofactors.config.figures.base import FigureSection
 from emofactors.config.figures.code_information import CodeInformationFigure
@@ -31,8 +33,5 @@ FigureConfig = Annotated[
     Field(discriminator="kind"),
 ]
 
-#: Kind -> its section.
-FIGURE_SECTIONS: dict[str, type[FigureSection]] = {
-    get_args(section.model_fields["kind"].annotation)[0]: section
-    for section in get_args(get_args(FigureConfig)[0])
-}
+#: Kind -> section of its figures.
+FIGURE_SECTIONS: Mapping[str, type[FigureSection]] = sections_by_kind(FigureConfig)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
+from emofactors.config.base import sections_by_kind
 from emofactors.config.tables.base import TableSection
 from emofactors.config.tables.code_information import CodeInformationTable
 from emofactors.config.tables.factor_ablation import FactorAblationTable
@@ -19,13 +20,7 @@ TableConfig = Annotated[
 ]
 
 #: Kind -> section of its tables.
-TABLE_SECTIONS: Mapping[str, type[TableSection]] = {
-    "variants": VariantsTable,
-    "protocols": ProtocolsTable,
-    "factor_ablation": FactorAblationTable,
-    "code_information": CodeInformationTable,
-    "true_factors": TrueFactorsTable,
-}
+TABLE_SECTIONS: Mapping[str, type[TableSection]] = sections_by_kind(TableConfig)
 
 _TABLE: TypeAdapter[TableConfig] = TypeAdapter(TableConfig)
 

@@ -1,1 +1,1 @@
-"""Downloading and unpacking open corpora."""
+"""Download and unpack open corpora."""

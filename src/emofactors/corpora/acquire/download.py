@@ -1,7 +1,7 @@
-"""An open corpus from its publishers: fetched, checked, unpacked beside its place, and put there whole.
+"""Download an open corpus from its publishers: fetch, verify and unpack it, then move it into place.
 
-All that is on the way lies in ``.downloads/`` below ``corpora_root``, so that a run that was killed leaves
-no half corpus, and the next goes on from there.
+Temporary files are in ``.downloads/`` below ``corpora_root``, so that a killed run leaves no partial corpus and
+the next run resumes the download.
 """
 
 import json
@@ -19,8 +19,15 @@ from urllib.parse import quote
 
 import requests
 
-from emofactors.config.corpora import ArchiveSettings, CorpusConfig, DownloadSettings
-from emofactors.corpora.acquire.fetch import USUAL_PATIENCE, Patience, check_space, fetch, open_session, sha256_of
+from emofactors.config.corpora import ArchiveSettings, DownloadSettings, FolderCorpus
+from emofactors.corpora.acquire.fetch import (
+    DEFAULT_RETRIES,
+    RetryPolicy,
+    check_space,
+    fetch,
+    open_session,
+    sha256_of,
+)
 from emofactors.corpora.acquire.unpack import ArchiveError, Pointer, read_pointer, unpack
 from emofactors.errors import InputError
 from emofactors.io.atomic import write_text_atomically
@@ -29,18 +36,18 @@ from emofactors.jobs.locks import hold_folder
 
 _LOG = logging.getLogger(__name__)
 
-#: Files fetched at a time where a corpus has thousands: a server of others is no place to hurry.
-_AT_A_TIME = 4
-_RECORD = "what is known of a corpus that was fetched"
+#: Number of concurrent requests for corpora of many files; low, to spare the publishers' servers.
+_N_CONNECTIONS = 4
+_RECORD = "the record of a download"
 
 
-def show_terms(name: str, corpus: CorpusConfig, corpora_root: Path) -> None:
-    """Say on the terminal under which licence a corpus is, before it is fetched; once, unless it changes.
+def show_terms(name: str, corpus: FolderCorpus, corpora_root: Path) -> None:
+    """Show the licence of a corpus on the terminal before the download, once per version of the terms.
 
     Args:
-        name: of the corpus.
+        name: name of the corpus.
         corpus: its config, with ``download``.
-        corpora_root: folder of all corpora; what was shown is kept in ``.downloads/{name}.json``.
+        corpora_root: folder of all corpora; the shown terms are recorded in ``.downloads/{name}.json``.
     """
     download = _settings(name, corpus)
     terms = {"licence": corpus.licence, "terms": download.terms, "licence_url": download.licence_url}
@@ -48,30 +55,30 @@ def show_terms(name: str, corpus: CorpusConfig, corpora_root: Path) -> None:
     if record.exists() and read_json(record, _RECORD).get("shown") == terms:
         return
     sys.stderr.write(
-        f"emofactors: {corpus.title} is fetched from its publishers, under their licence: {corpus.licence}\n"
+        f"emofactors: {corpus.title} is downloaded from its publishers, under their licence: {corpus.licence}\n"
         f"  {download.terms}\n  {download.licence_url}\n"
     )
     sys.stderr.flush()
-    _note(record, {"shown": terms, "shown_at": _now()})
+    _update_record(record, {"shown": terms, "shown_at": _now()})
 
 
 def download_corpus(
-    name: str, corpus: CorpusConfig, corpora_root: Path, patience: Patience = USUAL_PATIENCE
+    name: str, corpus: FolderCorpus, corpora_root: Path, retries: RetryPolicy = DEFAULT_RETRIES
 ) -> Path:
-    """Fetch a corpus; one that is there is not touched.
+    """Download a corpus; an existing corpus folder is an error.
 
     Args:
-        name: of the corpus.
+        name: name of the corpus.
         corpus: its config, with ``download``.
-        corpora_root: folder of all corpora; made if it is not there.
-        patience: how long servers are waited for.
+        corpora_root: folder of all corpora; created if missing.
+        retries: retries and timeouts of requests.
 
     Returns:
-        Its folder.
+        The folder of the corpus.
 
     Raises:
-        InputError: if its folder is there, an archive cannot be had or is not what was published, or the disk has
-            no room.
+        InputError: if its folder exists, an archive cannot be fetched or differs from the published one, or the
+            disk has too little space.
     """
     download = _settings(name, corpus)
     folder = corpora_root / corpus.folder
@@ -80,86 +87,90 @@ def download_corpus(
     work.mkdir(parents=True, exist_ok=True)
     lock = hold_folder(work / "lock")
     try:
-        fetched = _fetch_all(download, work, folder, patience, corpus.title)
+        fetched = _fetch_all(download, work, folder, retries, corpus.title)
         _check_absent(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         (work / "unpacked").rename(folder)
-        _note(_record(name, corpora_root), {"fetched_at": _now(), "folder": str(folder), "archives": fetched})
+        _update_record(
+            _record(name, corpora_root), {"fetched_at": _now(), "folder": str(folder), "archives": fetched}
+        )
         shutil.rmtree(work)
     finally:
         os.close(lock)
-    _LOG.info("%s: %s is there", folder, corpus.title)
+    _LOG.info("%s: %s is complete", folder, corpus.title)
     return folder
 
 
 def _fetch_all(
-    download: DownloadSettings, work: Path, folder: Path, patience: Patience, title: str
+    download: DownloadSettings, work: Path, folder: Path, retries: RetryPolicy, title: str
 ) -> list[dict[str, object]]:
-    """Fetch and unpack all archives into ``work / "unpacked"``; of each what came, for the record."""
+    """Fetch and unpack all archives into ``work / "unpacked"``; return their addresses, sizes and hashes."""
     unpacked = work / "unpacked"
-    if unpacked.exists():  # of a run that was killed
+    if unpacked.exists():  # of a killed run
         shutil.rmtree(unpacked)
-    by_hand = f"{title}, or put it into {folder} by hand (see docs/corpora.md)"
+    alternative = f"{title}, or put it into {folder} manually (see docs/corpora.md)"
     fetched = []
-    with open_session(patience) as session:
+    with open_session(retries) as session:
         for archive in download.archives:
             file = work / f"{sha256(archive.url.encode()).hexdigest()[:16]}.zip"
             fetch(
                 archive.url,
                 file,
                 session,
-                expected=f"the archive of {by_hand}",
+                expected=f"the archive of {alternative}",
                 checksum=archive.checksum,
                 size=archive.size_bytes,
-                patience=patience,
+                retries=retries,
             )
             paths = _unpack(file, unpacked, archive)
             if archive.lfs:
-                _fetch_pointed(archive, paths, unpacked, work / "objects", session, patience, by_hand)
+                _fetch_lfs_files(archive, paths, unpacked, work / "objects", session, retries, alternative)
             fetched.append({"url": archive.url, "bytes": file.stat().st_size, "sha256": sha256_of(file)})
     return fetched
 
 
-def _settings(name: str, corpus: CorpusConfig) -> DownloadSettings:
+def _settings(name: str, corpus: FolderCorpus) -> DownloadSettings:
+    """Return the download settings of a corpus; raise InputError if there are none."""
     if corpus.download is None:
         raise InputError(
-            f"corpus {name}: cannot be fetched; expected 'download' in its config, or to be put there"
+            f"corpus {name}: cannot be downloaded; expected 'download' in its config, or a corpus copied manually"
         )
     return corpus.download
 
 
 def _check_absent(folder: Path) -> None:
+    """Raise InputError if the corpus folder exists."""
     if os.path.lexists(folder):
-        raise InputError(f"{folder}: is there already; expected no such folder: nothing in it is touched")
+        raise InputError(f"{folder}: exists; expected no such folder, as an existing corpus is not changed")
 
 
 def _unpack(file: Path, folder: Path, archive: ArchiveSettings) -> list[PurePosixPath]:
-    """Unpack an archive; one that is no sound zip is deleted, for it would not become one by waiting."""
+    """Unpack an archive; delete it if it is not a valid zip."""
     try:
         return unpack(file, folder, inside=archive.inside, only=archive.only)
     except ArchiveError as error:
         file.unlink()
-        raise InputError(f"{archive.url}: {error}; what came is deleted") from error
+        raise InputError(f"{archive.url}: {error}; the file was deleted") from error
 
 
-def _fetch_pointed(
+def _fetch_lfs_files(
     archive: ArchiveSettings,
     paths: list[PurePosixPath],
     folder: Path,
     objects: Path,
     session: requests.Session,
-    patience: Patience,
-    by_hand: str,
+    retries: RetryPolicy,
+    alternative: str,
 ) -> None:
-    """Put the files that pointers of Git LFS stand for in their place; an address that failed is given up."""
+    """Replace Git LFS pointers with their files; an address that fails is not used again."""
     pointers: Mapping[PurePosixPath, Pointer] = {
         path: pointer for path in paths if (pointer := read_pointer(folder / path)) is not None
     }
     objects.mkdir(exist_ok=True)
-    lacking = [p.size for p in pointers.values() if not (objects / p.sha256).exists()]
-    check_space(objects, sum(lacking), f"{len(lacking)} files of {archive.url}")
+    missing = [p.size for p in pointers.values() if not (objects / p.sha256).exists()]
+    check_space(objects, sum(missing), f"{len(missing)} files of {archive.url}")
     addresses = list(archive.lfs)
-    giving_up = Lock()
+    changing_address = Lock()
 
     def fetch_one(path: PurePosixPath) -> None:
         pointer = pointers[path]
@@ -170,23 +181,23 @@ def _fetch_pointed(
                     address + quote(str(path)),
                     objects / pointer.sha256,
                     session,
-                    expected=f"a file of {by_hand}",
+                    expected=f"a file of {alternative}",
                     checksum=f"sha256:{pointer.sha256}",
                     size=pointer.size,
-                    patience=patience,
+                    retries=retries,
                 )
                 return
             except InputError as error:
-                with giving_up:
+                with changing_address:
                     if addresses == [address]:
                         raise
                     if addresses[0] == address:
                         addresses.pop(0)
-                        _LOG.info("%s; going on with %s", error, addresses[0])
+                        _LOG.info("%s; continuing with %s", error, addresses[0])
 
-    # The same bytes under two names are fetched once, so that no two threads write one file.
+    # Files with the same content are fetched once, so that no two threads write the same object.
     of_object = {pointer.sha256: path for path, pointer in pointers.items()}
-    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+    with ThreadPoolExecutor(_N_CONNECTIONS) as pool:
         try:
             for n_done, _ in enumerate(pool.map(fetch_one, of_object.values()), start=1):
                 if n_done % 100 == 0 or n_done == len(of_object):
@@ -204,15 +215,17 @@ def _fetch_pointed(
 
 
 def _record(name: str, corpora_root: Path) -> Path:
+    """Return the file with the record of a download."""
     return corpora_root / ".downloads" / f"{name}.json"
 
 
-def _note(record: Path, news: Mapping[str, object]) -> None:
-    """Add to what is kept of a corpus that was fetched."""
+def _update_record(record: Path, changes: Mapping[str, object]) -> None:
+    """Add entries to the record of a download."""
     record.parent.mkdir(parents=True, exist_ok=True)
-    known = read_json(record, _RECORD) if record.exists() else {}
-    write_text_atomically(record, json.dumps({**known, **news}, indent=2, ensure_ascii=False) + "\n")
+    entries = read_json(record, _RECORD) if record.exists() else {}
+    write_text_atomically(record, json.dumps({**entries, **changes}, indent=2, ensure_ascii=False) + "\n")
 
 
 def _now() -> str:
+    """Return the current time in UTC."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

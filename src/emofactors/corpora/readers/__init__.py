@@ -1,31 +1,48 @@
-"""The corpora: one module a layout; the list of readers, and nothing else."""
+"""Readers of corpora, one module per layout or format."""
 
 from pathlib import Path
 
 import pandas as pd
 
-from emofactors.config.corpora import CorpusConfig
+from emofactors.config.corpora import AudformatCorpus, CorpusConfig, LayoutCorpus, SyntheticCorpus, TableCorpus
 from emofactors.errors import InputError
 
 
 def read_corpus(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
-    """The utterances of a corpus by its own reader.
+    """Read the utterances of a corpus with the reader named in its config.
 
     Args:
         root: folder of the corpus.
-        corpus: its config; ``reader`` names the module.
+        corpus: config of the corpus.
 
     Returns:
         Table with columns ``manifest.READER_COLUMNS``.
 
     Raises:
-        InputError: if files of the layout are missing or a label is unknown.
+        InputError: if a package is not installed, files of the layout are missing, or a label is unknown.
     """
-    if corpus.lacks is not None:
-        raise InputError(f"{root}: {corpus.lacks}")
+    if corpus.package_fault is not None:
+        raise InputError(f"{root}: {corpus.package_fault}")
+    match corpus:
+        case SyntheticCorpus():
+            from emofactors.corpora.readers import synthetic
+
+            return synthetic.read(root, corpus)
+        case TableCorpus():
+            from emofactors.corpora.readers import table
+
+            return table.read(root, corpus)
+        case AudformatCorpus():
+            from emofactors.corpora.readers import audformat
+
+            return audformat.read(root, corpus)
+        case LayoutCorpus():
+            return _read_layout(root, corpus)
+
+
+def _read_layout(root: Path, corpus: LayoutCorpus) -> pd.DataFrame:
+    """Read a corpus with a published layout."""
     match corpus.reader:
-        case "synthetic":
-            from emofactors.corpora.readers.synthetic import read
         case "emodb":
             from emofactors.corpora.readers.emodb import read
         case "nemo":
@@ -42,8 +59,4 @@ def read_corpus(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
             from emofactors.corpora.readers.mosei import read
         case "vctk":
             from emofactors.corpora.readers.vctk import read
-        case "table":
-            from emofactors.corpora.readers.table import read
-        case "audformat":
-            from emofactors.corpora.readers.audformat import read
     return read(root, corpus)

@@ -1,8 +1,7 @@
-"""A corpus as an audformat database on disk: ``db.yaml``, tables beside it, and audio below.
+"""A corpus as an audformat database on disk: ``db.yaml``, tables in the same folder, and audio below it.
 
-This is what ``audb.load_to`` leaves, and what ``audformat.Database.save`` writes. Tables are read as parquet or
-CSV: pickles beside them, which could run code, are not, nor is the header by audformat's own loader, for the
-same reason.
+This is the layout of ``audb.load_to`` and ``audformat.Database.save``. Tables are read from parquet or CSV, never
+from pickles, and the header is not read by audformat's own loader: both could execute code.
 """
 
 import tempfile
@@ -14,9 +13,9 @@ from typing import Any, NamedTuple
 import audformat
 import pandas as pd
 
-from emofactors.config.corpora import AudformatSettings, CorpusConfig
+from emofactors.config.corpora import AudformatCorpus, AudformatSettings
 from emofactors.config.labels import EMOTIONS, OTHER_LABELS
-from emofactors.corpora.manifest import name_of_utterance, utterance_table
+from emofactors.corpora.manifest import utterance_name, utterance_table
 from emofactors.errors import InputError
 from emofactors.io.yaml import read_foreign_yaml
 
@@ -25,32 +24,31 @@ _GENDER = "gender"
 
 
 class _Segment(NamedTuple):
-    """Where an utterance is: its file, and the seconds where it begins and ends; None for the end of the file."""
+    """File of an utterance, with its start and end; ``end_s`` is None for the end of the file."""
 
     file: str
     start_s: float
     end_s: float | None
 
 
-def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
+def read(root: Path, corpus: AudformatCorpus) -> pd.DataFrame:
     """Read tables of an audformat database.
 
-    An utterance is named by its path, a segment also by its start in milliseconds.
+    The name of an utterance is its path, and for a segment also its start in milliseconds.
 
     Args:
         root: folder with ``db.yaml`` and its tables.
-        corpus: config of the corpus; ``audformat`` says which tables and columns say what.
+        corpus: config of the corpus.
 
     Returns:
-        Table with columns ``manifest.READER_COLUMNS``; ``partition`` is the type of a table's split.
+        Table with columns ``manifest.READER_COLUMNS``; ``partition`` is the type of the table's split.
 
     Raises:
-        InputError: for a header or a table that is missing or is none, a table or column nobody knows, a row
-            without speaker or emotion, an emotion that is neither a canonical noun nor in ``labels``, and a path
-            that is absolute or leaves the folder.
+        InputError: for a missing or invalid header or table, an unknown table or column, a row without speaker or
+            emotion, an emotion that is neither a canonical noun nor in ``labels``, and a path that is absolute or
+            leaves the folder.
     """
     settings = corpus.audformat
-    assert settings is not None  # a corpus with this reader has them
     database = _Database(root)
     rows, faults = [], []
     for table in settings.tables:
@@ -63,13 +61,13 @@ def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
             "session": settings.session,
             "text": settings.text,
         }
-        said = {
+        cells = {
             key: database.values(table, column, segments) for key, column in columns.items() if column is not None
         }
         if settings.gender is None:
-            said["gender"] = database.values(table, settings.speaker, segments, key=_GENDER)
+            cells["gender"] = database.values(table, settings.speaker, segments, key=_GENDER)
         for i, segment in enumerate(segments):
-            row = {key: values[i] for key, values in said.items()}
+            row = {key: values[i] for key, values in cells.items()}
             row["emotion"] = settings.labels.get(row["emotion"], row["emotion"])
             faults_of_row = _faults(segment, row, settings)
             faults += [f"{root / _HEADER}: {table}: {segment.file}: {fault}" for fault in faults_of_row]
@@ -81,33 +79,33 @@ def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
 
 
 class _Database:
-    """The header and those tables that are asked for.
+    """The header and the requested tables of a database.
 
     Args:
         root: folder of the database.
 
     Raises:
-        InputError: if there is no header, or it is none.
+        InputError: if the header is missing or invalid.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._header = root / _HEADER
         content = read_foreign_yaml(self._header)
-        with _in_one_line(f"{self._header}: is no header of an audformat database"):
+        with _in_one_line(f"{self._header}: is not a header of an audformat database"):
             self._database = audformat.Database.load_header_from_yaml(content)
             self._tables = set(self._database.tables)
             misc = list(self._database.misc_tables)
         self._loaded: set[str] = set()
-        for name in misc:  # labels of schemes
+        for name in misc:  # they hold the labels of schemes
             self._load(name)
 
     def segments(self, table: str) -> list[_Segment]:
-        """Where the utterances of a table are, a row each."""
+        """Return the file and times of each row of a table."""
         if table not in self._tables:
-            raise self._no_table(table)
+            raise self._unknown_table(table)
         self._load(table)
-        with _in_one_line(f"{self._header}: {table}: has no index of files or segments"):
+        with _in_one_line(f"{self._header}: {table}: has no index of files or segments, expected one"):
             index = audformat.utils.to_segmented_index(self._database[table].df.index)
             files, starts, ends = (index.get_level_values(level).tolist() for level in range(3))
             return [
@@ -116,19 +114,19 @@ class _Database:
             ]
 
     def partition(self, table: str) -> str:
-        """Type of the split a table belongs to; empty if to none."""
-        with _in_one_line(f"{self._header}: {table}: has no such split"):
+        """Return the type of a table's split; empty if it has none."""
+        with _in_one_line(f"{self._header}: {table}: has an undefined split, expected one of the header"):
             split = self._database[table].split_id
             return "" if split is None else str(self._database.splits[split].type)
 
     def values(self, of_table: str, reference: str, segments: list[_Segment], key: str | None = None) -> list[str]:
-        """What a column says of each segment, as text; empty where it says nothing.
+        """Return the values of a column for each segment, as text; empty for missing values.
 
         Args:
-            of_table: the table of the segments.
+            of_table: table of the segments.
             reference: ``column`` of that table, or ``table/column`` of another.
             segments: rows of the table.
-            key: what the labels of the column's scheme say under this key, instead of the label itself.
+            key: return this property of the label in the column's scheme instead of the label itself.
         """
         table, _, column = reference.rpartition("/")
         table = table or of_table
@@ -138,7 +136,7 @@ class _Database:
             raise InputError(
                 f"{self._header}: table {table!r} has no column {column!r}; expected one of {', '.join(columns)}"
             )
-        if key is not None and not self._says(columns[column], key):
+        if key is not None and not self._has_property(columns[column], key):
             return [""] * len(segments)
         with _in_one_line(f"{self._header}: {table}: {column}: cannot be read"):
             cells = columns[column].get(map=key).astype(object)
@@ -153,39 +151,40 @@ class _Database:
         return [of_segment.get(segment, "") for segment in segments]
 
     @staticmethod
-    def _says(column: Any, key: str) -> bool:
-        """Whether the labels of a column's scheme have values under a key."""
+    def _has_property(column: Any, key: str) -> bool:
+        """Return whether the labels of a column's scheme have a property."""
         scheme = column.scheme
         if scheme is None or scheme.labels is None:
             return False
-        if isinstance(scheme.labels, str):  # a table of its own
+        if isinstance(scheme.labels, str):  # a misc table
             return key in column.table.db[scheme.labels].columns
         labels = scheme.labels
         return isinstance(labels, dict) and any(isinstance(v, Mapping) and key in v for v in labels.values())
 
-    def _no_table(self, name: str) -> InputError:
+    def _unknown_table(self, name: str) -> InputError:
+        """Return the error for a table that is not in the header."""
         return InputError(
             f"{self._header}: has no table {name!r}; expected one of {', '.join(sorted(self._tables))}"
         )
 
     def _load(self, name: str) -> None:
-        """Read a table, of parquet or CSV alone."""
+        """Read a table from parquet or CSV."""
         if name in self._loaded:
             return
         if name not in self._tables and name not in self._database.misc_tables:
-            raise self._no_table(name)
-        here = [file for kind in ("parquet", "csv") if (file := self._root / f"db.{name}.{kind}").is_file()]
-        if not here or PurePosixPath(name).name != name:
+            raise self._unknown_table(name)
+        files = [file for kind in ("parquet", "csv") if (file := self._root / f"db.{name}.{kind}").is_file()]
+        if not files or PurePosixPath(name).name != name:
             raise InputError(f"{self._root / f'db.{name}'}: is missing; expected the table as .parquet or .csv")
-        # Where no pickle lies beside, none is read.
-        with _in_one_line(f"{here[0]}: is no table of the database"), tempfile.TemporaryDirectory() as alone:
-            (Path(alone) / here[0].name).symlink_to(here[0].resolve())
-            self._database[name].load(str(Path(alone) / f"db.{name}"))
+        # audformat prefers a pickle in the same folder, so the table is read from a folder without one.
+        with _in_one_line(f"{files[0]}: is not a table of the database"), tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / files[0].name).symlink_to(files[0].resolve())
+            self._database[name].load(str(Path(folder) / f"db.{name}"))
         self._loaded.add(name)
 
 
 def _faults(segment: _Segment, row: Mapping[str, str], settings: AudformatSettings) -> list[str]:
-    """What is wrong with a row, in words."""
+    """Return the faults of a row."""
     faults = []
     if not row["speaker"]:
         faults.append(f"speaker ({settings.speaker}) is empty, expected a value")
@@ -194,17 +193,17 @@ def _faults(segment: _Segment, row: Mapping[str, str], settings: AudformatSettin
         faults.append(f"emotion is {row['emotion']!r}, expected one of {known}, or an entry of 'labels' for it")
     path = PurePosixPath(segment.file)
     if path.is_absolute() or PureWindowsPath(segment.file).is_absolute() or ".." in path.parts or not path.name:
-        faults.append("expected a path that stays within the corpus' folder")
+        faults.append("expected a path within the corpus folder")
     return faults
 
 
 def _utterance(segment: _Segment, row: Mapping[str, str]) -> dict[str, Any]:
-    """A sound row as an utterance: one of a whole file has no times."""
+    """Return a valid row as an utterance; an utterance of a whole file has no times."""
     path = PurePosixPath(segment.file)
-    is_part = segment.start_s != 0 or segment.end_s is not None
-    times = {"start_s": segment.start_s, "end_s": segment.end_s} if is_part else {}
+    is_segment = segment.start_s != 0 or segment.end_s is not None
+    times = {"start_s": segment.start_s, "end_s": segment.end_s} if is_segment else {}
     return {
-        "utterance": name_of_utterance(path, segment.start_s if is_part else None),
+        "utterance": utterance_name(path, segment.start_s if is_segment else None),
         "path": path.as_posix(),
         **{key: time for key, time in times.items() if time is not None},
         **row,
@@ -213,7 +212,7 @@ def _utterance(segment: _Segment, row: Mapping[str, str]) -> dict[str, Any]:
 
 @contextmanager
 def _in_one_line(fault: str) -> Iterator[None]:
-    """Whatever files of others make of a library of others, said in one line."""
+    """Convert any error of audformat for an invalid file to an InputError of one line."""
     try:
         yield
     except Exception as error:

@@ -1,8 +1,8 @@
 """CREMA-D, the Crowd-sourced Emotional Multimodal Actors Dataset (Cao et al., 2014).
 
-Layout: ``AudioWAV/1001_DFA_ANG_XX.wav``: actor, sentence, emotion, level; and
-``VideoDemographics.csv``, where it is at hand. The emotion is the one the
-actor intended, not the one listeners voted for.
+Layout: ``AudioWAV/1001_DFA_ANG_XX.wav``: actor, sentence, emotion, level; optional
+``VideoDemographics.csv``. The emotion is the one the actor intended, not the majority
+vote of listeners.
 """
 
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from emofactors.config.corpora import CorpusConfig
+from emofactors.config.corpora import LayoutCorpus
 from emofactors.corpora.audio import wav_files
 from emofactors.corpora.manifest import utterance_table
 from emofactors.corpora.readers.delimited import read_rows
@@ -31,23 +31,23 @@ _EMOTIONS = {
 _GENDERS = {"Male": "male", "Female": "female"}
 
 
-def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
-    """Read the file names of CREMA-D, and its actors' gender where their table is at hand.
+def read(root: Path, corpus: LayoutCorpus) -> pd.DataFrame:
+    """Read the file names of CREMA-D, and the gender of its actors if their table exists.
 
     Args:
-        root: folder with ``AudioWAV/`` and, if at hand, ``VideoDemographics.csv``.
+        root: folder with ``AudioWAV/`` and, optionally, ``VideoDemographics.csv``.
         corpus: config of the corpus.
 
     Returns:
         Table with columns ``manifest.READER_COLUMNS``; without the table of actors ``gender`` is empty.
 
     Raises:
-        InputError: if ``AudioWAV/`` has no wav, a file's name is not of the corpus, or the table of
-            actors is there but lacks one.
+        InputError: if ``AudioWAV/`` has no wav, a file name does not follow the layout, or the table of actors
+            lacks an actor.
     """
     files = wav_files(root, "AudioWAV/*.wav")
     if not files:
-        raise InputError(f"{root / 'AudioWAV'}: has no wav file, expected those of {corpus.title}")
+        raise InputError(f"{root / 'AudioWAV'}: has no wav file, expected the files of {corpus.title}")
     actors = root / "VideoDemographics.csv"
     genders = _genders(actors) if actors.exists() else None
     rows, faults = [], []
@@ -59,7 +59,7 @@ def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
             )
             continue
         if genders is not None and name["actor"] not in genders:
-            faults.append(f"{file}: actor {name['actor']} is not in {actors}")
+            faults.append(f"{file}: actor {name['actor']} is not in {actors}, expected a row for each actor")
             continue
         # Before 2022 one file was published as 1040_ITH_SAD_X.
         level = "XX" if name["level"] == "X" else name["level"]
@@ -81,7 +81,7 @@ def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
 
 
 def _genders(file: Path) -> dict[str, str]:
-    """Actor -> gender."""
+    """Return actor -> gender."""
     rows = read_rows(file, ("ActorID", "Sex"))
     faults = [
         f"{file}: line {line}: Sex is {cells['Sex']!r}, expected one of {', '.join(_GENDERS)}"

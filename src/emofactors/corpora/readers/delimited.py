@@ -1,7 +1,7 @@
-"""Tables of labels as text: strict about columns and cells, and never a guess about a value.
+"""Read tables of labels as text, with strict checks of columns and cells.
 
-pandas reads speaker ``03`` as the number 3, the name ``NA`` as missing, and a
-row with a cell too many as an index; a corpus' labels are text.
+pandas would read speaker ``03`` as the number 3, the name ``NA`` as missing, and a row with
+a surplus cell as an index.
 """
 
 import csv
@@ -13,7 +13,7 @@ from emofactors.errors import InputError
 
 
 def read_text(file: Path, expected: str) -> str:
-    """Text of a corpus' file, broken letters and all.
+    """Return the text of a file of a corpus; invalid UTF-8 is replaced.
 
     Raises:
         InputError: if it is missing or cannot be read.
@@ -26,33 +26,33 @@ def read_text(file: Path, expected: str) -> str:
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with a table: in one of its lines, or as a whole (``line`` is None)."""
+    """A fault in a line of a table, or in the table as a whole (``line`` is None)."""
 
     line: int | None
-    words: str
+    message: str
 
-    def of(self, file: Path) -> str:
-        """The fault as a line of an error."""
-        return f"{file}: {self.words}" if self.line is None else f"{file}: line {self.line}: {self.words}"
+    def in_file(self, file: Path) -> str:
+        """Return the fault with its file, as a line of an error."""
+        return f"{file}: {self.message}" if self.line is None else f"{file}: line {self.line}: {self.message}"
 
 
 def read_table(
     file: Path, needed: Sequence[str], *, delimiter: str = ","
 ) -> tuple[list[tuple[int, dict[str, str]]], list[Fault]]:
-    """Read a CSV or TSV whose first line names the columns, as far as it can be read.
+    """Read a CSV or TSV with a header line, and report its faults.
 
     Args:
         file: UTF-8, with or without byte order mark.
-        needed: columns it must have.
+        needed: required columns.
         delimiter: comma (cells may be quoted) or tab (quotes are part of the text).
 
     Returns:
-        For each sound row with content, its line in the file (the header is line 1) and column -> cell,
-        without white space around them; and what is wrong: a needed column that is missing, a column that is
-        there twice (then no row is read), cells too few or too many, no row at all.
+        For each valid row with content, its line in the file (the header is line 1) and column -> stripped cell;
+        and the faults: a missing column, a duplicate column (then no row is read), too few or too many cells, or
+        no row at all.
 
     Raises:
-        InputError: if the file is missing or is no such table.
+        InputError: if the file is missing or not such a table.
     """
     try:
         with file.open(encoding="utf-8-sig", newline="") as handle:
@@ -66,7 +66,7 @@ def read_table(
     except OSError as error:
         raise InputError(f"{file}: cannot be read, expected a table with columns {', '.join(needed)}") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{file}: is no table in UTF-8: {error}") from error
+        raise InputError(f"{file}: is not a table in UTF-8 ({error}), expected one") from error
     header = lines[0][1] if lines else []
     faults = []
     missing = [column for column in needed if column not in header]
@@ -74,7 +74,7 @@ def read_table(
         faults.append(Fault(None, f"has no column {', '.join(missing)}; its columns are {', '.join(header)}"))
     if len(set(header)) != len(header):
         return [], [*faults, Fault(None, f"its columns are {', '.join(header)}; expected each once")]
-    rows = [(line, cells) for line, cells in lines[1:] if any(cells)]  # spreadsheets leave blank rows
+    rows = [(line, cells) for line, cells in lines[1:] if any(cells)]  # spreadsheets leave empty rows
     faults += [
         Fault(line, f"has {len(cells)} cells, expected {len(header)}")
         for line, cells in rows
@@ -82,17 +82,17 @@ def read_table(
     ]
     if not rows and not missing:
         faults.append(Fault(None, "has no row below its header, expected one for each utterance"))
-    sound = [(line, dict(zip(header, cells, strict=True))) for line, cells in rows if len(cells) == len(header)]
-    return sound, faults
+    valid = [(line, dict(zip(header, cells, strict=True))) for line, cells in rows if len(cells) == len(header)]
+    return valid, faults
 
 
 def read_rows(file: Path, needed: Sequence[str], *, delimiter: str = ",") -> list[tuple[int, dict[str, str]]]:
-    """Read a CSV or TSV as :func:`read_table` does, whole or not at all.
+    """Read a CSV or TSV as :func:`read_table` does; any fault is an error.
 
     Raises:
-        InputError: if the file is missing, is no such table, or has a fault; each on a line of its own.
+        InputError: if the file is missing, is not such a table, or has faults; one line per fault.
     """
     rows, faults = read_table(file, needed, delimiter=delimiter)
     if faults:
-        raise InputError("\n".join(fault.of(file) for fault in faults))
+        raise InputError("\n".join(fault.in_file(file) for fault in faults))
     return rows

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from emofactors.config.corpora import CorpusConfig
+from emofactors.config.corpora import LayoutCorpus
 from emofactors.corpora.audio import wav_files
 from emofactors.corpora.manifest import utterance_table
 from emofactors.errors import InputError
@@ -26,7 +26,7 @@ _EMOTIONS = {
 _MALE = {"03", "10", "11", "12", "15"}
 
 
-def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
+def read(root: Path, corpus: LayoutCorpus) -> pd.DataFrame:
     """Read the file names of EmoDB.
 
     Args:
@@ -37,11 +37,11 @@ def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
         Table with columns ``manifest.READER_COLUMNS``.
 
     Raises:
-        InputError: if ``wav/`` has no wav, or a file's name is not of the corpus.
+        InputError: if ``wav/`` has no wav, or a file name does not follow the layout.
     """
     files = wav_files(root, "wav/*.wav")
     if not files:
-        raise InputError(f"{root / 'wav'}: has no wav file, expected those of {corpus.title}")
+        raise InputError(f"{root / 'wav'}: has no wav file, expected the files of {corpus.title}")
     rows, faults = [], []
     for file in files:
         name = _NAME.fullmatch(file.stem)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from emofactors.config.corpora import CorpusConfig
+from emofactors.config.corpora import LayoutCorpus
 from emofactors.corpora.manifest import utterance_table
 from emofactors.corpora.readers.delimited import read_text
 from emofactors.errors import InputError
@@ -35,11 +35,11 @@ _EMOTIONS = {
 _STYLES = {"impro": "improvised", "script": "scripted"}
 
 
-def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
-    """Read the label files of IEMOCAP: every utterance, whatever its label.
+def read(root: Path, corpus: LayoutCorpus) -> pd.DataFrame:
+    """Read the label files of IEMOCAP: every utterance with any label.
 
-    A speaker is session and gender (``Ses01_M``); the text of an utterance is
-    known only as far as its dialogue (``impro01``, ``script01_1``).
+    A speaker is named by session and gender (``Ses01_M``). The text of an utterance is not known; its dialogue
+    (``impro01``, ``script01_1``) is used instead.
 
     Args:
         root: folder with ``Session1/`` to ``Session5/``.
@@ -49,15 +49,15 @@ def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
         Table with columns ``manifest.READER_COLUMNS``.
 
     Raises:
-        InputError: if there is no session, a session has no label file, a label file labels nothing, or
-            a label is not of the corpus.
+        InputError: if there is no session, a session has no label file, or a label file has no label or an
+            unknown one.
     """
     sessions = sorted(root.glob("Session[1-5]"))
     if not sessions:
         raise InputError(f"{root}: has no session, expected Session1/ to Session5/ of {corpus.title}")
     rows, faults = [], []
     for session in sessions:
-        # A mac leaves a file ``._x`` beside each ``x``; folders below hold single annotators' labels.
+        # macOS adds a file ``._x`` for each ``x``; subfolders hold the labels of single annotators.
         folder = session / "dialog" / "EmoEvaluation"
         files = sorted(file for file in folder.glob("*.txt") if not file.name.startswith("."))
         if not files:
@@ -72,7 +72,7 @@ def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
 
 
 def _labels(file: Path) -> tuple[list[tuple[re.Match[str], str]], list[str]]:
-    """Parts of the name and emotion of each utterance a label file labels, and what is wrong with it."""
+    """Return the parts of the name and the emotion of each labelled utterance, and the faults of the file."""
     labels, faults = [], []
     for number, line in enumerate(read_text(file, "labels").splitlines(), start=1):
         if not line.startswith("["):  # header, single annotators
@@ -82,19 +82,17 @@ def _labels(file: Path) -> tuple[list[tuple[re.Match[str], str]], list[str]]:
         if label is None or name is None or label["emotion"] not in _EMOTIONS:
             faults.append(
                 f"{file}: line {number}: is {line!r}, expected [start - end], utterance, one of "
-                f"{' '.join(_EMOTIONS)} and [V, A, D], divided by tabs"
+                f"{' '.join(_EMOTIONS)} and [V, A, D], separated by tabs"
             )
             continue
         labels.append((name, label["emotion"]))
     if not labels and not faults:
-        faults.append(
-            f"{file}: labels no utterance, expected lines like [6.2901 - 8.2357] Ses01F_impro01_F000 neu"
-        )
+        faults.append(f"{file}: has no labels, expected lines like [6.2901 - 8.2357] Ses01F_impro01_F000 neu")
     return labels, faults
 
 
-def _row(session: str, name: re.Match[str], emotion: str, corpus: CorpusConfig) -> dict[str, str]:
-    """One labelled utterance."""
+def _row(session: str, name: re.Match[str], emotion: str, corpus: LayoutCorpus) -> dict[str, str]:
+    """Return one labelled utterance."""
     utterance = name[0]
     return {
         "utterance": utterance,

@@ -1,8 +1,8 @@
 """CMU-MOSEI, Multimodal Opinion Sentiment and Emotion Intensity (Zadeh et al., ACL 2018).
 
 Layout: labels of segments in one computational sequence (``.csd``, an HDF5
-file) or in ``labels.csv``; recordings in ``Audio/Full/WAV_16000/<video>.wav``; the
-publishers' partition in ``cmu_mosei_std_folds.py`` or ``standard_folds.csv``, if anywhere.
+file) or in ``labels.csv``; recordings in ``Audio/Full/WAV_16000/<video>.wav``; optionally the
+publishers' partition in ``cmu_mosei_std_folds.py`` or ``standard_folds.csv``.
 """
 
 import ast
@@ -14,12 +14,12 @@ from pathlib import Path
 import h5py
 import pandas as pd
 
-from emofactors.config.corpora import CorpusConfig
+from emofactors.config.corpora import LayoutCorpus
 from emofactors.corpora.manifest import utterance_table
 from emofactors.corpora.readers.delimited import read_rows
 from emofactors.errors import InputError
 
-#: The scores of a segment in the order of the labels: sentiment in [-3, 3], each emotion in [0, 3].
+#: Scores of a segment, in the order of the labels: sentiment in [-3, 3], each emotion in [0, 3].
 _SCORES = ("sentiment", "happy", "sad", "anger", "surprise", "disgust", "fear")
 _EMOTIONS = {
     "happy": "happiness",
@@ -30,19 +30,19 @@ _EMOTIONS = {
     "fear": "fear",
 }
 
-#: Of one video: a header may claim any number of rows, and a day has fewer seconds.
-_MOST_SEGMENTS = 100_000
+#: Maximum number of segments of one video, more than the seconds of a day: guards against damaged headers.
+_MAX_SEGMENTS = 100_000
 
-#: The publishers' partition, as their kit ships it: three lists of videos in a Python file.
+#: The publishers' partition as distributed in their kit: three lists of videos in a Python file.
 _FOLDS_OF_KIT = "cmu_mosei_std_folds.py"
 _PARTITIONS = {"standard_train_fold": "train", "standard_valid_fold": "valid", "standard_test_fold": "test"}
-#: Or as a table with columns video and partition.
+#: The same as a table with columns video and partition.
 _FOLDS_AS_TABLE = "standard_folds.csv"
 
 
 @dataclass(frozen=True)
 class _Segment:
-    """One labelled stretch of a video, from ``start_s`` to ``end_s``, with its seven scores."""
+    """One labelled segment of a video, with its seven scores."""
 
     video: str
     start_s: float
@@ -50,13 +50,12 @@ class _Segment:
     scores: tuple[float, ...]
 
 
-def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
+def read(root: Path, corpus: LayoutCorpus) -> pd.DataFrame:
     """Read the labels of CMU-MOSEI.
 
-    An emotion is present where its score is above 0; several are joined by
-    ``+``, none is neutral. The corpus names no speakers: a video stands for one.
-    A video that the file of the partition does not name has none, and no video
-    has one without such a file.
+    An emotion is present if its score is above 0; several are joined by ``+``, none is neutral. The corpus has no
+    speaker labels, so each video counts as a speaker. ``partition`` is empty for a video that is not in the file
+    of the partition, and without such a file.
 
     Args:
         root: folder with ``Audio/Full/WAV_16000/``, one ``.csd`` or ``labels.csv`` (columns video,
@@ -68,24 +67,24 @@ def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
         Table with columns ``manifest.READER_COLUMNS``.
 
     Raises:
-        InputError: if there is not exactly one file of labels, or more than one of the partition, or
-            one is not as described above; if a video is in two partitions.
+        InputError: if there is not exactly one file of labels, or more than one of the partition; if a file does
+            not follow the layout; if a video is in two partitions.
     """
     files = sorted(root.glob("*.csd")) + sorted(root.glob("labels.csv"))
     if len(files) != 1:
         raise InputError(
-            f"{root}: its files of labels are {[file.name for file in files]}, expected one of {corpus.title}: "
+            f"{root}: has label files {[file.name for file in files]}, expected one file of {corpus.title}: "
             "CMU_MOSEI_Labels.csd or labels.csv"
         )
     partition_of = _partition_of_videos(root)
     segments = _segments_of_csd(files[0]) if files[0].suffix == ".csd" else _segments_of_csv(files[0])
-    rows, seen = [], dict.fromkeys((segment.video for segment in segments), 0)
+    rows, n_segments = [], dict.fromkeys((segment.video for segment in segments), 0)
     for segment in segments:
         scores = dict(zip(_SCORES, segment.scores, strict=True))
         present = [noun for name, noun in _EMOTIONS.items() if scores[name] > 0]
         rows.append(
             {
-                "utterance": f"{segment.video}_{seen[segment.video]:03d}",
+                "utterance": f"{segment.video}_{n_segments[segment.video]:03d}",
                 "path": f"Audio/Full/WAV_16000/{segment.video}.wav",
                 "start_s": segment.start_s,
                 "end_s": segment.end_s,
@@ -96,24 +95,24 @@ def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
                 "emotion": "+".join(present) or "neutral",
             }
         )
-        seen[segment.video] += 1
+        n_segments[segment.video] += 1
     return utterance_table(rows)
 
 
 def _segments_of_csd(file: Path) -> list[_Segment]:
-    """The segments of a computational sequence: <root>/data/<video>/features (n, 7) and intervals (n, 2)."""
+    """Return the segments of a computational sequence: data/<video>/features (n, 7) and intervals (n, 2)."""
     try:
         with h5py.File(file, "r") as sequence:
             return _segments(sequence, file)
     except InputError:
         raise
-    # What h5py makes of a file that is damaged inside.
+    # Errors that h5py raises for damaged files.
     except (OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError, MemoryError) as error:
         raise InputError(f"{file}: cannot be read, expected HDF5") from error
 
 
 def _segments(sequence: h5py.File, file: Path) -> list[_Segment]:
-    """The segments of an open computational sequence."""
+    """Return the segments of an open computational sequence."""
     segments, faults = [], []
     roots = [group for group in sequence.values() if isinstance(group, h5py.Group) and "data" in group]
     if len(roots) != 1 or not len(roots[0]["data"]):
@@ -127,8 +126,8 @@ def _segments(sequence: h5py.File, file: Path) -> list[_Segment]:
             )
             continue
         kinds = [labels[key].dtype.kind for key in ("features", "intervals")]
-        if n_segments > _MOST_SEGMENTS or not set(kinds) <= set("fiu"):
-            faults.append(f"{file}: {video}: expected at most {_MOST_SEGMENTS:,} segments, and numbers")
+        if n_segments > _MAX_SEGMENTS or not set(kinds) <= set("fiu"):
+            faults.append(f"{file}: {video}: expected at most {_MAX_SEGMENTS:,} segments, and numbers")
             continue
         scores, intervals = labels["features"][:].tolist(), labels["intervals"][:].tolist()
         for index, (score, (start_s, end_s)) in enumerate(zip(scores, intervals, strict=True)):
@@ -141,7 +140,7 @@ def _segments(sequence: h5py.File, file: Path) -> list[_Segment]:
 
 
 def _segments_of_csv(file: Path) -> list[_Segment]:
-    """The segments of a CSV."""
+    """Return the segments of a CSV."""
     segments, faults = [], []
     for line, cells in read_rows(file, ("video", "start_s", "end_s", *_SCORES)):
         if not cells["video"]:
@@ -163,7 +162,7 @@ def _segments_of_csv(file: Path) -> list[_Segment]:
 
 
 def _partition_of_videos(root: Path) -> dict[str, str]:
-    """Video -> train, valid or test; empty where no file states it."""
+    """Return video -> train, valid or test; empty without a file of the partition."""
     files = [root / name for name in (_FOLDS_OF_KIT, _FOLDS_AS_TABLE) if (root / name).exists()]
     if len(files) > 1:
         raise InputError(f"{root}: has {_FOLDS_OF_KIT} and {_FOLDS_AS_TABLE}, expected one of them: the partition")
@@ -180,7 +179,7 @@ def _partition_of_videos(root: Path) -> dict[str, str]:
 
 
 def _members_of_python(file: Path) -> Iterable[tuple[str, str, str]]:
-    """Where it stands, video and partition, of the kit's file: it is read as text, and nothing in it is run."""
+    """Return location, video and partition from the kit's file; it is parsed as text and never executed."""
     expected = f"expected {', '.join(_PARTITIONS)}, each a list of video names in quotes, and nothing else"
     try:
         statements = ast.parse(file.read_bytes()).body
@@ -194,11 +193,11 @@ def _members_of_python(file: Path) -> Iterable[tuple[str, str, str]]:
                 values = [element.value for element in elements if isinstance(element, ast.Constant)]
                 videos = [value for value in values if isinstance(value, str) and value]
             case _:
-                raise InputError(f"{where}: is none of the three partitions; {expected}")
+                raise InputError(f"{where}: is not one of the three partitions; {expected}")
         if len(videos) < len(elements):
-            raise InputError(f"{where}: {name} is no list of names; {expected}")
+            raise InputError(f"{where}: {name} is not a list of names; {expected}")
         if name in found:
-            raise InputError(f"{where}: {name} is there twice; {expected}")
+            raise InputError(f"{where}: {name} is defined twice; {expected}")
         found[name] = [(where, video, _PARTITIONS[name]) for video in videos]
     lacking = [name for name in _PARTITIONS if not found.get(name)]
     if lacking:
@@ -207,7 +206,7 @@ def _members_of_python(file: Path) -> Iterable[tuple[str, str, str]]:
 
 
 def _members_of_table(file: Path) -> Iterable[tuple[str, str, str]]:
-    """Where it stands, video and partition, of a table."""
+    """Return location, video and partition from a table."""
     members = []
     for line, cells in read_rows(file, ("video", "partition")):
         if not cells["video"]:

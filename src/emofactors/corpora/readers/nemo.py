@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from emofactors.config.corpora import CorpusConfig
+from emofactors.config.corpora import LayoutCorpus
 from emofactors.corpora.manifest import utterance_table
 from emofactors.corpora.readers.delimited import read_rows
 from emofactors.errors import InputError
@@ -22,8 +22,8 @@ _EMOTIONS = {
 }
 
 
-def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
-    """Read the table of nEMO; audio it does not name is no part of the corpus.
+def read(root: Path, corpus: LayoutCorpus) -> pd.DataFrame:
+    """Read the table of nEMO; audio files that it does not list are ignored.
 
     Args:
         root: folder with ``data.tsv`` and ``samples/``.
@@ -33,8 +33,8 @@ def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
         Table with columns ``manifest.READER_COLUMNS``.
 
     Raises:
-        InputError: if ``data.tsv`` is missing or lacks a column, or a row has an emotion or a name
-            that is not of the corpus.
+        InputError: if ``data.tsv`` is missing or lacks a column, or a row has an unknown emotion or an invalid
+            file name.
     """
     file = root / "data.tsv"
     needed = ("file_id", "emotion", "raw_text", "speaker_id", "gender")

@@ -1,8 +1,8 @@
 """RAVDESS, the Ryerson Audio-Visual Database of Emotional Speech and Song (Livingstone & Russo, 2018): speech.
 
 Layout: ``Actor_12/03-01-06-01-02-01-12.wav``: modality, channel, emotion,
-intensity, statement, repetition, actor. The name says all, so the folders
-above a file, which differ with how it was unpacked, do not matter.
+intensity, statement, repetition, actor. Only the file name is used; folders differ with the way
+the corpus was unpacked.
 """
 
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from emofactors.config.corpora import CorpusConfig
+from emofactors.config.corpora import LayoutCorpus
 from emofactors.corpora.audio import wav_files
 from emofactors.corpora.manifest import utterance_table
 from emofactors.errors import InputError
@@ -31,19 +31,19 @@ _EMOTIONS = {
 }
 
 
-def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
+def read(root: Path, corpus: LayoutCorpus) -> pd.DataFrame:
     """Read the file names of RAVDESS.
 
     Args:
-        root: folder with the wav files, in ``Actor_01/`` to ``Actor_24/`` or in any other folders.
+        root: folder with the wav files in ``Actor_01/`` to ``Actor_24/`` or any other folders.
         corpus: config of the corpus.
 
     Returns:
         Table with columns ``manifest.READER_COLUMNS``.
 
     Raises:
-        InputError: if the folder has no wav, or a file's name is not of the speech of RAVDESS (as are
-            those of the songs).
+        InputError: if the folder has no wav, or a file name is not one of the speech of RAVDESS (songs are
+            rejected).
     """
     files = wav_files(root, "**/*.wav")
     if not files:
@@ -52,7 +52,7 @@ def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
     for file in files:
         name = _NAME.fullmatch(file.stem)
         if name is None:
-            faults.append(f"{file}: expected a name of audio and speech, like 03-01-06-01-02-01-12.wav")
+            faults.append(f"{file}: expected the name of an audio-only speech file, like 03-01-06-01-02-01-12.wav")
             continue
         rows.append(
             {

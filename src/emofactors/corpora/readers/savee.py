@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from emofactors.config.corpora import CorpusConfig
+from emofactors.config.corpora import LayoutCorpus
 from emofactors.corpora.audio import wav_files
 from emofactors.corpora.manifest import utterance_table
 from emofactors.errors import InputError
@@ -24,24 +24,24 @@ _EMOTIONS = {
     "sa": "sadness",
     "su": "surprise",
 }
-_SPEAKERS = ("DC", "JE", "JK", "KL")  # all are men
+_SPEAKERS = ("DC", "JE", "JK", "KL")  # all are male
 
 
-def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
+def read(root: Path, corpus: LayoutCorpus) -> pd.DataFrame:
     """Read the file names of SAVEE.
 
-    Which sentences the emotions share the names do not say, so a sentence is
-    identified by its emotion and number.
+    The names do not tell which sentences are shared by several emotions, so a sentence is identified by emotion
+    and number.
 
     Args:
-        root: folder with the wav files, in either layout, in any folders.
+        root: folder with the wav files in either layout, in any folders.
         corpus: config of the corpus.
 
     Returns:
         Table with columns ``manifest.READER_COLUMNS``.
 
     Raises:
-        InputError: if the folder has no wav, or a file's name is not of the corpus.
+        InputError: if the folder has no wav, or a file name does not follow the layout.
     """
     files = wav_files(root, "**/*.wav")
     if not files:

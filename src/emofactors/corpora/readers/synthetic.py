@@ -1,4 +1,4 @@
-"""The synthetic corpus: eSpeak NG speaks sentences whose factors an emotion sets, and the true factors are known.
+"""The synthetic corpus: eSpeak NG synthesizes sentences with known factors that depend on the emotion.
 
 Layout: ``{voice}_{sentence}_{emotion}.wav``.
 """
@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from emofactors.config.corpora import CorpusConfig, NormalDistribution, SynthesisSettings
+from emofactors.config.corpora import NormalDistribution, SynthesisSettings, SyntheticCorpus
 from emofactors.config.labels import EmotionNoun
 from emofactors.corpora.manifest import utterance_table
 from emofactors.corpora.readers.espeak import PITCH, PITCH_RANGE, RATE_WPM, SAMPLE_RATE_HZ, fresh_synthesizer
 from emofactors.errors import InputError
 from emofactors.io.csv import rows_of
 
-#: Columns of the table of true factors. ``rate``, ``pitch_shift``, ``pitch_range`` and ``loudness_db``
-#: are what an emotion sets, as heard: relative to the voice, rounded as eSpeak takes them, after the gain.
+#: Columns of the table of true factors. ``rate``, ``pitch_shift``, ``pitch_range`` and ``loudness_db`` depend on
+#: the emotion: relative to the voice, rounded to eSpeak's steps, and after the gain.
 FACTOR_COLUMNS = (
     "utterance",
     "voice",
@@ -41,27 +41,27 @@ _FULL_SCALE = 32_768
 
 
 def synthesize(settings: SynthesisSettings, folder: Path) -> pd.DataFrame:
-    """Speak the corpus: every voice says every sentence in every emotion once.
+    """Synthesize the corpus: every sentence by every voice in every emotion.
 
-    Same settings, same bytes: a voice speaks in the order of the settings with an eSpeak of its
-    own, so a voice or a sentence added at the end changes no utterance before it.
+    The same settings give the same bytes. Each voice has its own eSpeak instance and follows the order of the
+    settings, so a voice or sentence added at the end changes no earlier utterance.
 
     Args:
         settings: voices, sentences, and the distributions of the factors.
-        folder: folder for the wav files, made if it is not there; 16 bit at 22,050 Hz.
+        folder: folder for the wav files, 16 bit at 22,050 Hz; created if missing.
 
     Returns:
-        The true factors, columns ``FACTOR_COLUMNS``, in the order of ``utterance``.
+        The true factors, columns ``FACTOR_COLUMNS``, ordered by ``utterance``.
 
     Raises:
         InputError: if eSpeak does not know a voice, or a waveform is too loud for 16 bits.
     """
     factors = draw_factors(settings)
     folder.mkdir(parents=True, exist_ok=True)
-    for _, spoken in factors.groupby("voice", sort=False):
+    for _, of_voice in factors.groupby("voice", sort=False):
         with fresh_synthesizer() as synthesizer:
-            for row in rows_of(spoken):
-                speech = synthesizer.say(
+            for row in rows_of(of_voice):
+                speech = synthesizer.synthesize(
                     settings.sentences[row.sentence],
                     voice=settings.voices[row.voice].variant,
                     rate_wpm=row.rate_wpm,
@@ -84,13 +84,13 @@ def synthesize(settings: SynthesisSettings, folder: Path) -> pd.DataFrame:
 
 
 def draw_factors(settings: SynthesisSettings) -> pd.DataFrame:
-    """Draw the factors of every utterance, each from a generator of its own.
+    """Draw the factors of every utterance, each with its own generator.
 
     Args:
         settings: voices, sentences, and the distributions of the factors.
 
     Returns:
-        Columns ``FACTOR_COLUMNS``, in the order of speaking: voices, sentences, emotions as in the settings.
+        Columns ``FACTOR_COLUMNS``, ordered by voice, sentence and emotion as in the settings.
     """
     rows = [
         _draw_utterance(settings, voice, sentence, emotion)
@@ -101,7 +101,7 @@ def draw_factors(settings: SynthesisSettings) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(FACTOR_COLUMNS)).round(6)
 
 
-def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
+def read(root: Path, corpus: SyntheticCorpus) -> pd.DataFrame:
     """Read the file names of the synthetic corpus.
 
     Args:
@@ -112,13 +112,12 @@ def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
         Table with columns ``manifest.READER_COLUMNS``.
 
     Raises:
-        InputError: if there is no wav, or a file's name is not of the corpus.
+        InputError: if there is no wav, or a file name does not follow the layout.
     """
     files = sorted(root.glob("*.wav"))
     if not files:
-        raise InputError(f"{root}: has no wav file, expected those of {corpus.title}")
+        raise InputError(f"{root}: has no wav file, expected the files of {corpus.title}")
     settings = corpus.synthesis
-    assert settings is not None  # a corpus with this reader has them
     rows, faults = [], []
     for file in files:
         voice, sentence, emotion, *more = (*file.stem.split("_"), "", "")
@@ -146,13 +145,13 @@ def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
 def _draw_utterance(
     settings: SynthesisSettings, voice: str, sentence: str, emotion: EmotionNoun
 ) -> dict[str, Any]:
-    """One row of the table of factors, not yet rounded."""
+    """Return one row of the table of factors, not rounded."""
     utterance = f"{voice}_{sentence}_{emotion}"
     generator = _generator(settings, "factors", utterance)
     base, means = settings.voices[voice], settings.emotions[emotion]
-    rate_wpm = _within(base.rate_wpm * _draw(means.rate, generator), RATE_WPM)
-    pitch = _within(base.pitch + _draw(means.pitch, generator), PITCH)
-    pitch_range = _within(_draw(means.pitch_range, generator), PITCH_RANGE)
+    rate_wpm = _clipped(base.rate_wpm * _draw(means.rate, generator), RATE_WPM)
+    pitch = _clipped(base.pitch + _draw(means.pitch, generator), PITCH)
+    pitch_range = _clipped(_draw(means.pitch_range, generator), PITCH_RANGE)
     volume_db = _draw(means.volume_db, generator)
     gain_db = _draw(settings.gain_db, generator)
     return {
@@ -174,22 +173,23 @@ def _draw_utterance(
 
 
 def _generator(settings: SynthesisSettings, *names: str) -> np.random.Generator:
-    """The generator of one thing to draw: it depends on the seed and its name, and on nothing drawn before."""
+    """Return the generator of one draw; it depends only on the seed and the names."""
     digest = sha256(" ".join(names).encode()).digest()
     return np.random.default_rng([settings.seed, *np.frombuffer(digest, dtype="<u4").tolist()])
 
 
 def _draw(distribution: NormalDistribution, generator: np.random.Generator) -> float:
+    """Return a sample of a normal distribution."""
     return float(generator.normal(distribution.mean, distribution.std))
 
 
-def _within(value: float, limits: tuple[int, int]) -> int:
-    """The nearest value eSpeak takes."""
+def _clipped(value: float, limits: tuple[int, int]) -> int:
+    """Return the nearest value that eSpeak accepts."""
     return min(max(round(value), limits[0]), limits[1])
 
 
 def _record(speech: np.ndarray, *, level_dbfs: float, snr_db: float, generator: np.random.Generator) -> np.ndarray:
-    """Speech (n_samples,) at an RMS level with white noise, in whole steps of 16 bits that may exceed 16 bits."""
+    """Return speech (n_samples,) at an RMS level with white noise, in 16-bit steps that may exceed 16 bits."""
     rms = _FULL_SCALE * 10 ** (level_dbfs / 20)
     clean = speech * (rms / np.sqrt(np.mean(np.square(speech, dtype=float))))
     noise = generator.normal(0.0, rms * 10 ** (-snr_db / 20), size=len(speech))

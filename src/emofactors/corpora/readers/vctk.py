@@ -1,9 +1,9 @@
 """VCTK, the English Multi-speaker Corpus for CSTR Voice Cloning Toolkit (Yamagishi, Veaux & MacDonald, 2019).
 
 Layout of version 0.92: ``wav48_silence_trimmed/p225/p225_001_mic1.flac``:
-speaker, number, microphone; of 0.80: ``wav48/p225/p225_001.wav``. Beside them,
-where they are at hand, ``txt/p225/p225_001.txt`` and ``speaker-info.txt``.
-Speech is read, not acted: the corpus is there to train decomposers.
+speaker, number, microphone; of 0.80: ``wav48/p225/p225_001.wav``. Optional:
+``txt/p225/p225_001.txt`` and ``speaker-info.txt``. The speech is read, not acted: the
+corpus is used to train decomposers.
 """
 
 import re
@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from emofactors.config.corpora import CorpusConfig
+from emofactors.config.corpora import LayoutCorpus
 from emofactors.corpora.audio import wav_files
 from emofactors.corpora.manifest import utterance_table
 from emofactors.corpora.readers.delimited import read_text
 from emofactors.errors import InputError
 
-#: Two speakers have no recording by the second microphone, so the first alone is heard.
+#: Only the first microphone is used: two speakers have no recording with the second.
 _PATTERNS = {"0.92": "wav48_silence_trimmed/*/*_mic1.flac", "0.80": "wav48/*/*.wav"}
 _NAME = re.compile(r"(?P<speaker>p\d{3}|s5)_(?P<number>\d{3})")
 
@@ -25,29 +25,29 @@ _NAME = re.compile(r"(?P<speaker>p\d{3}|s5)_(?P<number>\d{3})")
 _SPEAKER = re.compile(r"^\s*(?P<speaker>[ps]?\d+)\s+\S+\s+(?P<gender>[FM])\b", re.MULTILINE)
 _GENDERS = {"F": "female", "M": "male"}
 
-#: The remainder of number / 6 -> what is held out. Source: FantSun/Speechflow, tools/make_cat.sh, which holds out
-#: every third number; here in two halves, so that what chooses the epoch is not what is reported.
-_HELD_OUT = {0: "dev", 3: "test"}
+#: Remainder of number / 6 -> partition; others train. Source: FantSun/Speechflow, tools/make_cat.sh, which holds
+#: out every third number; here these are divided into dev and test, as dev selects the epoch.
+_PARTITION = {0: "dev", 3: "test"}
 
 
-def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
-    """Read the file names of VCTK, and texts and genders where they are at hand.
+def read(root: Path, corpus: LayoutCorpus) -> pd.DataFrame:
+    """Read the file names of VCTK, and texts and genders if their files exist.
 
-    ``partition`` is by the number in the name: dev if divisible by 6, test if
-    by 3 only, else train.
+    ``partition`` follows from the number in the name: dev if divisible by 6, test if divisible by 3 only, else
+    train.
 
     Args:
-        root: folder with ``wav48_silence_trimmed/`` or ``wav48/`` and, if at hand, ``txt/`` and
+        root: folder with ``wav48_silence_trimmed/`` or ``wav48/`` and, optionally, ``txt/`` and
             ``speaker-info.txt``.
         corpus: config of the corpus.
 
     Returns:
         Table with columns ``manifest.READER_COLUMNS``; ``text`` is empty without a transcript (all of
-        p315), ``gender`` for a speaker whom no table names (p280 in 0.80).
+        p315), ``gender`` for a speaker missing from the table (p280 in 0.80).
 
     Raises:
-        InputError: if the folder has audio of neither version or of both, a file's name is not of the
-            corpus, or ``speaker-info.txt`` is there but names no speaker.
+        InputError: if the folder has audio of neither version or of both, a file name does not follow the layout,
+            or ``speaker-info.txt`` exists but lists no speaker.
     """
     of_version = {version: wav_files(root, pattern) for version, pattern in _PATTERNS.items()}
     found = [version for version, files in of_version.items() if files]
@@ -69,7 +69,7 @@ def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
                 "path": file.relative_to(root).as_posix(),
                 "speaker": name["speaker"],
                 "gender": genders.get(name["speaker"], ""),
-                "partition": _HELD_OUT.get(int(name["number"]) % 6, "train"),
+                "partition": _PARTITION.get(int(name["number"]) % 6, "train"),
                 "style": "read",
                 "language": corpus.language,
                 "text": _text(root / "txt" / name["speaker"] / f"{name[0]}.txt"),
@@ -82,13 +82,13 @@ def read(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
 
 
 def _genders(file: Path) -> dict[str, str]:
-    """Speaker -> gender, of those whom the table names; none without the table."""
+    """Return speaker -> gender of the speakers in the table; empty without the table."""
     if not file.exists():
         return {}
     lines = list(_SPEAKER.finditer(read_text(file, "the table of speakers")))
     if not lines:
         raise InputError(
-            f"{file}: names no speaker, expected lines of ID, AGE, GENDER like 'p225  23  F  English'"
+            f"{file}: lists no speaker, expected lines of ID, AGE, GENDER like 'p225  23  F  English'"
         )
     return {
         ("p" if line["speaker"].isdigit() else "") + line["speaker"]: _GENDERS[line["gender"]] for line in lines
@@ -96,5 +96,5 @@ def _genders(file: Path) -> dict[str, str]:
 
 
 def _text(file: Path) -> str:
-    """The transcript on one line, empty where there is none; it only names a sentence, broken letters and all."""
+    """Return the transcript on one line, empty if missing; it only identifies a sentence."""
     return " ".join(read_text(file, "a transcript").split()) if file.exists() else ""

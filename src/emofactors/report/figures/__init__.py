@@ -27,6 +27,7 @@ def make_figure(settings: Mapping[str, Any], inputs: FigureInputs, *, png: str, 
         InputError: if an input file is missing or damaged.
         ValueError: if the inputs do not fit the figure.
     """
-    draw: Callable[[Mapping[str, Any], FigureInputs], Figure] = import_module(f"{__name__}.{settings['kind']}").draw
+    kind = import_module(f"{__name__}.{settings['kind']}")
+    draw: Callable[[Mapping[str, Any], FigureInputs], Figure] = kind.draw
     with figure_style():
         save_figure(draw(settings, inputs), png=png, svg=svg)

@@ -68,7 +68,7 @@ def attention_figure(
             drawn.text(0.1 / width, (top - 0.02) / height, label, va="top")
             top -= titles + curve + between + image
             run = runs[task, variant]
-            multiples = [_multiple_of_uniform(*pair) for pair in zip(run["attention"], run["n_frames"], strict=True)]
+            multiples = [_relative(*pair) for pair in zip(run["attention"], run["n_frames"], strict=True)]
             highest = 1.1 * max(multiple.max() for multiple in multiples)
             for column, multiple in enumerate(multiples):
                 x = (left + column * (side + gap)) / width
@@ -92,7 +92,7 @@ def attention_figure(
     return drawn
 
 
-def _multiple_of_uniform(attention: np.ndarray, n_frames: int) -> np.ndarray:
+def _relative(attention: np.ndarray, n_frames: int) -> np.ndarray:
     """Return the attention (T,) of an utterance's frames as a multiple of uniform attention, shape (n_frames,)."""
     return attention[:n_frames].astype(np.float64) * n_frames
 

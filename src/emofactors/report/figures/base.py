@@ -52,7 +52,9 @@ class FigureInputs:
                 found[origin.task, origin.variant].append(file)
         missing = [f"{task}/{variant}" for (task, variant), files in found.items() if not files]
         if missing:
-            raise ValueError(f"{name}: is missing for {', '.join(missing)}; expected one for each task and variant")
+            raise ValueError(
+                f"{name}: is missing for {', '.join(missing)}; expected one for each task and variant"
+            )
         return {of: tuple(files) for of, files in found.items()}
 
 

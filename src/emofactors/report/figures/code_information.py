@@ -8,11 +8,10 @@ from matplotlib.figure import Figure
 
 from emofactors.config.tables.code_information import CodeInformationTable
 from emofactors.config.tasks import TaskConfig
+from emofactors.evaluation.code_information import PAIRS, REPRESENTATIONS
 from emofactors.report.figures.base import FigureInputs
 from emofactors.report.figures.matrices import Matrix, matrices_figure
 from emofactors.report.figures.of_table import read_table
-from emofactors.report.tables.factor_layout import MATRIX_COLUMNS, MATRIX_ROWS
-from emofactors.report.tables.factor_tables import PAIR_KEYS
 
 
 def draw(settings: Mapping[str, Any], inputs: FigureInputs) -> Figure:
@@ -20,9 +19,7 @@ def draw(settings: Mapping[str, Any], inputs: FigureInputs) -> Figure:
     return information_figure(CodeInformationTable(**(inputs.table or {})), inputs.tasks, read_table(inputs))
 
 
-def information_figure(
-    table: CodeInformationTable, tasks: Mapping[str, TaskConfig], tidy: pd.DataFrame
-) -> Figure:
+def information_figure(table: CodeInformationTable, tasks: Mapping[str, TaskConfig], tidy: pd.DataFrame) -> Figure:
     """Draw the information above null of each pair, one row of panels per task and one panel per variant.
 
     Args:
@@ -36,11 +33,11 @@ def information_figure(
     Raises:
         ValueError: if a task lacks the numbers of a row.
     """
-    metrics = {pair: f"{key}_above_null" for key, pair in PAIR_KEYS.items()}
+    metrics = {pair: f"{'_'.join(pair)}_above_null" for pair in PAIRS}
     highest = tidy.loc[tidy["metric"].isin(list(metrics.values())), "value"].max()
     matrix = Matrix(
-        rows=MATRIX_ROWS,
-        columns={name: name for name in MATRIX_COLUMNS},
+        rows=REPRESENTATIONS[:-1],
+        columns={name: name for name in REPRESENTATIONS[1:]},
         metrics=metrics,
         label="MI above null / nats",
         maximum=max(float(highest), 0.01),

@@ -14,12 +14,12 @@ from emofactors.config.evaluation import IntervalSettings
 from emofactors.config.figures.cost import CostFigure
 from emofactors.config.tasks import TaskConfig
 from emofactors.evaluation.scores import read_confusion, speaker_confusions
+from emofactors.evaluation.statistics.intervals import Interval, NoIntervalError, pooled_score, speaker_interval
 from emofactors.evaluation.statistics.metrics import unweighted_accuracy
 from emofactors.io.json import read_json
 from emofactors.plan.paths import parse_evaluation, parse_run
 from emofactors.report.figures.base import FigureInputs, panel_title
 from emofactors.report.figures.style import VARIANT_STYLE
-from emofactors.report.tables.tidy import score_interval
 
 #: Height of a label of two lines, as a fraction of its panel.
 _LABEL_HEIGHT = 0.13
@@ -77,8 +77,8 @@ def cost_figure(
         labels = []
         for (variant, label), x, style in zip(figure.variants.items(), places, VARIANT_STYLE, strict=False):
             cost = costs[name, variant]
-            score = score_interval(speaker_confusions(cost.confusion, task.classes), unweighted_accuracy, intervals)
-            y, low, high = (100 * value for value in (score.value, score.low, score.high))
+            ua = _ua_interval(speaker_confusions(cost.confusion, task.classes), intervals)
+            y, low, high = (100 * value for value in (ua.value, ua.low, ua.high))
             colour, marker, _ = style
             panel.plot([x, x], [low, high], color=colour, lw=1.5)
             panel.scatter(
@@ -100,6 +100,14 @@ def cost_figure(
     return drawn
 
 
+def _ua_interval(counts: np.ndarray, intervals: IntervalSettings) -> Interval:
+    """Return UA of counts (K, S, C, C) with its interval; NaN where the speakers cannot be resampled."""
+    try:
+        return speaker_interval(counts, unweighted_accuracy, **intervals.model_dump())
+    except NoIntervalError:
+        return Interval(value=pooled_score(counts, unweighted_accuracy), low=np.nan, high=np.nan)
+
+
 def _separated(costs: Sequence[float]) -> list[float]:
     """Return the positions of costs: equal ones a little apart, so that all intervals are visible."""
     places = []
@@ -116,7 +124,7 @@ def _draw_labels(panel: Axes, labels: Sequence[tuple[float, float, str, str]]) -
     for is_left in (True, False):
         of_side = [label for label in labels if (np.log(label[0]) <= (left + right) / 2) == is_left]
         height = -np.inf
-        # From the lowest upwards: a label is at the height of its marker, or as much higher as the one below needs.
+        # From the lowest upwards: a label is level with its marker, or as much higher as the one below needs.
         for x, y, text, colour in sorted(of_side, key=lambda label: label[1]):
             height = max(y, height + _LABEL_HEIGHT * (high - low))
             panel.annotate(

@@ -1,4 +1,4 @@
-"""Figures of kind ``embedding_pca``: train and test embeddings on the principal components of the train embeddings."""
+"""Figures of kind ``embedding_pca``: train and test embeddings, projected on two principal components."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

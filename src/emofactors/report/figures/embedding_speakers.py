@@ -1,4 +1,4 @@
-"""Figures of kind ``embedding_speakers``: train embeddings by PCA and t-SNE, coloured by emotion and by speaker."""
+"""Figures of kind ``embedding_speakers``: train embeddings by PCA and t-SNE, by emotion and by speaker."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -110,16 +110,16 @@ def _draw_matrix(panel: Axes, matrix: Matrix, cells: Mapping[tuple[int, int], pd
     shades = np.full((len(matrix.rows), len(matrix.columns)), np.nan)
     for place, number in cells.items():
         shades[place] = number["value"]
-    image = panel.imshow(
-        np.ma.masked_invalid(shades), cmap="Blues", vmin=0, vmax=matrix.maximum, aspect="auto"
-    )
+    image = panel.imshow(np.ma.masked_invalid(shades), cmap="Blues", vmin=0, vmax=matrix.maximum, aspect="auto")
     columns = list(matrix.columns)
     form = f"z.{matrix.decimals}f"
     for (i, j), number in cells.items():
         is_dark = number["value"] > _DARK * matrix.maximum
         style: dict[str, Any] = {"ha": "center", "color": "white" if is_dark else "black"}
         if pd.isna(number["ci_low"]):
-            panel.text(j, i, "–" if pd.isna(number["value"]) else f"{number['value']:{form}}", va="center", **style)
+            panel.text(
+                j, i, "–" if pd.isna(number["value"]) else f"{number['value']:{form}}", va="center", **style
+            )
             continue
         weight = "bold" if (matrix.rows[i], columns[j]) in matrix.framed else "normal"
         panel.text(j, i - 0.04, f"{number['value']:{form}}", va="bottom", fontweight=weight, **style)

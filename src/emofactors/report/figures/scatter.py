@@ -22,9 +22,7 @@ def read_embeddings(path: str) -> dict[str, np.ndarray]:
     return read_npz(path, "the embeddings.npz of a run", ("embedding", "split", "emotion"))
 
 
-def draw_points(
-    panel: Axes, points: np.ndarray, group: np.ndarray, styles: Mapping[str, tuple[str, str]]
-) -> None:
+def draw_points(panel: Axes, points: np.ndarray, group: np.ndarray, styles: Mapping[str, tuple[str, str]]) -> None:
     """Draw points (N, 2) in the colours and markers of their groups (N,)."""
     size = float(np.clip(6000 / max(len(points), 1), 6, 30))
     for name, (colour, marker) in styles.items():

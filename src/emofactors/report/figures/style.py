@@ -42,7 +42,7 @@ _DOTS_PER_INCH = 200
 
 @contextmanager
 def figure_style() -> Iterator[None]:
-    """Draw with matplotlib's defaults, whatever the user's matplotlibrc sets, and the project's changes to them."""
+    """Draw with matplotlib's defaults and the changes of this project; the user's matplotlibrc has no effect."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(

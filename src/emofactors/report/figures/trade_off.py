@@ -106,9 +106,7 @@ def _draw_chance(draw_line: Callable[..., Line2D], chance: pd.Series) -> None:
         draw_line(value, color="0.35", lw=1, linestyle=":", label="chance")
 
 
-def _label_points(
-    panel: Axes, labels: Sequence[tuple[float, float, str, str]], size: tuple[float, float]
-) -> None:
+def _label_points(panel: Axes, labels: Sequence[tuple[float, float, str, str]], size: tuple[float, float]) -> None:
     """Draw labels (x, y, text, colour) around their points without overlap; ``size`` of the panel in inches."""
     labels = [label for label in labels if np.isfinite(label[:2]).all()]
     limits = np.array([panel.get_xlim(), panel.get_ylim()])

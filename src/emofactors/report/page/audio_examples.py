@@ -1,9 +1,7 @@
-"""What decomposers make of some utterances, on the page: players, and spectrograms to look at meanwhile."""
+"""Audio examples of decomposers on the page: players with their spectrograms."""
 
-from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,77 +12,78 @@ from emofactors.config.labels import FACTORS
 from emofactors.io.atomic import read_result
 from emofactors.io.json import read_json
 from emofactors.io.npz import read_npz
-from emofactors.report.figures.style import house_style
+from emofactors.report.figures.style import figure_style, png_bytes
+from emofactors.report.page.data_uri import data_uri
 
-#: Of a picture, which stands on a page: enough for the bands of a spectrogram.
+#: Resolution of spectrograms on the page, enough for the Mel bands.
 _DOTS_PER_INCH = 110
 
-#: The splits of a fold, as a heading says them.
-_SPLIT_WORDS = {
-    "test": "not heard in training",
-    "dev": "not heard in training",
-    "held_out": "not heard in training, of a training speaker",
-    "train": "heard in training",
+#: Split of the fold -> its description in a heading.
+_SPLIT_LABELS = {
+    "test": "not in training",
+    "dev": "not in training",
+    "held_out": "not in training, of a training speaker",
+    "train": "in training",
 }
 
 
 @dataclass(frozen=True)
 class Player:
-    """One sound of an utterance.
+    """One audio example of an utterance.
 
     Attributes:
-        title: what it is, in a word or two.
-        words: what is heard.
-        label: what a screen reader says of the player.
-        uri: the sound as a data URI.
+        title: its name, such as ``pitch alone``.
+        description: how it was made.
+        label: accessible name of the player.
+        uri: the audio as a data URI.
     """
 
     title: str
-    words: str
+    description: str
     label: str
     uri: str
 
 
 @dataclass(frozen=True)
-class Listened:
-    """One utterance: its sounds and their spectrograms.
+class UtteranceExamples:
+    """The audio examples of one utterance.
 
     Attributes:
-        heading: which utterance it is.
-        players: its sounds.
-        picture: the spectrograms of the same, side by side, as a data URI.
+        heading: name, emotion, speaker and split of the utterance.
+        players: the examples.
+        spectrograms: their spectrograms, side by side, as a data URI.
     """
 
     heading: str
     players: tuple[Player, ...]
-    picture: str
+    spectrograms: str
 
 
 @dataclass(frozen=True)
-class AudioExamples:
-    """What one decomposer makes of some utterances of a task.
+class DecomposerExamples:
+    """The audio examples of one decomposer on a task.
 
     Attributes:
         task: name of the task.
         system: name of the system.
         variant: name of the variant.
-        utterances: those that are listened to.
+        utterances: the examples, by utterance.
     """
 
     task: str
     system: str
     variant: str
-    utterances: tuple[Listened, ...]
+    utterances: tuple[UtteranceExamples, ...]
 
 
-def read_audio_examples(folders: Iterable[str | Path]) -> list[AudioExamples]:
-    """AudioExamples as ``training.sounds`` writes them, with their spectrograms drawn.
+def read_audio_examples(folders: Iterable[str | Path]) -> list[DecomposerExamples]:
+    """Read audio examples as ``inference.audio_examples`` writes them, and draw their spectrograms.
 
     Args:
         folders: ``…/{task}/{system}/{variant}`` each.
 
     Returns:
-        One entry a folder, in order.
+        One entry per folder, in their order.
 
     Raises:
         InputError: if a file is missing or damaged.
@@ -92,24 +91,23 @@ def read_audio_examples(folders: Iterable[str | Path]) -> list[AudioExamples]:
     return [_read(Path(folder)) for folder in folders]
 
 
-def spectrograms_picture(mels: Mapping[str, np.ndarray], hop_s: float) -> bytes:
-    """Spectrograms side by side, on one scale of colour and of time: the same numbers, the same bytes.
+def spectrograms_png(mels: Mapping[str, np.ndarray], hop_s: float) -> bytes:
+    """Draw spectrograms side by side on one scale of colour and time; equal numbers give equal bytes.
 
     Args:
         mels: heading -> log-Mel spectrogram, (T, n_mels).
-        hop_s: seconds from frame to frame.
+        hop_s: hop in seconds.
 
     Returns:
-        A picture, as PNG.
+        A PNG.
     """
     low = min(mel.min() for mel in mels.values())
     high = max(mel.max() for mel in mels.values())
     longest_s = max(len(mel) for mel in mels.values()) * hop_s
-    with house_style():
+    with figure_style():
         figure = Figure(figsize=(2.1 * len(mels), 2.2), layout="constrained")
         panels = figure.subplots(1, len(mels), sharey=True, squeeze=False)[0]
         for panel, (heading, mel) in zip(panels, mels.items(), strict=True):
-            extent = (0, len(mel) * hop_s, 0, mel.shape[1])
             panel.imshow(
                 mel.T,
                 origin="lower",
@@ -117,68 +115,60 @@ def spectrograms_picture(mels: Mapping[str, np.ndarray], hop_s: float) -> bytes:
                 cmap="magma",
                 vmin=low,
                 vmax=high,
-                extent=extent,
+                extent=(0, len(mel) * hop_s, 0, mel.shape[1]),
                 interpolation="nearest",
             )
             panel.set(title=heading, xlabel="time / s", xlim=(0, longest_s))
         panels[0].set_ylabel("Mel band")
-        content = BytesIO()
-        figure.savefig(content, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None})
-    return content.getvalue()
+        return png_bytes(figure, _DOTS_PER_INCH)
 
 
-def _read(folder: Path) -> AudioExamples:
+def _read(folder: Path) -> DecomposerExamples:
     task, system, variant = folder.parts[-3:]
-    index = read_json(folder / "index.json", "an index of sounds", ["hop_s", "sounds"])
-    mels = read_npz(folder / "mels.npz", "the spectrograms of sounds")
+    index = read_json(folder / "index.json", "the index of audio examples", ["hop_s", "examples"])
+    mels = read_npz(folder / "mels.npz", "the spectrograms of audio examples")
     rows_of: dict[str, list[dict[str, Any]]] = {}
-    for row in index["sounds"]:
+    for row in index["examples"]:
         rows_of.setdefault(row["utterance"], []).append(row)
-    utterances = tuple(_listened(folder, rows, mels, index["hop_s"]) for rows in rows_of.values())
-    return AudioExamples(task=task, system=system, variant=variant, utterances=utterances)
+    utterances = tuple(_utterance(folder, rows, mels, index["hop_s"]) for rows in rows_of.values())
+    return DecomposerExamples(task=task, system=system, variant=variant, utterances=utterances)
 
 
-def _listened(
+def _utterance(
     folder: Path, rows: Sequence[Mapping[str, Any]], mels: Mapping[str, np.ndarray], hop_s: float
-) -> Listened:
-    """The sounds of one utterance."""
-    first = rows[0]
-    heading = (
-        f"{first['utterance']}: {first['emotion']}, speaker {first['speaker']}, {_SPLIT_WORDS[first['split']]}"
-    )
+) -> UtteranceExamples:
+    """Return the examples of one utterance, of its rows of the index."""
+    name, emotion, speaker, split = (rows[0][key] for key in ("utterance", "emotion", "speaker", "split"))
     players = tuple(
         Player(
-            title=_title(row["what"]),
-            words=_words(row),
-            label=f"Play {first['utterance']}, {_title(row['what'])}: {_words(row)}",
-            uri=_data_uri("audio/mpeg", read_result(folder / row["file"], "a sound")),
+            title=_title(row["kind"]),
+            description=_description(row),
+            label=f"Play {name}, {_title(row['kind'])}: {_description(row)}",
+            uri=data_uri("audio/mpeg", read_result(folder / row["file"], "an audio example")),
         )
         for row in rows
     )
-    picture = spectrograms_picture({_title(row["what"]): mels[Path(row["file"]).stem] for row in rows}, hop_s)
-    return Listened(heading=heading, players=players, picture=_data_uri("image/png", picture))
+    png = spectrograms_png({_title(row["kind"]): mels[Path(row["file"]).stem] for row in rows}, hop_s)
+    return UtteranceExamples(
+        heading=f"{name}: {emotion}, speaker {speaker}, {_SPLIT_LABELS[split]}",
+        players=players,
+        spectrograms=data_uri("image/png", png),
+    )
 
 
-def _title(what: str) -> str:
-    return f"{what} alone" if what in FACTORS else what
+def _title(kind: str) -> str:
+    return f"{kind} alone" if kind in FACTORS else kind
 
 
-def _words(row: Mapping[str, Any]) -> str:
-    """What is heard in a sound."""
-    match row["what"]:
+def _description(row: Mapping[str, Any]) -> str:
+    """Return how an example was made."""
+    match row["kind"]:
         case "original":
-            return "the recording's own spectrogram, made sound in the same way as the others"
+            return "the spectrogram of the recording, inverted in the same way as the others"
         case "reconstructed":
-            return f"reconstructed from {', '.join(FACTORS[:-1])} and {FACTORS[-1]}, spoken by the mean speaker"
+            return f"reconstructed from {', '.join(FACTORS[:-1])} and {FACTORS[-1]}, with the mean speaker"
         case "mixed":
-            return (
-                ", ".join(f"{factor} of {row['of'][factor]}" for factor in FACTORS)
-                + ", spoken by the mean speaker"
-            )
+            return ", ".join(f"{factor} of {row['of'][factor]}" for factor in FACTORS) + ", with the mean speaker"
         case factor:
             others = " and ".join(name for name in FACTORS if name != factor)
-            return f"{factor} is kept, {others} were silent when they were encoded"
-
-
-def _data_uri(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{b64encode(content).decode('ascii')}"
+            return f"{factor} is preserved, {others} are encoded from silence"

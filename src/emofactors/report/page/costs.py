@@ -1,4 +1,4 @@
-"""What a study cost: its trainings by variant, and its jobs by rule as Snakemake measured them."""
+"""Cost of a study: its trainings by variant, and its jobs by rule as measured by Snakemake."""
 
 import json
 import math
@@ -10,33 +10,33 @@ from typing import Any
 
 import pandas as pd
 
-from emofactors.config.study import Study
-from emofactors.plan.paths import ORIGINAL
+from emofactors.config.page import PageSettings
 from emofactors.io.csv import csv_text
+from emofactors.plan.paths import ORIGINAL, Run, run_file
 
-#: How a system is trained -> the rule that does it, and writes on which device it did.
+#: Method of a system -> the rule that trains it and records the device.
 _RULE_OF_METHOD = {"network": "train", "decomposer": "train_decomposer", "svm": "fit_svm"}
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What the runs of one variant on one task cost.
+class VariantCost:
+    """Cost of the runs of one variant on one task.
+
+    Times are medians over the trainings that were not resumed, or None without any.
 
     Attributes:
         task: name of the task.
         system: name of the system.
         variant: name of the variant.
-        n_runs: trainings, one a fold and seed.
-        parameters: trained parameters; the median, should a task's folds differ. None for a support vector
-            machine, which keeps training rows instead.
-        flops: of one input of median length; likewise.
+        n_runs: number of trainings, one per fold and seed.
+        parameters: trained parameters, the median over the runs; None for a support vector machine, which keeps
+            training rows instead.
+        flops: FLOPs of one input of median length; likewise.
         flops_frames: frames of that input; likewise.
-        utterances_per_s: median of the training utterances a second; None if every training was resumed,
-            and none was timed as a whole.
-        inference_utterances_per_s: median of the utterances a second that are recognised; likewise, or if
-            none was timed.
-        wall_s: median seconds of a training; likewise.
-        steps: median number of updates; None where there are none.
+        utterances_per_s: training utterances per second.
+        inference_utterances_per_s: predicted utterances per second; None also if inference was not timed.
+        wall_s: seconds per training.
+        steps: median number of updates; None for a support vector machine.
     """
 
     task: str
@@ -54,15 +54,15 @@ class Cost:
 
 @dataclass(frozen=True)
 class Job:
-    """What Snakemake measured of one job; None where it did not.
+    """Snakemake's measurements of one job; None where there is none.
 
     Attributes:
         rule: name of its rule.
-        wall_s: seconds it took, with those it waited for a GPU.
-        cpu_s: seconds of processors, of all its threads, up to the last sample.
+        wall_s: seconds it took, including those it waited for a GPU.
+        cpu_s: CPU seconds of all its threads, up to the last sample.
         peak_memory_mib: largest resident memory of its processes in any sample.
-        threads: it was given.
-        gpus: slots of GPUs it was given.
+        threads: number of threads it was given.
+        gpus: number of GPU slots it was given.
     """
 
     rule: str
@@ -75,18 +75,18 @@ class Job:
 
 @dataclass(frozen=True)
 class RuleCost:
-    """What the jobs of one rule cost; None where nothing was measured.
+    """Cost of the jobs of one rule; None where nothing was measured.
 
     Attributes:
         rule: its name.
-        n_jobs: jobs of the study.
-        n_measured: those of them that were measured; all that follows is over these.
-        wall_s: seconds of all jobs, one after the other.
+        n_jobs: number of jobs of the study.
+        n_measured: number of jobs with measurements; all further attributes are over these.
+        wall_s: sum of the seconds of all jobs.
         longest_wall_s: seconds of the longest job.
-        cpu_s: seconds of processors, of all jobs.
-        peak_memory_mib: of the job with most.
-        threads: that a job was given, in words.
-        device: where the jobs ran, in words.
+        cpu_s: sum of the CPU seconds of all jobs.
+        peak_memory_mib: maximum over the jobs.
+        threads: numbers of threads of the jobs, as text.
+        device: devices of the jobs, as text.
     """
 
     rule: str
@@ -103,127 +103,124 @@ class RuleCost:
 # --- trainings -----------------------------------------------------------------------------------------------
 
 
-def costs(runs: Sequence[Mapping[str, Any]]) -> list[Cost]:
-    """What the trainings of each variant cost, by task.
+def variant_costs(runs: Sequence[Mapping[str, Any]]) -> list[VariantCost]:
+    """Return the cost of the trainings of each variant on each task.
 
     Args:
-        runs: what every run says of itself, see :func:`emofactors.report.page.page.read_run`.
+        runs: metadata of every run, see :func:`emofactors.report.page.page.read_run`.
 
     Returns:
-        One cost a task, system and variant, in the order of the runs.
+        One cost per task, system and variant, in the order of the runs.
     """
     groups: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
     for run in runs:
         groups.setdefault((run["task"], run["system"], run["variant"]), []).append(run)
-    return [_cost(*of, group) for of, group in groups.items()]
+    return [_variant_cost(*of, group) for of, group in groups.items()]
 
 
-def costs_csv(costs: Sequence[Cost]) -> str:
-    """Costs as CSV text, a row a cost and a column an attribute; empty where there is no such number."""
-    return _csv(costs, Cost)
+def variant_costs_csv(costs: Sequence[VariantCost]) -> str:
+    """Return costs as CSV text: one row per cost, one column per attribute, empty cells for None."""
+    return _csv(costs, VariantCost)
 
 
-def _count_or_none(values: Sequence[int | None]) -> int | None:
-    """The median of counts, itself one of them."""
-    known = [value for value in values if value is not None]
-    return statistics.median_low(known) if known else None
-
-
-def _median_or_none(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return statistics.median(known) if known else None
+def _variant_cost(task: str, system: str, variant: str, runs: Sequence[Mapping[str, Any]]) -> VariantCost:
+    # A resumed training knows only the time of its last process.
+    timed = [run for run in runs if not run["resumed_at_step"]]
+    counts: dict[str, Any] = {
+        key: _of_known(statistics.median_low, [run[key] for run in runs])
+        for key in ("parameters", "flops", "flops_frames", "steps")
+    }
+    times: dict[str, Any] = {
+        key: _of_known(statistics.median, [run[key] for run in timed])
+        for key in ("utterances_per_s", "inference_utterances_per_s", "wall_s")
+    }
+    return VariantCost(task=task, system=system, variant=variant, n_runs=len(runs), **counts, **times)
 
 
 # --- jobs ----------------------------------------------------------------------------------------------------
 
 
-def read_jobs(study: Study, logs: Path, benchmarks: Path) -> list[Job]:
-    """The jobs of a study: those that left a log, with what Snakemake measured of them.
+def read_jobs(settings: PageSettings, logs: Path, benchmarks: Path) -> list[Job]:
+    """Return the jobs of a study that left a log, with Snakemake's measurements.
 
-    Logs and benchmarks of other studies may lie beside them. The page's own
-    job is left out: it has not ended.
+    Logs and benchmarks of other studies are left out, and so is the job of the
+    page, which has not ended.
 
     Args:
-        study: what was asked for.
+        settings: settings of the page.
         logs: folder of the logs, ``{chapter}/…/{rule}.log``.
-        benchmarks: folder of the benchmarks, ``{chapter}/…/{rule}.jsonl`` with a line for each time the job ended,
-            in Snakemake's short form or in its extended one. A file that is missing or damaged is a job that was
-            not measured.
+        benchmarks: folder of the benchmarks, ``{chapter}/…/{rule}.jsonl`` with one line for each time the job
+            ended, in Snakemake's short or extended form. Without a valid file a job has no measurements.
 
     Returns:
         The jobs, sorted by path.
     """
     names = {file.relative_to(logs).with_suffix("") for file in logs.rglob("*.log")}
     names |= {file.relative_to(benchmarks).with_suffix("") for file in benchmarks.rglob("*.jsonl")}
-    trainings = {(training.task, training.system, training.variant) for training in study.trainings}
+    study_jobs = _StudyJobs(settings)
     return [
         _read_job(name.name, benchmarks / name.with_suffix(".jsonl"))
         for name in sorted(names)
-        if _is_of_study(study, trainings, name.parts)
+        if study_jobs.contain(name.parts)
     ]
 
 
-def _cost(task: str, system: str, variant: str, runs: Sequence[Mapping[str, Any]]) -> Cost:
-    """What the runs of one variant cost."""
-    counts: dict[str, Any] = {
-        key: _count_or_none([run[key] for run in runs]) for key in ("parameters", "flops", "flops_frames", "steps")
-    }
-    times: dict[str, Any] = {
-        # A resumed training knows the time of its last process only.
-        key: _median_or_none([run[key] for run in runs if not run["resumed_at_step"]])
-        for key in ("utterances_per_s", "inference_utterances_per_s", "wall_s")
-    }
-    return Cost(task=task, system=system, variant=variant, n_runs=len(runs), **counts, **times)
+class _StudyJobs:
+    """The jobs of a study, by the parts of the paths of their logs.
 
+    Args:
+        settings: settings of the page.
+    """
 
-def _is_of_study(study: Study, trainings: set[tuple[str, str, str]], parts: tuple[str, ...]) -> bool:
-    """Whether a log or benchmark, by the parts of its path, is that of a job of the study."""
-    match parts:
-        case ("corpora", name, _):
-            found = name in study.corpora or name in study.tasks
-        case ("features", "shards", corpus, augmentation, features, shard, _):
-            found = _is_archive_of_study(study, corpus, augmentation, features) and shard in {
-                str(number) for number in range(study.corpora[corpus].shards)
-            }
-        case ("features", corpus, augmentation, features, _):
-            found = _is_archive_of_study(study, corpus, augmentation, features)
-        case ("training", task, system, variant, fold, seed, *test, _):
-            found = (
-                (task, system, variant) in trainings
-                and fold in {f"fold{number}" for number in range(study.tasks[task].n_folds)}
-                and seed in {f"seed{number}" for number in study.seeds_of(system)}
-                and _is_test_of_study(study, test)
-            )
-        case ("evaluation", task, system, variant, *test, _):
-            found = (task, system, variant) in trainings and _is_test_of_study(study, test)
-        case ("report", "corpora", corpus, _):
-            found = corpus in study.corpora
-        case ("report", "sounds", task, system, variant, _):
-            found = f"{system}/{variant}" in study.audio_examples.get(task, ())
-        case ("report", name, rule):
-            found = name in (study.tables if rule == "make_table" else study.figures)
-        case _:
-            found = False
-    return found
+    def __init__(self, settings: PageSettings) -> None:
+        self._settings = settings
+        self._run_folders = {
+            Path(run_file(Run(*training, fold, seed), "log")).parts[1:-1]
+            for training in settings.trainings
+            for fold in range(settings.tasks[training[0]].n_folds)
+            for seed in settings.seeds_of[training[1]]
+        }
+        self._test_folders = {"reconstructed", *(f"on_{task}" for task in settings.tasks)}
+        self._test_folders |= {f"reconstructed_{variant}" for variant in settings.reconstructed_variants}
 
+    def contain(self, parts: tuple[str, ...]) -> bool:
+        """Return whether a log or benchmark belongs to a job of the study."""
+        settings = self._settings
+        match parts:
+            case ("corpora", name, _):
+                found = name in settings.corpora or name in settings.tasks
+            case ("features", "shards", corpus, augmentation, features, shard, _):
+                found = self._has_archive(corpus, augmentation, features) and shard in {
+                    str(number) for number in range(settings.corpora[corpus].shards)
+                }
+            case ("features", corpus, augmentation, features, _):
+                found = self._has_archive(corpus, augmentation, features)
+            case ("training", _, _, _, _, _, *test, _):
+                found = parts[:6] in self._run_folders and self._test_folders.issuperset(test)
+            case ("evaluation", task, system, variant, *test, _):
+                found = (task, system, variant) in settings.trainings and self._test_folders.issuperset(test)
+            case ("report", study, "corpora", corpus, _):
+                found = study == settings.study and corpus in settings.corpora
+            case ("report", study, "audio_examples", task, system, variant, _):
+                found = study == settings.study and f"{system}/{variant}" in settings.audio_examples.get(task, ())
+            case ("report", study, name, rule):
+                names = settings.tables if rule == "make_table" else settings.figures
+                found = study == settings.study and name in names
+            case _:
+                found = False
+        return found
 
-def _is_archive_of_study(study: Study, corpus: str, augmentation: str, features: str) -> bool:
-    """Whether the study has the corpus, the copies and the features of an archive."""
-    return (
-        corpus in study.corpora and augmentation in (ORIGINAL, *study.augmentations) and features in study.features
-    )
-
-
-def _is_test_of_study(study: Study, parts: Sequence[str]) -> bool:
-    """Whether all folders below a run, or none, name what the study tests or reconstructs."""
-    known = {"reconstructed"} | {f"on_{task}" for task in study.tasks}
-    known |= {f"reconstructed_{variant}" for variant in study.reconstructed_variants}
-    return set(parts) <= known
+    def _has_archive(self, corpus: str, augmentation: str, features: str) -> bool:
+        return (
+            corpus in self._settings.corpora
+            and augmentation in (ORIGINAL, *self._settings.augmentations)
+            and features in self._settings.features
+        )
 
 
 def _read_job(rule: str, benchmark: Path) -> Job:
     measured = _last_record(benchmark)
-    # The extended form alone knows resources; a rule that asks for no GPU has none.
+    # Only the extended form has resources; a rule without a GPU has none there.
     resources = measured.get("resources")
     return Job(
         rule=rule,
@@ -236,7 +233,7 @@ def _read_job(rule: str, benchmark: Path) -> Job:
 
 
 def _last_record(benchmark: Path) -> dict[str, Any]:
-    """What was measured when a job last ended: of one that was repeated that time counts, as its result does."""
+    """Return the measurements of the last time a job ended, which made its result."""
     try:
         record = json.loads(benchmark.read_text(encoding="utf-8").splitlines()[-1])
     except (FileNotFoundError, IndexError, ValueError):
@@ -245,54 +242,54 @@ def _last_record(benchmark: Path) -> dict[str, Any]:
 
 
 def _number_or_none(value: Any) -> float | None:
-    """A figure as Snakemake writes it; "NA" and "-" stand for one it does not have."""
+    """Return a number of Snakemake, which writes "NA" or "-" for a missing one."""
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def rule_costs(
-    study: Study, jobs: Sequence[Job], runs: Sequence[Mapping[str, Any]], rules: Sequence[str]
+    settings: PageSettings, jobs: Sequence[Job], runs: Sequence[Mapping[str, Any]], rules: Sequence[str]
 ) -> list[RuleCost]:
-    """What the jobs of each rule cost.
+    """Return the cost of the jobs of each rule.
 
     Args:
-        study: what was asked for.
-        jobs: its jobs, see :func:`read_jobs`.
-        runs: what every run says of itself, for the devices trainings ran on.
-        rules: all rules, in the order of the rows.
+        settings: settings of the page.
+        jobs: jobs of the study, see :func:`read_jobs`.
+        runs: metadata of every run, for the devices of trainings.
+        rules: all rules, in the order of the result.
 
     Returns:
-        One cost a rule that has jobs.
+        One cost per rule that has jobs.
     """
     groups: dict[str, list[Job]] = {}
     for job in jobs:
         groups.setdefault(job.rule, []).append(job)
     devices: dict[str, list[str]] = {}
     for run in runs:
-        devices.setdefault(_RULE_OF_METHOD[study.systems[run["system"]].method], []).append(run["device"])
+        devices.setdefault(_RULE_OF_METHOD[settings.systems[run["system"]].method], []).append(run["device"])
     return [
-        _rule_cost(rule, groups[rule], devices.get(rule) or [_device_words(job) for job in groups[rule]])
+        _rule_cost(rule, groups[rule], devices.get(rule) or [_device_type(job) for job in groups[rule]])
         for rule in rules
         if rule in groups
     ]
 
 
 def total_cost(costs: Sequence[RuleCost]) -> RuleCost:
-    """What all rules cost together; threads and devices have no sum."""
+    """Return the cost of all rules; threads and devices have no sum."""
     return RuleCost(
         rule="total",
         n_jobs=sum(cost.n_jobs for cost in costs),
         n_measured=sum(cost.n_measured for cost in costs),
-        wall_s=_of_known(sum, [cost.wall_s for cost in costs]),
-        longest_wall_s=_of_known(max, [cost.longest_wall_s for cost in costs]),
-        cpu_s=_of_known(sum, [cost.cpu_s for cost in costs]),
-        peak_memory_mib=_of_known(max, [cost.peak_memory_mib for cost in costs]),
+        wall_s=_rounded(sum, [cost.wall_s for cost in costs]),
+        longest_wall_s=_rounded(max, [cost.longest_wall_s for cost in costs]),
+        cpu_s=_rounded(sum, [cost.cpu_s for cost in costs]),
+        peak_memory_mib=_rounded(max, [cost.peak_memory_mib for cost in costs]),
         threads=None,
         device=None,
     )
 
 
 def rule_costs_csv(costs: Sequence[RuleCost]) -> str:
-    """Costs of rules as CSV text, as :func:`costs_csv` writes those of variants."""
+    """Return costs of rules as CSV text, as :func:`variant_costs_csv` does for variants."""
     return _csv(costs, RuleCost)
 
 
@@ -301,29 +298,35 @@ def _rule_cost(rule: str, jobs: Sequence[Job], devices: Sequence[str | None]) ->
         rule=rule,
         n_jobs=len(jobs),
         n_measured=sum(job.wall_s is not None for job in jobs),
-        wall_s=_of_known(sum, [job.wall_s for job in jobs]),
-        longest_wall_s=_of_known(max, [job.wall_s for job in jobs]),
-        cpu_s=_of_known(sum, [job.cpu_s for job in jobs]),
-        peak_memory_mib=_of_known(max, [job.peak_memory_mib for job in jobs]),
+        wall_s=_rounded(sum, [job.wall_s for job in jobs]),
+        longest_wall_s=_rounded(max, [job.wall_s for job in jobs]),
+        cpu_s=_rounded(sum, [job.cpu_s for job in jobs]),
+        peak_memory_mib=_rounded(max, [job.peak_memory_mib for job in jobs]),
         threads=", ".join(map(str, sorted({job.threads for job in jobs if job.threads is not None}))) or None,
         device="; ".join(sorted({device for device in devices if device is not None})) or None,
     )
 
 
-def _device_words(job: Job) -> str | None:
-    """Where a job ran that does not say so itself."""
+def _device_type(job: Job) -> str | None:
+    """Return the type of device of a job that does not record its device."""
     return None if job.gpus is None else "GPU" if job.gpus else "processor"
 
 
 def _of_known(combine: Callable[[Iterable[float]], float], values: Sequence[float | None]) -> float | None:
-    """Sum or largest of the known values, to a hundredth; None if none is known."""
+    """Return a statistic of the known values; None if no value is known."""
     known = [value for value in values if value is not None]
-    return round(combine(known), 2) if known else None
+    return combine(known) if known else None
+
+
+def _rounded(combine: Callable[[Iterable[float]], float], values: Sequence[float | None]) -> float | None:
+    """Return a statistic of the known values, rounded to hundredths; None if no value is known."""
+    value = _of_known(combine, values)
+    return None if value is None else round(value, 2)
 
 
 def _csv(rows: Sequence[Any], kind: type) -> str:
-    """Rows of one dataclass as CSV text; empty where a value is None."""
+    """Return rows of one dataclass as CSV text, with empty cells for None."""
     columns = [field.name for field in fields(kind)]
-    # As objects a count stays whole beside one that is missing.
+    # As objects, counts stay integers next to a missing one.
     table = pd.DataFrame([asdict(row) for row in rows], columns=columns, dtype=object)
     return csv_text(table)

@@ -1,20 +1,20 @@
-"""The settings of a system, of features or of an augmentation, with their pedigree, as the page lists them."""
+"""Settings of systems, features and augmentations with their sources, as the page lists them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from emofactors.config.systems import Documented, SystemConfig
+from emofactors.config.systems import ChangedSetting, Documented, SystemConfig
 
 
 @dataclass(frozen=True)
 class SettingRow:
-    """One setting as the page lists it.
+    """One setting.
 
     Attributes:
         key: its name.
-        documented: its value in the system's file.
-        used: its value in this study, or empty where it is the documented one.
+        documented: its value in the file of the system.
+        used: its value in this study, or empty if it is the documented one.
         why: where it is stated, or why it was chosen.
     """
 
@@ -25,17 +25,17 @@ class SettingRow:
 
 
 @dataclass(frozen=True)
-class Settings:
-    """The settings of a system or of features, with their pedigree.
+class SettingsList:
+    """The settings of a system, of features or of an augmentation.
 
     Attributes:
-        name: of the system or features.
-        source: the publication; empty for features.
-        published: settings a paper, talk or public code states.
+        name: name of the system, features or augmentation.
+        source: the publication; empty for features and augmentations.
+        published: settings that a paper, talk or public code states.
         assumed: settings that had to be chosen.
-        variants: variant -> what it changes, in words.
-        departure: how this study departs from the published system, in one sentence; empty if not at all.
-        is_published: whether no published setting is changed.
+        variants: variant -> its changes, as text.
+        departure: how the study departs from the documented system; empty if it does not.
+        is_published: whether all published settings have their published values.
     """
 
     name: str
@@ -47,39 +47,22 @@ class Settings:
     is_published: bool
 
 
-def system_settings(name: str, system: SystemConfig) -> Settings:
-    """The settings of a system, and how this study departs from what is published."""
-    published = [s.key for s in system.settings if s.kind == "published"]
-    departing = departures(system)
-    others = [
-        f"{key} = {_words(value)}{_of_variant(variant)}"
-        for variant, key, value, _ in _overridden(system)
-        if key not in published
-    ]
-    departure = ""
-    if departing:
-        changed = {key for _, key, value, instead in _overridden(system) if key in published and value != instead}
-        departure = (
-            f"This is not the published system: the study changes {len(changed)} of its {len(published)} "
-            f"published settings ({', '.join(departing)}). Its scores do not say whether the published numbers "
-            "can be reproduced. "
-        )
-    if others:
-        departure += f"Of the settings no publication states, the study changes {', '.join(others)}."
-    return Settings(
+def system_settings(name: str, system: SystemConfig) -> SettingsList:
+    """Return the settings of a system, and how the study departs from its publication."""
+    return SettingsList(
         name=name,
         source=system.source,
         published=_setting_rows(system.settings, "published", system.overrides),
         assumed=_setting_rows(system.settings, "assumed", system.overrides),
-        variants={variant: _variant_words(system, variant) for variant in system.variants},
-        departure=departure.strip(),
-        is_published=not departing,
+        variants={variant: _variant_text(system, variant) for variant in system.variants},
+        departure=_departure_text(system),
+        is_published=not system.departs_from_published,
     )
 
 
-def documented_settings(name: str, settings: Sequence[Documented]) -> Settings:
-    """The settings of features or of an augmentation, with their pedigree; no study changes them."""
-    return Settings(
+def documented_settings(name: str, settings: Sequence[Documented]) -> SettingsList:
+    """Return the settings of features or of an augmentation, which no study changes."""
+    return SettingsList(
         name=name,
         source="",
         published=_setting_rows(settings, "published", {}),
@@ -90,49 +73,46 @@ def documented_settings(name: str, settings: Sequence[Documented]) -> Settings:
     )
 
 
-def _overridden(system: SystemConfig) -> list[tuple[str, str, Any, Any]]:
-    """What the study sets: in which variant alone (empty: in all), the key, the value, and what it replaces."""
-    documented = {s.key: s.value for s in system.settings}
-    return [("", key, value, documented[key]) for key, value in system.overrides.items()] + [
-        (variant, key, value, (documented | system.variants[variant] | system.overrides)[key])
-        for variant, changes in system.variant_overrides.items()
-        for key, value in changes.items()
-    ]
+def _departure_text(system: SystemConfig) -> str:
+    """Return how the study departs from the documented system; empty if it does not."""
+    sentences = []
+    if departing := [c for c in system.changes if c.departs_from_published]:
+        n_published = sum(s.kind == "published" for s in system.settings)
+        changes = [f"{c.key} is {_value(c.value)} instead of {_value(c.replaced)}{_scope(c)}" for c in departing]
+        sentences.append(
+            f"This is not the published system: the study changes {len({c.key for c in departing})} of its "
+            f"{n_published} published settings ({', '.join(changes)}). Its scores do not show whether the "
+            "published numbers can be reproduced."
+        )
+    if others := [c for c in system.changes if not c.is_published]:
+        changes = [f"{c.key} = {_value(c.value)}{_scope(c)}" for c in others]
+        sentences.append(f"Of the settings no publication states, the study changes {', '.join(changes)}.")
+    return " ".join(sentences)
 
 
-def departures(system: SystemConfig) -> list[str]:
-    """What the study changes of a system's published settings."""
-    published = {s.key for s in system.settings if s.kind == "published"}
-    return [
-        f"{key} is {_words(value)} instead of {_words(instead)}{_of_variant(variant)}"
-        for variant, key, value, instead in _overridden(system)
-        if key in published and value != instead
-    ]
+def _scope(change: ChangedSetting) -> str:
+    """Return the variant of a change in brackets; empty for a change of all variants."""
+    return f" ({change.variant})" if change.variant else ""
 
 
-def _of_variant(variant: str) -> str:
-    """The variant a change is confined to, in brackets; empty where it is of all."""
-    return f" ({variant})" if variant else ""
-
-
-def _variant_words(system: SystemConfig, variant: str) -> str:
-    """What a variant changes, what the study changes in it alone, and the runs it needs."""
-    words = [f"{key} = {_words(value)}" for key, value in system.variants[variant].items()] or ["nothing"]
-    words += [f"here {key} = {_words(value)}" for key, value in system.variant_overrides.get(variant, {}).items()]
+def _variant_text(system: SystemConfig, variant: str) -> str:
+    """Return the changes of a variant, those of the study in this variant alone, and the runs it needs."""
+    changes = [f"{key} = {_value(value)}" for key, value in system.variants[variant].items()] or ["nothing"]
+    changes += [f"here {c.key} = {_value(c.value)}" for c in system.changes if c.variant == variant]
     if variant in system.needs:
-        words.append(f"needs {', '.join(system.needs[variant].variants)}")
-    return ", ".join(words)
+        changes.append(f"needs {', '.join(system.needs[variant].variants)}")
+    return ", ".join(changes)
 
 
 def _setting_rows(
-    settings: Iterable[Documented], kind: str, overrides: Mapping[str, Any]
+    settings: Iterable[Documented], kind: Literal["published", "assumed"], overrides: Mapping[str, Any]
 ) -> tuple[SettingRow, ...]:
-    """The settings of one kind, with what the study makes of them."""
+    """Return the settings of one kind, with the values of the study."""
     return tuple(
         SettingRow(
             key=s.key,
-            documented=_words(s.value),
-            used=_words(overrides[s.key]) if overrides.get(s.key, s.value) != s.value else "",
+            documented=_value(s.value),
+            used=_value(overrides[s.key]) if overrides.get(s.key, s.value) != s.value else "",
             why=s.why,
         )
         for s in settings
@@ -140,10 +120,10 @@ def _setting_rows(
     )
 
 
-def _words(value: Any) -> str:
-    """A setting's value as one reads it."""
+def _value(value: Any) -> str:
+    """Return the value of a setting as text."""
     if value is None:
         return "none"
     if isinstance(value, list | tuple):
-        return ", ".join(_words(item) for item in value)
+        return ", ".join(_value(item) for item in value)
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,8 +1,8 @@
-"""What a table may show of a row: each metric with its interval and its chance, and how two rows compare."""
+"""Metrics of a row on a task: header and remark, estimate with interval and chance, comparison of two rows."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from math import nan
 from typing import Self
 
@@ -30,329 +30,168 @@ from emofactors.evaluation.statistics.intervals import (
 )
 from emofactors.evaluation.statistics.metrics import unweighted_accuracy, weighted_accuracy
 
-#: Metrics of the test utterances, which every evaluation has.
-METRICS: dict[str, intervals.Metric] = {"ua": unweighted_accuracy, "wa": weighted_accuracy}
+#: Scores of the confusion counts of test utterances, which every evaluation of a classifier has.
+SCORES: dict[str, intervals.Metric] = {"ua": unweighted_accuracy, "wa": weighted_accuracy}
+
+
+# --- estimates -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Words:
-    """How a metric is printed.
+class MetricEstimate(ABC):
+    """Value of a metric with what its interval is computed from.
 
     Attributes:
-        header: of its column.
-        remark: what it is, in a sentence below the table.
-        unit: what a number is multiplied by before it is printed: 100 for percent.
-        decimals: digits after the point.
+        value: the value, a fraction or in nats.
+        chance: the value at chance; NaN if there is none.
+        n_utterances: number of utterances per seed.
+        n_speakers: number of speakers.
     """
 
-    header: str
-    remark: str
-    unit: float = 100.0
-    decimals: int = 1
-
-
-_PROBED = "learnt from frozen embeddings of the training utterances"
-_INFORMATION = (
-    "MI: mutual information of k-means clusters of the training embeddings with the label, less its mean under "
-    "permuted labels, in nats; the mean over trainings."
-)
-WORDS = {
-    "ua": Words("UA", "UA: mean recall over the classes."),
-    "wa": Words("WA", "WA: correct / all."),
-    "held_out_ua": Words(
-        "UA, seen speakers", "UA, seen speakers: of held-out utterances of the training speakers, same models."
-    ),
-    "held_out_gap": Words("gap", "Gap: UA of seen speakers minus UA of unseen ones, in points."),
-    "speaker_ua": Words(
-        "UA by speaker", "UA by speaker: each speaker's mean recall over the classes, averaged over speakers."
-    ),
-    "speaker_linear": Words(
-        "speaker, linear probe",
-        f"Speaker, linear probe: how often logistic regression, {_PROBED}, tells their speaker, cross-validated; "
-        "the mean over speakers.",
-    ),
-    "speaker_mlp": Words(
-        "speaker, MLP probe",
-        f"Speaker, MLP probe: how often a network with one hidden layer of {HIDDEN_UNITS} units, {_PROBED}, tells "
-        "their speaker, likewise.",
-    ),
-    "speaker_held_out": Words(
-        "speaker, held-out",
-        "Speaker, held-out: the linear probe, learnt from all training utterances, on held-out ones of the same "
-        "speakers.",
-    ),
-    "emotion_linear": Words(
-        "emotion probe, UA", f"Emotion probe: UA of logistic regression, {_PROBED}, on the unseen test speakers."
-    ),
-    "speaker_information": Words(
-        "MI with speaker / nats",
-        _INFORMATION,
-        unit=1.0,
-        decimals=3,
-    ),
-    "emotion_information": Words("MI with emotion / nats", _INFORMATION, unit=1.0, decimals=3),
-}
-
-
-class MetricEstimate(ABC):
-    """One metric of one row, as a share (or in nats)."""
-
-    @property
-    @abstractmethod
-    def value(self) -> float:
-        """The number."""
-
-    @property
-    @abstractmethod
-    def chance(self) -> float:
-        """What nothing known would give; NaN where there is no such number."""
-
-    @property
-    @abstractmethod
-    def n_utterances(self) -> int:
-        """Utterances of a seed it rests on."""
-
-    @property
-    @abstractmethod
-    def n_speakers(self) -> int:
-        """Their speakers."""
-
-    @abstractmethod
-    def _interval(self, settings: IntervalSettings) -> Interval: ...
-
-    @abstractmethod
-    def _difference(self, minus: Self, settings: IntervalSettings) -> PairedDifference: ...
+    value: float
+    chance: float
+    n_utterances: int
+    n_speakers: int
 
     def interval(self, settings: IntervalSettings) -> Interval:
-        """The number with its interval, or with none (NaN) where speakers cannot be resampled."""
+        """Return the value with its interval; the ends are NaN if the speakers cannot be resampled."""
         try:
             return self._interval(settings)
         except NoIntervalError:
             return Interval(value=self.value, low=nan, high=nan)
 
-    def difference(self, minus: Self, settings: IntervalSettings) -> PairedDifference:
-        """How much more it is than that of another row, paired; NaN where speakers cannot be resampled."""
+    def difference(self, other: Self, settings: IntervalSettings) -> PairedDifference:
+        """Return this value minus that of another row, paired over speakers; NaN likewise."""
         try:
-            return self._difference(minus, settings)
+            return self._difference(other, settings)
         except NoIntervalError:
-            return PairedDifference(value=self.value - minus.value, low=nan, high=nan, p_value=nan)
+            return PairedDifference(value=self.value - other.value, low=nan, high=nan, p_value=nan)
+
+    @abstractmethod
+    def _interval(self, settings: IntervalSettings) -> Interval: ...
+
+    @abstractmethod
+    def _difference(self, other: Self, settings: IntervalSettings) -> PairedDifference: ...
 
 
 @dataclass(frozen=True)
-class Recognition(MetricEstimate):
-    """A score of confusion counts (K, S, C, C)."""
+class ConfusionScore(MetricEstimate):
+    """Score of confusion counts.
+
+    Attributes:
+        counts: shape (K, S, C, C): seed, speaker, true class, predicted class.
+        formula: the score.
+        speakers: sorted names, S.
+    """
 
     counts: np.ndarray
     formula: intervals.Metric
+    speakers: tuple[str, ...]
 
-    @property
-    def value(self) -> float:
-        """The number."""
-        return pooled_score(self.counts, self.formula)
-
-    @property
-    def chance(self) -> float:
-        """What a guess would give, of UA; NaN of others."""
-        return 1 / self.counts.shape[-1] if self.formula is unweighted_accuracy else nan
-
-    @property
-    def n_utterances(self) -> int:
-        """Utterances of a seed."""
-        return int(self.counts[0].sum())
-
-    @property
-    def n_speakers(self) -> int:
-        """Speakers of these."""
-        return self.counts.shape[1]
+    def gap(self, other: "ConfusionScore", settings: IntervalSettings) -> Interval:
+        """Return this score minus that of other test utterances; without interval if the speakers differ."""
+        if self.speakers == other.speakers:
+            try:
+                return protocol_gap(self.counts, other.counts, self.formula, **settings.model_dump())
+            except NoIntervalError:
+                pass
+        return Interval(value=self.value - other.value, low=nan, high=nan)
 
     def _interval(self, settings: IntervalSettings) -> Interval:
         return speaker_interval(self.counts, self.formula, **settings.model_dump())
 
-    def _difference(self, minus: Self, settings: IntervalSettings) -> PairedDifference:
-        one, other = _same_seeds(self.counts, minus.counts)
-        return paired_difference(one, other, self.formula, **settings.model_dump())
+    def _difference(self, other: Self, settings: IntervalSettings) -> PairedDifference:
+        one, two = _same_seeds(self.counts, other.counts)
+        return paired_difference(one, two, self.formula, **settings.model_dump())
 
 
 @dataclass(frozen=True)
 class HeldOutGap(MetricEstimate):
-    """UA of seen speakers minus UA of unseen ones, of counts (K, S, C, C) each."""
+    """UA on held-out utterances of training speakers minus UA on test speakers.
 
-    held_out: np.ndarray
-    unseen: np.ndarray
-    same_speakers: bool
+    Attributes:
+        held_out: UA on the held-out utterances.
+        test: UA on the test utterances.
+    """
 
-    @property
-    def value(self) -> float:
-        """The number."""
-        return pooled_score(self.held_out, unweighted_accuracy) - pooled_score(self.unseen, unweighted_accuracy)
-
-    @property
-    def chance(self) -> float:
-        """None is known."""
-        return nan
-
-    @property
-    def n_utterances(self) -> int:
-        """Utterances of a seed."""
-        return int(self.held_out[0].sum() + self.unseen[0].sum())
-
-    @property
-    def n_speakers(self) -> int:
-        """Speakers of these."""
-        return self.unseen.shape[1]
+    held_out: ConfusionScore
+    test: ConfusionScore
 
     def _interval(self, settings: IntervalSettings) -> Interval:
         self._expect_same_speakers()
-        return protocol_gap(self.held_out, self.unseen, unweighted_accuracy, **settings.model_dump())
+        counts = self.held_out.counts, self.test.counts
+        return protocol_gap(*counts, unweighted_accuracy, **settings.model_dump())
 
-    def _difference(self, minus: Self, settings: IntervalSettings) -> PairedDifference:
+    def _difference(self, other: Self, settings: IntervalSettings) -> PairedDifference:
         self._expect_same_speakers()
-        (held_out, other_seen), (unseen, other_unseen) = (
-            _same_seeds(*pair) for pair in ((self.held_out, minus.held_out), (self.unseen, minus.unseen))
-        )
-        return gap_difference(
-            (held_out, unseen), (other_seen, other_unseen), unweighted_accuracy, **settings.model_dump()
-        )
+        held_out, other_held_out = _same_seeds(self.held_out.counts, other.held_out.counts)
+        test, other_test = _same_seeds(self.test.counts, other.test.counts)
+        pairs = (held_out, test), (other_held_out, other_test)
+        return gap_difference(*pairs, unweighted_accuracy, **settings.model_dump())
 
     def _expect_same_speakers(self) -> None:
-        if not self.same_speakers:
-            raise NoIntervalError("seen and unseen speakers are not the same over all folds, so nothing is paired")
+        if self.held_out.speakers != self.test.speakers:
+            raise NoIntervalError("training and test speakers differ over all folds; expected the same speakers")
 
 
 @dataclass(frozen=True)
-class ProbeAccuracy(MetricEstimate):
-    """The mean over speakers of a share of each: how well a probe tells them, or their emotions are recognised."""
+class SpeakerMean(MetricEstimate):
+    """Mean over speakers of one fraction per speaker: recall of a speaker probe, or the speaker's own UA.
+
+    Attributes:
+        recalls: the fractions.
+    """
 
     recalls: SpeakerRecalls
-    by_chance: float
-
-    @property
-    def value(self) -> float:
-        """The number."""
-        return float(self.recalls.recall.mean())
-
-    @property
-    def chance(self) -> float:
-        """What a guess would give."""
-        return self.by_chance
-
-    @property
-    def n_utterances(self) -> int:
-        """Utterances of a seed."""
-        return int(self.recalls.n_utterances.sum())
-
-    @property
-    def n_speakers(self) -> int:
-        """Speakers of these."""
-        return len(self.recalls.speakers)
 
     def _interval(self, settings: IntervalSettings) -> Interval:
         return recall_interval(self.recalls, **settings.model_dump())
 
-    def _difference(self, minus: Self, settings: IntervalSettings) -> PairedDifference:
-        one, other = _same_seeds(self.recalls.recall, minus.recalls.recall)
-        return recall_difference(
-            *(
-                SpeakerRecalls(recall=recall, speakers=of.speakers, n_utterances=of.n_utterances)
-                for recall, of in ((one, self.recalls), (other, minus.recalls))
-            ),
-            **settings.model_dump(),
-        )
+    def _difference(self, other: Self, settings: IntervalSettings) -> PairedDifference:
+        one, two = _same_seeds(self.recalls.recall, other.recalls.recall)
+        pair = replace(self.recalls, recall=one), replace(other.recalls, recall=two)
+        return recall_difference(*pair, **settings.model_dump())
 
 
 @dataclass(frozen=True)
-class Information(MetricEstimate):
-    """Mutual information above its null, in nats, of each training (K); it is of clusters, not of speakers."""
-
-    nats: np.ndarray
-    of_utterances: int
-    of_speakers: int
-
-    @property
-    def value(self) -> float:
-        """The number."""
-        return float(self.nats.mean())
-
-    @property
-    def chance(self) -> float:
-        """Its null."""
-        return 0.0
-
-    @property
-    def n_utterances(self) -> int:
-        """Utterances of a seed."""
-        return self.of_utterances
-
-    @property
-    def n_speakers(self) -> int:
-        """Speakers of these."""
-        return self.of_speakers
+class ClusterInformation(MetricEstimate):
+    """Mutual information of clusters with a label, above its null, in nats; it has no value per speaker."""
 
     def _interval(self, settings: IntervalSettings) -> Interval:
-        raise NoIntervalError("clusters are of all speakers together, so none can be drawn")
+        raise NoIntervalError("clusters are of all speakers together; expected one value per speaker")
 
-    def _difference(self, minus: Self, settings: IntervalSettings) -> PairedDifference:
-        raise NoIntervalError("clusters are of all speakers together, so none can be drawn")
-
-
-def measure(
-    metric: str,
-    classes: Sequence[str],
-    *,
-    confusion: pd.DataFrame,
-    held_out: pd.DataFrame | None = None,
-    probes: pd.DataFrame | None = None,
-    information: pd.DataFrame | None = None,
-) -> MetricEstimate:
-    """One metric of one row.
-
-    Args:
-        metric: one of ``WORDS``.
-        classes: the task's classes.
-        confusion: counts of the test utterances, as ``evaluation.scores`` writes them.
-        held_out: counts of the held-out utterances of seen speakers; needed by ``held_out_ua`` and ``held_out_gap``.
-        probes: counts of the probes, as ``evaluation.probing`` writes them; needed by the probes' metrics.
-        information: likewise of mutual information.
-
-    Returns:
-        The metric.
-    """
-    match metric:
-        case "ua" | "wa" | "held_out_ua":
-            counted = _needed(held_out, metric) if metric == "held_out_ua" else confusion
-            counts = speaker_confusions(counted, classes)
-            return Recognition(counts, METRICS.get(metric, unweighted_accuracy))
-        case "held_out_gap":
-            held_out = _needed(held_out, metric)
-            return HeldOutGap(
-                held_out=speaker_confusions(held_out, classes),
-                unseen=speaker_confusions(confusion, classes),
-                same_speakers=set(held_out["speaker"]) == set(confusion["speaker"]),
-            )
-        case "speaker_ua":
-            return speaker_ua(confusion, classes)
-        case "emotion_linear":
-            told = _needed(probes, metric)
-            counts = speaker_confusions(told[told["probe"] == metric], classes)
-            return Recognition(counts, unweighted_accuracy)
-        case "speaker_linear" | "speaker_mlp" | "speaker_held_out":
-            told = _needed(probes, metric)
-            told = told[told["probe"] == metric]
-            n_labels = told.groupby(["fold", "seed"])["truth"].nunique()
-            return ProbeAccuracy(speaker_recalls(told), by_chance=float((1 / n_labels).mean()))
-        case "speaker_information" | "emotion_information":
-            shared, told = _needed(information, metric), _needed(probes, metric)
-            of_label = shared[shared["label"] == metric.removesuffix("_information")]
-            return Information(
-                nats=of_label["above_null"].to_numpy(dtype=float),
-                of_utterances=int(of_label.groupby("seed")["n"].sum().iloc[0]),
-                of_speakers=told.loc[told["probe"] == "speaker_linear", "speaker"].nunique(),
-            )
-    raise ValueError(f"metric is {metric!r}, expected one of {', '.join(WORDS)}")
+    def _difference(self, other: Self, settings: IntervalSettings) -> PairedDifference:
+        raise NoIntervalError("clusters are of all speakers together; expected one value per speaker")
 
 
-def speaker_ua(confusion: pd.DataFrame, classes: Sequence[str]) -> ProbeAccuracy:
-    """The metric ``speaker_ua`` of one row.
+def confusion_score(confusion: pd.DataFrame, classes: Sequence[str], formula: intervals.Metric) -> ConfusionScore:
+    """Return a score of confusion counts as ``evaluation.scores`` writes them."""
+    counts = speaker_confusions(confusion, classes)  # (K, S, C, C)
+    speakers = tuple(sorted(confusion["speaker"].unique()))
+    return ConfusionScore(
+        value=pooled_score(counts, formula),
+        chance=1 / len(classes) if formula is unweighted_accuracy else nan,
+        n_utterances=int(counts[0].sum()),
+        n_speakers=len(speakers),
+        counts=counts,
+        formula=formula,
+        speakers=speakers,
+    )
+
+
+def speaker_mean(recalls: SpeakerRecalls, *, chance: float) -> SpeakerMean:
+    """Return the mean of the recalls of all speakers."""
+    return SpeakerMean(
+        value=float(recalls.recall.mean()),
+        chance=chance,
+        n_utterances=int(recalls.n_utterances.sum()),
+        n_speakers=len(recalls.speakers),
+        recalls=recalls,
+    )
+
+
+def speaker_ua(confusion: pd.DataFrame, classes: Sequence[str]) -> SpeakerMean:
+    """Return the mean UA over the speakers who speak every class.
 
     Args:
         confusion: counts of the test utterances, as ``evaluation.scores`` writes them.
@@ -361,18 +200,6 @@ def speaker_ua(confusion: pd.DataFrame, classes: Sequence[str]) -> ProbeAccuracy
     Raises:
         InputError: if no test speaker speaks every class.
     """
-    return ProbeAccuracy(_own_recalls(confusion, classes), by_chance=1 / len(classes))
-
-
-def _needed(table: pd.DataFrame | None, metric: str) -> pd.DataFrame:
-    """A table that a metric is made of."""
-    if table is None:
-        raise ValueError(f"the table that {metric} is made of is not given")
-    return table
-
-
-def _own_recalls(confusion: pd.DataFrame, classes: Sequence[str]) -> SpeakerRecalls:
-    """UA of each speaker who speaks every class, by seed; of others there is none."""
     counts = speaker_confusions(confusion, classes)  # (K, S, C, C)
     support = counts[0].sum(axis=2)  # (S, C)
     is_complete = (support > 0).all(axis=1)
@@ -381,16 +208,166 @@ def _own_recalls(confusion: pd.DataFrame, classes: Sequence[str]) -> SpeakerReca
             f"no test speaker speaks every class ({', '.join(classes)}); expected one, as UA is by speaker"
         )
     speakers = np.array(sorted(confusion["speaker"].unique()))
-    return SpeakerRecalls(
+    recalls = SpeakerRecalls(
         recall=unweighted_accuracy(counts[:, is_complete]),
         speakers=tuple(speakers[is_complete]),
         n_utterances=support[is_complete].sum(axis=1),
     )
+    return speaker_mean(recalls, chance=1 / len(classes))
 
 
 def _same_seeds(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Two arrays (K, ...) of as many seeds: one that no seed changes (K = 1) is the same in all."""
+    """Return two arrays (K, ...) with the same seeds: a row that no seed changes (K = 1) is repeated."""
     if one.shape[1:] != other.shape[1:] or 1 not in (len(one), len(other)):
         return one, other
     n_seeds = max(len(one), len(other))
     return np.broadcast_to(one, (n_seeds, *one.shape[1:])), np.broadcast_to(other, (n_seeds, *other.shape[1:]))
+
+
+# --- metrics -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RowEvaluation:
+    """Evaluation of one row on one task.
+
+    Attributes:
+        confusion: counts of the test utterances: seed, speaker, truth, prediction, count.
+        held_out: the same for held-out utterances of training speakers; empty if no metric needs it.
+        probes: counts of the probes, see ``evaluation.embedding_probes``; likewise.
+        information: mutual information of clusters and labels; likewise.
+    """
+
+    confusion: pd.DataFrame
+    held_out: pd.DataFrame
+    probes: pd.DataFrame
+    information: pd.DataFrame
+
+    def probe(self, name: str) -> pd.DataFrame:
+        """Return the counts of one probe."""
+        return self.probes[self.probes["probe"] == name]
+
+
+@dataclass(frozen=True)
+class MetricSpec:
+    """Definition of a metric.
+
+    Attributes:
+        header: header of its column.
+        remark: definition, in a sentence below the table.
+        estimate: computes it from an evaluation and the task's classes.
+        finding: start of the sentence that lists its values in the findings; empty for none.
+        scale: factor of displayed numbers: 100 for percent.
+        decimals: decimals of displayed numbers.
+    """
+
+    header: str
+    remark: str
+    estimate: Callable[[RowEvaluation, Sequence[str]], MetricEstimate]
+    finding: str = ""
+    scale: float = 100.0
+    decimals: int = 1
+
+    @property
+    def is_percentage(self) -> bool:
+        """Whether displayed numbers are percentages, which have intervals over speakers."""
+        return self.scale == 100
+
+
+def _held_out_gap(of: RowEvaluation, classes: Sequence[str]) -> HeldOutGap:
+    held_out, test = (
+        confusion_score(counts, classes, unweighted_accuracy) for counts in (of.held_out, of.confusion)
+    )
+    return HeldOutGap(
+        value=held_out.value - test.value,
+        chance=nan,
+        n_utterances=held_out.n_utterances + test.n_utterances,
+        n_speakers=test.n_speakers,
+        held_out=held_out,
+        test=test,
+    )
+
+
+def _speaker_probe(name: str) -> Callable[[RowEvaluation, Sequence[str]], SpeakerMean]:
+    def estimate(of: RowEvaluation, classes: Sequence[str]) -> SpeakerMean:
+        counts = of.probe(name)
+        n_speakers = counts.groupby(["fold", "seed"])["truth"].nunique()
+        return speaker_mean(speaker_recalls(counts), chance=float((1 / n_speakers).mean()))
+
+    return estimate
+
+
+def _cluster_information(label: str) -> Callable[[RowEvaluation, Sequence[str]], ClusterInformation]:
+    def estimate(of: RowEvaluation, classes: Sequence[str]) -> ClusterInformation:
+        information = of.information[of.information["label"] == label]
+        return ClusterInformation(
+            value=float(information["above_null"].to_numpy(dtype=float).mean()),
+            chance=0.0,
+            n_utterances=int(information.groupby("seed")["n"].sum().iloc[0]),
+            n_speakers=of.probe("speaker_linear")["speaker"].nunique(),
+        )
+
+    return estimate
+
+
+_PROBED = "trained on frozen embeddings of the training utterances"
+_INFORMATION = (
+    "MI: mutual information of k-means clusters of the training embeddings with the label, minus its mean under "
+    "permuted labels, in nats; mean over trainings."
+)
+METRICS = {
+    "ua": MetricSpec(
+        "UA",
+        "UA: mean recall over the classes.",
+        lambda of, classes: confusion_score(of.confusion, classes, unweighted_accuracy),
+    ),
+    "wa": MetricSpec(
+        "WA",
+        "WA: correct / all.",
+        lambda of, classes: confusion_score(of.confusion, classes, weighted_accuracy),
+    ),
+    "held_out_ua": MetricSpec(
+        "UA, training speakers",
+        "UA, training speakers: UA of the same models on held-out utterances of the training speakers.",
+        lambda of, classes: confusion_score(of.held_out, classes, unweighted_accuracy),
+    ),
+    "held_out_gap": MetricSpec(
+        "gap", "Gap: UA on training speakers minus UA on unseen speakers, in points.", _held_out_gap
+    ),
+    "speaker_ua": MetricSpec(
+        "UA by speaker",
+        "UA by speaker: mean recall over the classes of each speaker, averaged over speakers.",
+        lambda of, classes: speaker_ua(of.confusion, classes),
+    ),
+    "speaker_linear": MetricSpec(
+        "speaker, linear probe",
+        f"Speaker, linear probe: cross-validated accuracy of logistic regression, {_PROBED}, in predicting their "
+        "speaker; mean over speakers.",
+        _speaker_probe("speaker_linear"),
+        "A linear probe on frozen embeddings recognises the training speakers",
+    ),
+    "speaker_mlp": MetricSpec(
+        "speaker, MLP probe",
+        f"Speaker, MLP probe: the same for a network with one hidden layer of {HIDDEN_UNITS} units, {_PROBED}.",
+        _speaker_probe("speaker_mlp"),
+        "A probe with a hidden layer on frozen embeddings recognises the training speakers",
+    ),
+    "speaker_held_out": MetricSpec(
+        "speaker, held-out",
+        "Speaker, held-out: accuracy of the linear probe, trained on all training utterances, on held-out "
+        "utterances of the same speakers.",
+        _speaker_probe("speaker_held_out"),
+        "A linear probe on frozen embeddings recognises the training speakers in held-out utterances",
+    ),
+    "emotion_linear": MetricSpec(
+        "emotion probe, UA",
+        f"Emotion probe: UA of logistic regression, {_PROBED}, on the unseen test speakers.",
+        lambda of, classes: confusion_score(of.probe("emotion_linear"), classes, unweighted_accuracy),
+    ),
+    "speaker_information": MetricSpec(
+        "MI with speaker / nats", _INFORMATION, _cluster_information("speaker"), scale=1.0, decimals=3
+    ),
+    "emotion_information": MetricSpec(
+        "MI with emotion / nats", _INFORMATION, _cluster_information("emotion"), scale=1.0, decimals=3
+    ),
+}

@@ -434,7 +434,7 @@ def test_two_runs_do_not_fetch_one_corpus(server, tmp_path, archive):
         stdout=subprocess.PIPE,
     )  # fmt: skip
     holder.stdout.readline()
-    with pytest.raises(InputError, match="another run is at work here"):
+    with pytest.raises(InputError, match="another run is active here"):
         download_corpus("emodb", corpus, tmp_path, HASTE)
     holder.kill()
     holder.wait()

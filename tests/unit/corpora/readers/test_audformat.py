@@ -243,11 +243,11 @@ def test_labels_may_say_what_no_word_stands_for(outcomes):
         ("no_row", "wav/03b.wav: speaker (speakers/speaker) is empty, expected a value"),
         ("misc_is_no_table", "db.yaml: has no table 'people'; expected one of away"),
         ("pickles_alone", "db.emotion: is missing; expected the table as .parquet or .csv"),
-        ("objects", "db.yaml: is no YAML"),
+        ("objects", "db.yaml: is not YAML"),
         ("damaged", "db.emotion.parquet: is no table of the database"),
         ("list", "db.yaml: is list, expected keys and values"),
         ("other", "db.yaml: is no header of an audformat database"),
-        ("none", "db.yaml: is no YAML"),
+        ("none", "db.yaml: is not YAML"),
         ("nowhere", "db.yaml: cannot be read (No such file or directory)"),
     ],
 )

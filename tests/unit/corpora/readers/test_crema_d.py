@@ -8,17 +8,16 @@ from emofactors.corpora.build_manifest import build_manifest
 from emofactors.corpora.readers import read_corpus
 from emofactors.errors import InputError
 
-Load = Callable[..., CorpusConfig]
 
 ACTORS = (
     "ActorID,Age,Sex,Race,Ethnicity\n1001,51,Male,Caucasian,Not Hispanic\n1002,21,Female,Caucasian,Not Hispanic\n"
 )
 
 
-def test_a_name_says_actor_sentence_and_emotion(write_wavs: Callable[..., Path], corpus_config: Load):
+def test_a_name_says_actor_sentence_and_emotion(write_wavs, load_corpus):
     root = write_wavs(["AudioWAV/1001_DFA_ANG_XX.wav", "AudioWAV/1002_IEO_HAP_HI.wav"])
     (root / "VideoDemographics.csv").write_text(ACTORS)
-    rows = read_corpus(root, corpus_config("crema_d"))
+    rows = read_corpus(root, load_corpus("crema_d"))
     assert rows["utterance"].tolist() == ["1001_DFA_ANG_XX", "1002_IEO_HAP_HI"]
     assert rows["path"].tolist() == ["AudioWAV/1001_DFA_ANG_XX.wav", "AudioWAV/1002_IEO_HAP_HI.wav"]
     assert rows["speaker"].tolist() == ["1001", "1002"]
@@ -27,7 +26,7 @@ def test_a_name_says_actor_sentence_and_emotion(write_wavs: Callable[..., Path],
     assert rows["emotion"].tolist() == ["anger", "happiness"]
 
 
-def test_codes_of_emotions(write_wavs: Callable[..., Path], corpus_config: Load):
+def test_codes_of_emotions(write_wavs, load_corpus):
     codes = {
         "ANG": "anger",
         "DIS": "disgust",
@@ -37,31 +36,31 @@ def test_codes_of_emotions(write_wavs: Callable[..., Path], corpus_config: Load)
         "SAD": "sadness",
     }
     root = write_wavs(f"AudioWAV/1001_TIE_{code}_XX.wav" for code in codes)
-    assert read_corpus(root, corpus_config("crema_d"))["emotion"].tolist() == list(codes.values())
+    assert read_corpus(root, load_corpus("crema_d"))["emotion"].tolist() == list(codes.values())
 
 
-def test_without_the_table_of_actors_gender_is_empty(write_wavs: Callable[..., Path], corpus_config: Load):
+def test_without_the_table_of_actors_gender_is_empty(write_wavs, load_corpus):
     root = write_wavs(["AudioWAV/1001_DFA_ANG_XX.wav"])
-    assert read_corpus(root, corpus_config("crema_d"))["gender"].tolist() == [""]
+    assert read_corpus(root, load_corpus("crema_d"))["gender"].tolist() == [""]
 
 
-def test_the_old_name_of_one_file_is_the_new_utterance(write_wavs: Callable[..., Path], corpus_config: Load):
+def test_the_old_name_of_one_file_is_the_new_utterance(write_wavs, load_corpus):
     root = write_wavs(["AudioWAV/1040_ITH_SAD_X.wav"])
-    (row,) = read_corpus(root, corpus_config("crema_d")).to_dict("records")
+    (row,) = read_corpus(root, load_corpus("crema_d")).to_dict("records")
     assert row["utterance"] == "1040_ITH_SAD_XX"
     assert row["path"] == "AudioWAV/1040_ITH_SAD_X.wav"
 
 
-def test_the_silent_file_is_dropped_and_said(write_wavs: Callable[..., Path], corpus_config: Load):
+def test_the_silent_file_is_dropped_and_said(write_wavs, load_corpus):
     root = write_wavs(["AudioWAV/1076_MTI_SAD_XX.wav", "AudioWAV/1076_MTI_ANG_XX.wav"])
-    config = corpus_config("crema_d", size="any")
+    config = load_corpus("crema_d", size="any")
     manifest = build_manifest(read_corpus(root, config), root, config)
     assert manifest.utterances["utterance"].tolist() == ["1076_MTI_ANG_XX"]
     assert manifest.dropped == (("AudioWAV/1076_MTI_SAD_XX.wav", "is known to be bad"),)
 
 
-def test_the_expected_size_is_the_published_one_without_the_silent_file(corpus_config: Load):
-    expected = corpus_config("crema_d").expected
+def test_the_expected_size_is_the_published_one_without_the_silent_file(load_corpus):
+    expected = load_corpus("crema_d").expected
     assert expected.utterances == 7442 - 1
     assert expected.speakers == 48 + 43
     assert expected.emotions == dict.fromkeys(("anger", "disgust", "fear", "happiness"), 1271) | {
@@ -71,10 +70,10 @@ def test_the_expected_size_is_the_published_one_without_the_silent_file(corpus_c
 
 
 @pytest.mark.parametrize("name", ["1001_DFA_ANX_XX", "1001_XXX_ANG_XX", "1001_DFA_ANG", "2001_DFA_ANG_XX"])
-def test_a_name_that_does_not_fit_is_named(write_wavs: Callable[..., Path], corpus_config: Load, name: str):
+def test_a_name_that_does_not_fit_is_named(write_wavs, load_corpus, name: str):
     root = write_wavs([f"AudioWAV/{name}.wav"])
     with pytest.raises(InputError, match=rf"{name}\.wav: expected a name like 1001_DFA_ANG_XX\.wav"):
-        read_corpus(root, corpus_config("crema_d"))
+        read_corpus(root, load_corpus("crema_d"))
 
 
 @pytest.mark.parametrize(
@@ -86,14 +85,14 @@ def test_a_name_that_does_not_fit_is_named(write_wavs: Callable[..., Path], corp
     ],
 )
 def test_a_table_of_actors_that_does_not_fit_is_said(
-    write_wavs: Callable[..., Path], corpus_config: Load, actors: str, fault: str
+    write_wavs, load_corpus, actors: str, fault: str
 ):
     root = write_wavs(["AudioWAV/1001_DFA_ANG_XX.wav"])
     (root / "VideoDemographics.csv").write_text(actors)
     with pytest.raises(InputError, match=fault):
-        read_corpus(root, corpus_config("crema_d"))
+        read_corpus(root, load_corpus("crema_d"))
 
 
-def test_a_missing_folder_is_said(tmp_path: Path, corpus_config: Load):
+def test_a_missing_folder_is_said(tmp_path, load_corpus):
     with pytest.raises(InputError, match="AudioWAV: has no wav file, expected those of CREMA-D"):
-        read_corpus(tmp_path, corpus_config("crema_d"))
+        read_corpus(tmp_path, load_corpus("crema_d"))

@@ -8,7 +8,6 @@ from emofactors.corpora.build_manifest import build_manifest
 from emofactors.corpora.readers import read_corpus
 from emofactors.errors import InputError
 
-Load = Callable[..., CorpusConfig]
 
 LABELS = """% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]
 
@@ -45,7 +44,7 @@ def write_labels(root: Path, path: str, text: str) -> Path:
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
+def root(tmp_path) -> Path:
     """Two dialogues, with what lies beside their labels in the release."""
     write_labels(tmp_path, "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt", LABELS)
     write_labels(tmp_path, "Session1/dialog/EmoEvaluation/._Ses01F_impro01.txt", "\0\5\26\7")
@@ -55,8 +54,8 @@ def root(tmp_path: Path) -> Path:
     return write_labels(tmp_path, "Session5/dialog/EmoEvaluation/Ses05M_script01_1b.txt", SCRIPTED)
 
 
-def test_the_speaker_is_the_last_letter_not_the_wearer(root: Path, corpus_config: Load):
-    rows = read_corpus(root, corpus_config("iemocap"))
+def test_the_speaker_is_the_last_letter_not_the_wearer(root: Path, load_corpus):
+    rows = read_corpus(root, load_corpus("iemocap"))
     assert rows["utterance"].tolist() == ["Ses01F_impro01_F000", "Ses01F_impro01_M012", "Ses05M_script01_1b_M003"]
     assert rows["speaker"].tolist() == ["Ses01_F", "Ses01_M", "Ses05_M"]
     assert rows["gender"].tolist() == ["female", "male", "male"]
@@ -72,24 +71,24 @@ def test_the_speaker_is_the_last_letter_not_the_wearer(root: Path, corpus_config
     assert rows["start_s"].isna().all()  # the labels' times are of the dialogue, the files of the utterance
 
 
-def test_codes_of_emotions(tmp_path: Path, corpus_config: Load):
+def test_codes_of_emotions(tmp_path, load_corpus):
     lines = [f"[1.0 - 2.0]\tSes01F_impro01_F{i:03d}\t{code}\t[2.5, 2.5, 2.5]" for i, code in enumerate(CODES)]
     root = write_labels(tmp_path, "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt", "\n".join(lines))
-    assert read_corpus(root, corpus_config("iemocap"))["emotion"].tolist() == list(CODES.values())
+    assert read_corpus(root, load_corpus("iemocap"))["emotion"].tolist() == list(CODES.values())
 
 
 def test_a_wav_that_the_labels_name_and_that_is_missing_is_named(
-    root: Path, write_wavs: Callable[..., Path], corpus_config: Load
+    root: Path, write_wavs, load_corpus
 ):
-    rows = read_corpus(root, corpus_config("iemocap"))
+    rows = read_corpus(root, load_corpus("iemocap"))
     write_wavs(rows["path"][:2])
     with pytest.raises(InputError) as caught:
-        build_manifest(rows, root, corpus_config("iemocap", size="any"))
+        build_manifest(rows, root, load_corpus("iemocap", size="any"))
     assert str(caught.value).splitlines()[0].endswith("Ses05M_script01_1b_M003.wav: is missing")
 
 
-def test_the_expected_size_is_the_published_one(corpus_config: Load):
-    expected = corpus_config("iemocap").expected
+def test_the_expected_size_is_the_published_one(load_corpus):
+    expected = load_corpus("iemocap").expected
     assert expected.utterances == sum(expected.emotions.values()) == 10039
     assert set(expected.emotions) == set(CODES.values())
     four = ("neutral", "anger", "sadness", "happiness", "excitement")
@@ -107,20 +106,20 @@ def test_the_expected_size_is_the_published_one(corpus_config: Load):
         ("", "Ses01F_impro01.txt: labels no utterance"),
     ],
 )
-def test_labels_that_do_not_fit_are_said(root: Path, corpus_config: Load, labels: str, fault: str):
+def test_labels_that_do_not_fit_are_said(root: Path, load_corpus, labels: str, fault: str):
     write_labels(root, "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt", labels)
     with pytest.raises(InputError) as caught:
-        read_corpus(root, corpus_config("iemocap"))
+        read_corpus(root, load_corpus("iemocap"))
     (line,) = str(caught.value).splitlines()
     assert fault in line
 
 
-def test_a_session_without_labels_is_said(root: Path, corpus_config: Load):
+def test_a_session_without_labels_is_said(root: Path, load_corpus):
     (root / "Session2").mkdir()
     with pytest.raises(InputError, match="Session2/dialog/EmoEvaluation: has no label file"):
-        read_corpus(root, corpus_config("iemocap"))
+        read_corpus(root, load_corpus("iemocap"))
 
 
-def test_a_missing_folder_is_said(tmp_path: Path, corpus_config: Load):
+def test_a_missing_folder_is_said(tmp_path, load_corpus):
     with pytest.raises(InputError, match="has no session, expected Session1/ to Session5/ of IEMOCAP"):
-        read_corpus(tmp_path, corpus_config("iemocap"))
+        read_corpus(tmp_path, load_corpus("iemocap"))

@@ -15,7 +15,6 @@ from emofactors.corpora.readers import read_corpus
 from emofactors.corpora.splits import make_folds
 from emofactors.errors import InputError
 
-Load = Callable[..., CorpusConfig]
 
 #: Order of the scores: sentiment, happy, sad, anger, surprise, disgust, fear.
 SCORES = {
@@ -50,12 +49,12 @@ def lines_of_csv() -> list[str]:
 
 
 @pytest.mark.parametrize("kind", ["csd", "csv"])
-def test_segments_carry_every_emotion_with_a_score(tmp_path: Path, corpus_config: Load, kind: str):
+def test_segments_carry_every_emotion_with_a_score(tmp_path, load_corpus, kind: str):
     if kind == "csd":
         write_csd(tmp_path / "CMU_MOSEI_Labels.csd", SCORES, INTERVALS)
     else:
         write_csv(tmp_path / "labels.csv", *lines_of_csv())
-    rows = read_corpus(tmp_path, corpus_config("mosei"))
+    rows = read_corpus(tmp_path, load_corpus("mosei"))
     assert rows["utterance"].tolist() == ["-video1_000", "-video1_001", "video2_000"]
     assert rows["emotion"].tolist() == ["happiness", "anger+disgust", "neutral"]
     assert rows["speaker"].tolist() == ["-video1", "-video1", "video2"]
@@ -65,58 +64,58 @@ def test_segments_carry_every_emotion_with_a_score(tmp_path: Path, corpus_config
     assert set(rows["style"]) == {"spontaneous"}
 
 
-def test_segments_are_heard_inside_their_recordings(tmp_path: Path, corpus_config: Load):
+def test_segments_are_heard_inside_their_recordings(tmp_path, load_corpus):
     write_csd(tmp_path / "CMU_MOSEI_Labels.csd", SCORES, INTERVALS)
     folder = tmp_path / "Audio/Full/WAV_16000"
     folder.mkdir(parents=True)
     for video in SCORES:
         soundfile.write(folder / f"{video}.wav", np.random.default_rng(0).uniform(-0.5, 0.5, 16000), 16000)
-    rows = read_corpus(tmp_path, corpus_config("mosei"))
-    manifest = build_manifest(rows, tmp_path, corpus_config("mosei"))
+    rows = read_corpus(tmp_path, load_corpus("mosei"))
+    manifest = build_manifest(rows, tmp_path, load_corpus("mosei"))
     assert manifest.whole is None
     assert manifest.utterances["duration_s"].tolist() == pytest.approx([0.3, 0.4, 0.4])
 
 
-def test_a_recording_that_went_missing_can_be_dropped(tmp_path: Path, corpus_config: Load):
+def test_a_recording_that_went_missing_can_be_dropped(tmp_path, load_corpus):
     write_csd(tmp_path / "CMU_MOSEI_Labels.csd", SCORES, INTERVALS)
     (tmp_path / "Audio/Full/WAV_16000").mkdir(parents=True)
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, 16000)
     soundfile.write(tmp_path / "Audio/Full/WAV_16000/video2.wav", noise, 16000)
-    rows = read_corpus(tmp_path, corpus_config("mosei"))
-    manifest = build_manifest(rows, tmp_path, corpus_config("mosei", on_bad_audio="drop"))
+    rows = read_corpus(tmp_path, load_corpus("mosei"))
+    manifest = build_manifest(rows, tmp_path, load_corpus("mosei", on_bad_audio="drop"))
     assert pd.unique(manifest.utterances["speaker"]).tolist() == ["video2"]
     assert manifest.dropped == (("Audio/Full/WAV_16000/-video1.wav", "is missing"),)
 
 
-def test_labels_must_be_one_file(tmp_path: Path, corpus_config: Load):
+def test_labels_must_be_one_file(tmp_path, load_corpus):
     with pytest.raises(InputError, match=r"its files of labels are \[\], expected one of CMU-MOSEI"):
-        read_corpus(tmp_path, corpus_config("mosei"))
+        read_corpus(tmp_path, load_corpus("mosei"))
     write_csv(tmp_path / "labels.csv", *lines_of_csv())
     write_csd(tmp_path / "CMU_MOSEI_Labels.csd", SCORES, INTERVALS)
     with pytest.raises(InputError, match=r"\['CMU_MOSEI_Labels.csd', 'labels.csv'\], expected one"):
-        read_corpus(tmp_path, corpus_config("mosei"))
+        read_corpus(tmp_path, load_corpus("mosei"))
 
 
-def test_a_sequence_of_another_kind_is_said(tmp_path: Path, corpus_config: Load):
+def test_a_sequence_of_another_kind_is_said(tmp_path, load_corpus):
     scores = {"narrow": [[0.0] * 5], "broken": [[np.nan] * 7]}
     write_csd(tmp_path / "CMU_MOSEI_Labels.csd", scores, {video: [[0.0, 1.0]] for video in scores})
     with pytest.raises(InputError) as caught:
-        read_corpus(tmp_path, corpus_config("mosei"))
+        read_corpus(tmp_path, load_corpus("mosei"))
     lines = str(caught.value).splitlines()
     assert len(lines) == 2
     assert "broken: segment 0 has numbers that are not finite" in lines[0]
     assert "narrow: features and intervals have shapes [(1, 5), (1, 2)], expected (n, 7) and (n, 2)" in lines[1]
 
 
-def test_a_sequence_without_videos_and_a_file_that_is_none_are_said(tmp_path: Path, corpus_config: Load):
+def test_a_sequence_without_videos_and_a_file_that_is_none_are_said(tmp_path, load_corpus):
     file = tmp_path / "CMU_MOSEI_Labels.csd"
     with h5py.File(file, "w") as sequence:
         sequence.create_group("All Labels")
     with pytest.raises(InputError, match=r"has groups \['All Labels'\], expected one with videos under data/"):
-        read_corpus(tmp_path, corpus_config("mosei"))
+        read_corpus(tmp_path, load_corpus("mosei"))
     file.write_bytes(b"<html>not found</html>")
     with pytest.raises(InputError, match="cannot be read, expected HDF5"):
-        read_corpus(tmp_path, corpus_config("mosei"))
+        read_corpus(tmp_path, load_corpus("mosei"))
 
 
 @pytest.mark.parametrize(
@@ -129,9 +128,9 @@ def test_a_sequence_without_videos_and_a_file_that_is_none_are_said(tmp_path: Pa
         ("v,0,1,0,0,0,0,0,0", "line 2: has 9 cells, expected 10"),
     ],
 )
-def test_a_line_that_does_not_fit_is_named(tmp_path: Path, corpus_config: Load, line: str, fault: str):
+def test_a_line_that_does_not_fit_is_named(tmp_path, load_corpus, line: str, fault: str):
     with pytest.raises(InputError) as caught:
-        read_corpus(write_csv(tmp_path / "labels.csv", line), corpus_config("mosei"))
+        read_corpus(write_csv(tmp_path / "labels.csv", line), load_corpus("mosei"))
     (said,) = str(caught.value).splitlines()
     assert fault in said
 
@@ -152,8 +151,8 @@ def fault_of(root: Path, config: CorpusConfig) -> str:
     return line
 
 
-def test_without_a_file_no_video_has_a_partition(tmp_path: Path, corpus_config: Load):
-    assert set(read_corpus(with_labels(tmp_path), corpus_config("mosei"))["partition"]) == {""}
+def test_without_a_file_no_video_has_a_partition(tmp_path, load_corpus):
+    assert set(read_corpus(with_labels(tmp_path), load_corpus("mosei"))["partition"]) == {""}
 
 
 @pytest.mark.parametrize(
@@ -164,18 +163,18 @@ def test_without_a_file_no_video_has_a_partition(tmp_path: Path, corpus_config: 
     ],
 )
 def test_every_segment_has_the_partition_of_its_video(
-    tmp_path: Path, corpus_config: Load, file: str, content: str
+    tmp_path, load_corpus, file: str, content: str
 ):
     (with_labels(tmp_path) / file).write_text(content, encoding="utf-8")
-    rows = read_corpus(tmp_path, corpus_config("mosei"))
+    rows = read_corpus(tmp_path, load_corpus("mosei"))
     assert rows["partition"].tolist() == ["train", "train", "test"]
 
 
-def test_a_video_that_the_file_does_not_name_has_no_partition(tmp_path: Path, corpus_config: Load):
+def test_a_video_that_the_file_does_not_name_has_no_partition(tmp_path, load_corpus):
     (with_labels(tmp_path) / "cmu_mosei_std_folds.py").write_text(
         FOLDS.replace("'-video1', ", ""), encoding="utf-8"
     )
-    assert read_corpus(tmp_path, corpus_config("mosei"))["partition"].tolist() == ["", "", "test"]
+    assert read_corpus(tmp_path, load_corpus("mosei"))["partition"].tolist() == ["", "", "test"]
 
 
 @pytest.mark.parametrize(
@@ -197,13 +196,13 @@ def test_a_video_that_the_file_does_not_name_has_no_partition(tmp_path: Path, co
     ],
 )
 def test_a_folds_file_that_is_no_three_lists_is_refused_and_nothing_in_it_runs(
-    tmp_path: Path, corpus_config: Load, monkeypatch: pytest.MonkeyPatch, change: tuple[str, str], fault: str
+    tmp_path, load_corpus, monkeypatch: pytest.MonkeyPatch, change: tuple[str, str], fault: str
 ):
     monkeypatch.chdir(tmp_path)
     content = FOLDS.replace(*change)
     assert content != FOLDS
     (with_labels(tmp_path) / "cmu_mosei_std_folds.py").write_text(content, encoding="utf-8")
-    line = fault_of(tmp_path, corpus_config("mosei"))
+    line = fault_of(tmp_path, load_corpus("mosei"))
     assert line.startswith(f"{tmp_path / 'cmu_mosei_std_folds.py'}: {fault}")
     assert not (tmp_path / "touched").exists()
 
@@ -218,16 +217,16 @@ def test_a_folds_file_that_is_no_three_lists_is_refused_and_nothing_in_it_runs(
     ],
 )
 def test_a_row_of_the_partition_that_does_not_fit_is_named(
-    tmp_path: Path, corpus_config: Load, line: str, fault: str
+    tmp_path, load_corpus, line: str, fault: str
 ):
     (with_labels(tmp_path) / "standard_folds.csv").write_text(f"video,partition\n-video1,train\n{line}\n")
-    assert fault_of(tmp_path, corpus_config("mosei")).startswith(f"{tmp_path / 'standard_folds.csv'}: {fault}")
+    assert fault_of(tmp_path, load_corpus("mosei")).startswith(f"{tmp_path / 'standard_folds.csv'}: {fault}")
 
 
-def test_two_files_of_the_partition_are_refused(tmp_path: Path, corpus_config: Load):
+def test_two_files_of_the_partition_are_refused(tmp_path, load_corpus):
     (with_labels(tmp_path) / "cmu_mosei_std_folds.py").write_text(FOLDS)
     (tmp_path / "standard_folds.csv").write_text("video,partition\n-video1,train\n")
-    assert fault_of(tmp_path, corpus_config("mosei")) == (
+    assert fault_of(tmp_path, load_corpus("mosei")) == (
         f"{tmp_path}: has cmu_mosei_std_folds.py and standard_folds.csv, expected one of them: the partition"
     )
 

@@ -9,7 +9,6 @@ from emofactors.corpora.build_manifest import build_manifest
 from emofactors.corpora.readers import read_corpus
 from emofactors.errors import InputError
 
-Load = Callable[..., CorpusConfig]
 
 # As published: with normalized_text, and blanks before the speaker.
 HEADER = "file_id\temotion\traw_text\tnormalized_text\tspeaker_id\tgender\tage\n"
@@ -22,26 +21,26 @@ def write_table(root: Path, text: str) -> Path:
     return root
 
 
-def test_the_published_layout_is_read(write_wavs: Callable[..., Path], corpus_config: Load):
+def test_the_published_layout_is_read(write_wavs, load_corpus):
     root = write_table(
         write_wavs(["samples/WR0_surprised_38.wav", "samples/EB0_anger_1.wav"]), HEADER + SURPRISED + ANGRY
     )
-    rows = read_corpus(root, corpus_config("nemo"))
+    rows = read_corpus(root, load_corpus("nemo"))
     assert rows["utterance"].tolist() == ["EB0_anger_1", "WR0_surprised_38"]
     assert rows["path"].tolist() == ["samples/EB0_anger_1.wav", "samples/WR0_surprised_38.wav"]
     assert rows["speaker"].tolist() == ["EB0", "WR0"]
     assert rows["gender"].tolist() == ["female", "male"]
     assert rows["text"].tolist() == ["Lubię czytać.", '„Ród” "smoka".']
     assert rows["emotion"].tolist() == ["anger", "surprise"]
-    assert build_manifest(rows, root, corpus_config("nemo", size="any")).whole is False
+    assert build_manifest(rows, root, load_corpus("nemo", size="any")).whole is False
 
 
 def test_audio_that_the_table_names_and_that_is_missing_is_named(
-    write_wavs: Callable[..., Path], corpus_config: Load
+    write_wavs, load_corpus
 ):
     root = write_table(write_wavs(["samples/EB0_anger_1.wav"]), HEADER + SURPRISED + ANGRY)
     with pytest.raises(InputError, match=r"samples/WR0_surprised_38\.wav: is missing"):
-        build_manifest(read_corpus(root, corpus_config("nemo")), root, corpus_config("nemo", size="any"))
+        build_manifest(read_corpus(root, load_corpus("nemo")), root, load_corpus("nemo", size="any"))
 
 
 @pytest.mark.parametrize(
@@ -58,22 +57,22 @@ def test_audio_that_the_table_names_and_that_is_missing_is_named(
         ("", "has no column file_id"),
     ],
 )
-def test_a_table_that_does_not_fit_is_said(tmp_path: Path, corpus_config: Load, table: str, fault: str):
+def test_a_table_that_does_not_fit_is_said(tmp_path, load_corpus, table: str, fault: str):
     with pytest.raises(InputError) as caught:
-        read_corpus(write_table(tmp_path, table), corpus_config("nemo"))
+        read_corpus(write_table(tmp_path, table), load_corpus("nemo"))
     (line,) = str(caught.value).splitlines()
     assert fault in line
 
 
-def test_a_missing_table_is_said(tmp_path: Path, corpus_config: Load):
+def test_a_missing_table_is_said(tmp_path, load_corpus):
     with pytest.raises(InputError, match=r"data\.tsv: cannot be read, expected a table with columns file_id"):
-        read_corpus(tmp_path, corpus_config("nemo"))
+        read_corpus(tmp_path, load_corpus("nemo"))
 
 
 @pytest.mark.skipif("EMOFACTORS_CORPORA" not in os.environ, reason="EMOFACTORS_CORPORA names no folder of corpora")
-def test_the_real_corpus_or_a_subset_of_it_is_read(corpus_config: Load):
+def test_the_real_corpus_or_a_subset_of_it_is_read(load_corpus):
     root = Path(os.environ["EMOFACTORS_CORPORA"]) / "nemo"
-    manifest = build_manifest(read_corpus(root, corpus_config("nemo")), root, corpus_config("nemo", size="any"))
+    manifest = build_manifest(read_corpus(root, load_corpus("nemo")), root, load_corpus("nemo", size="any"))
     utterances = manifest.utterances
     assert manifest.dropped == ()
     assert manifest.whole is (len(utterances) == 4481)

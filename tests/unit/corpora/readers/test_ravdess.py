@@ -9,7 +9,6 @@ from emofactors.corpora.build_manifest import build_manifest
 from emofactors.corpora.readers import read_corpus
 from emofactors.errors import InputError
 
-Load = Callable[..., CorpusConfig]
 
 #: Every name of the speech; neutral is spoken with normal intensity only.
 NAMES = [
@@ -24,48 +23,48 @@ def in_actor_folder(name: str) -> str:
 
 
 @pytest.mark.parametrize("top", ["", "Audio_Speech_Actors_01-24/"])
-def test_a_name_says_actor_statement_and_emotion(write_wavs: Callable[..., Path], corpus_config: Load, top: str):
+def test_a_name_says_actor_statement_and_emotion(write_wavs, load_corpus, top: str):
     path = f"{top}Actor_12/03-01-06-01-02-01-12.wav"
-    (row,) = read_corpus(write_wavs([path]), corpus_config("ravdess")).to_dict("records")
+    (row,) = read_corpus(write_wavs([path]), load_corpus("ravdess")).to_dict("records")
     assert row["utterance"] == "03-01-06-01-02-01-12"
     assert row["path"] == path
     assert (row["speaker"], row["gender"], row["session"]) == ("12", "female", "")
     assert (row["text"], row["emotion"], row["style"]) == ("02", "fear", "acted")
 
 
-def test_codes_of_emotions(write_wavs: Callable[..., Path], corpus_config: Load):
+def test_codes_of_emotions(write_wavs, load_corpus):
     root = write_wavs(f"03-01-{code:02d}-01-01-01-01.wav" for code in range(1, 9))
-    rows = read_corpus(root, corpus_config("ravdess"))
+    rows = read_corpus(root, load_corpus("ravdess"))
     published = ["neutral", "calm", "happiness", "sadness", "anger", "fear", "disgust", "surprise"]
     assert rows["emotion"].tolist() == published
     assert set(rows["gender"]) == {"male"}
 
 
-def test_the_published_names_are_the_whole_corpus(write_wavs: Callable[..., Path], corpus_config: Load):
+def test_the_published_names_are_the_whole_corpus(write_wavs, load_corpus):
     assert len(NAMES) == 1440
     root = write_wavs(in_actor_folder(name) for name in NAMES)
-    rows = read_corpus(root, corpus_config("ravdess"))
-    assert build_manifest(rows, root, corpus_config("ravdess")).whole is True
+    rows = read_corpus(root, load_corpus("ravdess"))
+    assert build_manifest(rows, root, load_corpus("ravdess")).whole is True
 
 
-def test_a_corpus_unpacked_twice_is_said(write_wavs: Callable[..., Path], corpus_config: Load):
+def test_a_corpus_unpacked_twice_is_said(write_wavs, load_corpus):
     root = write_wavs([in_actor_folder(NAMES[0]), NAMES[0]])
-    rows = read_corpus(root, corpus_config("ravdess"))
+    rows = read_corpus(root, load_corpus("ravdess"))
     with pytest.raises(
         InputError, match=r"'03-01-01-01-01-01-01': stands for 03-\S+, Actor_01/03-\S+; expected one"
     ):
-        build_manifest(rows, root, corpus_config("ravdess"))
+        build_manifest(rows, root, load_corpus("ravdess"))
 
 
 @pytest.mark.parametrize(
     "name", ["03-02-06-01-02-01-12.wav", "03-01-09-01-02-01-12.wav", "03-01-06-01-02-01-25.wav", "noise.wav"]
 )
-def test_a_song_and_other_names_are_named(write_wavs: Callable[..., Path], corpus_config: Load, name: str):
+def test_a_song_and_other_names_are_named(write_wavs, load_corpus, name: str):
     root = write_wavs([in_actor_folder(NAMES[0]), f"Actor_12/{name}"])
     with pytest.raises(InputError, match=f"Actor_12/{name}: expected a name of audio and speech"):
-        read_corpus(root, corpus_config("ravdess"))
+        read_corpus(root, load_corpus("ravdess"))
 
 
-def test_a_missing_folder_is_said(tmp_path: Path, corpus_config: Load):
+def test_a_missing_folder_is_said(tmp_path, load_corpus):
     with pytest.raises(InputError, match="ravdess: has no wav file, expected Actor_01/ to Actor_24/ of RAVDESS"):
-        read_corpus(tmp_path / "ravdess", corpus_config("ravdess"))
+        read_corpus(tmp_path / "ravdess", load_corpus("ravdess"))

@@ -25,7 +25,7 @@ def fault_of(root: Path, **settings: object) -> str:
     return str(caught.value)
 
 
-def test_three_columns_are_enough(write_wavs: Callable[..., Path]):
+def test_three_columns_are_enough(write_wavs):
     root = write_table(
         write_wavs(["day1/anna.wav", "bob.wav"]), "path,speaker,emotion", "day1/anna.wav,a,anger", "bob.wav,b,Fear"
     )
@@ -39,7 +39,7 @@ def test_three_columns_are_enough(write_wavs: Callable[..., Path]):
     assert build_manifest(rows, root, own_corpus()).whole is None
 
 
-def test_every_column_is_read(tmp_path: Path):
+def test_every_column_is_read(tmp_path):
     root = write_table(
         tmp_path,
         "utterance,path,start_s,end_s,speaker,gender,session,partition,style,language,text,emotion,note",
@@ -64,7 +64,7 @@ def test_every_column_is_read(tmp_path: Path):
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_all_is_text_whatever_wrote_the_file(tmp_path: Path, encoding: str, end: str):
+def test_all_is_text_whatever_wrote_the_file(tmp_path, encoding: str, end: str):
     lines = ("path,speaker,emotion,session", "żółw.wav,03,anger,NA", "b.wav,nan,anger,1.0", ",,,", "")
     rows = read_corpus(write_table(tmp_path, *lines, encoding=encoding, end=end), own_corpus())
     assert rows["speaker"].tolist() == ["nan", "03"]
@@ -72,7 +72,7 @@ def test_all_is_text_whatever_wrote_the_file(tmp_path: Path, encoding: str, end:
     assert rows["path"].tolist() == ["b.wav", "żółw.wav"]
 
 
-def test_segments_are_named_by_path_and_start(tmp_path: Path):
+def test_segments_are_named_by_path_and_start(tmp_path):
     root = write_table(
         tmp_path,
         "path,speaker,emotion,start_s,end_s",
@@ -87,14 +87,14 @@ def test_segments_are_named_by_path_and_start(tmp_path: Path):
     np.testing.assert_array_equal(rows["end_s"], [np.nan, 2.0, 3.0, np.nan])
 
 
-def test_columns_may_be_called_otherwise(tmp_path: Path):
+def test_columns_may_be_called_otherwise(tmp_path):
     root = write_table(tmp_path, "file,who,label,speaker", "a.wav,anna,other,ignored")
     columns = {"path": "file", "speaker": "who", "emotion": "label"}
     (row,) = read_corpus(root, own_corpus(columns=columns)).to_dict("records")
     assert (row["path"], row["speaker"], row["emotion"]) == ("a.wav", "anna", "other")
 
 
-def test_a_missing_column_is_said_with_those_present(tmp_path: Path):
+def test_a_missing_column_is_said_with_those_present(tmp_path):
     root = write_table(tmp_path, "file,speaker,emotion", "a.wav,s,anger")
     assert fault_of(root) == f"{root}/own.csv: has no column path; its columns are file, speaker, emotion"
     assert "has no column said" in fault_of(root, columns={"path": "file", "text": "said"})
@@ -124,14 +124,14 @@ def test_a_missing_column_is_said_with_those_present(tmp_path: Path):
         ("a.wav,s,anger,0,1,2", "has 6 cells, expected 5"),
     ],
 )
-def test_a_row_that_does_not_fit_is_named_in_one_line(tmp_path: Path, row: str, fault: str):
+def test_a_row_that_does_not_fit_is_named_in_one_line(tmp_path, row: str, fault: str):
     root = write_table(tmp_path, "path,speaker,emotion,start_s,end_s", "good.wav,s,anger,0,1", row)
     (line,) = fault_of(root).splitlines()
     assert line.startswith(f"{root}/own.csv: line 3: ")
     assert fault in line
 
 
-def test_all_faults_are_listed_at_once(tmp_path: Path):
+def test_all_faults_are_listed_at_once(tmp_path):
     root = write_table(tmp_path, "path,speaker,emotion", "a.wav,s,angry", "b.wav,,anger", "c.wav,,sad")
     assert [line.split(": ")[1] for line in fault_of(root).splitlines()] == [
         "line 2",
@@ -141,13 +141,13 @@ def test_all_faults_are_listed_at_once(tmp_path: Path):
     ]
 
 
-def test_one_name_for_two_rows_is_said(write_wavs: Callable[..., Path]):
+def test_one_name_for_two_rows_is_said(write_wavs):
     root = write_table(write_wavs(["a/b.wav"]), "path,speaker,emotion", "a/b.wav,s,anger", "a_b.wav,s,fear")
     with pytest.raises(InputError, match=r"utterance 'a_b': stands for a/b\.wav, a_b\.wav; expected one"):
         build_manifest(read_corpus(root, own_corpus()), root, own_corpus())
 
 
-def test_a_file_that_is_no_table_is_said(tmp_path: Path):
+def test_a_file_that_is_no_table_is_said(tmp_path):
     assert "own.csv: cannot be read" in fault_of(tmp_path)
     assert "is no table in UTF-8" in fault_of(
         write_table(tmp_path, "path,speaker,emotion", "ä.wav,s,anger", encoding="latin-1")

@@ -11,8 +11,6 @@ from emofactors.corpora.readers import read_corpus
 from emofactors.corpora.splits import make_folds
 from emofactors.errors import InputError
 
-Load = Callable[..., CorpusConfig]
-WriteWavs = Callable[..., Path]
 
 TASK = Path(__file__).parents[4] / "config" / "tasks" / "vctk_external.yaml"
 SPEAKERS_092 = (
@@ -40,46 +38,46 @@ def write_text(root: Path, path: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(("layout", "info"), [(of_092, SPEAKERS_092), (of_080, SPEAKERS_080)])
-def test_both_layouts_say_the_same(write_wavs: WriteWavs, corpus_config: Load, layout: Callable, info: str):
+def test_both_layouts_say_the_same(write_wavs, load_corpus, layout: Callable, info: str):
     (path,) = layout("p226_003")
     root = write_wavs([path])
     write_text(root, "speaker-info.txt", info)
     write_text(root, "txt/p226/p226_003.txt", "Six spoons of fresh\nsnow peas. \n")
-    (row,) = read_corpus(root, corpus_config("vctk")).to_dict("records")
+    (row,) = read_corpus(root, load_corpus("vctk")).to_dict("records")
     assert (row["utterance"], row["path"], row["speaker"], row["gender"]) == ("p226_003", path, "p226", "male")
     assert (row["emotion"], row["style"], row["session"], row["language"]) == ("neutral", "read", "", "en")
     assert row["text"] == "Six spoons of fresh snow peas."
 
 
-def test_the_first_microphone_alone_is_heard(write_wavs: WriteWavs, corpus_config: Load):
+def test_the_first_microphone_alone_is_heard(write_wavs, load_corpus):
     root = write_wavs(of_092("p225_001", "p280_001", "s5_001") + of_092("p225_001", "p225_002", mic="mic2"))
-    rows = read_corpus(root, corpus_config("vctk"))
+    rows = read_corpus(root, load_corpus("vctk"))
     assert rows["utterance"].tolist() == ["p225_001", "p280_001", "s5_001"]
     assert all(rows["path"].str.endswith("_mic1.flac"))
 
 
-def test_audio_alone_is_enough(write_wavs: WriteWavs, corpus_config: Load):
+def test_audio_alone_is_enough(write_wavs, load_corpus):
     root = write_wavs(of_080("p225_001", "p315_001"))
-    manifest = build_manifest(read_corpus(root, corpus_config("vctk")), root, corpus_config("vctk"))
+    manifest = build_manifest(read_corpus(root, load_corpus("vctk")), root, load_corpus("vctk"))
     assert manifest.utterances[["gender", "text"]].to_numpy().tolist() == [["", ""]] * 2
     assert manifest.whole is None
 
 
-def test_what_the_publishers_lack_is_left_empty(write_wavs: WriteWavs, corpus_config: Load):
+def test_what_the_publishers_lack_is_left_empty(write_wavs, load_corpus):
     root = write_wavs(of_080("p225_001", "p280_001", "p315_001", "p376_001"))
     (root / "wav48/p376/p376_295.raw").write_bytes(b"\0" * 100)  # 0.80 has one recording without a header
     write_text(root, "speaker-info.txt", SPEAKERS_080)
     write_text(root, "txt/p225/p225_001.txt", "Please call Stella.")
-    rows = read_corpus(root, corpus_config("vctk")).set_index("utterance")
+    rows = read_corpus(root, load_corpus("vctk")).set_index("utterance")
     assert rows["gender"].to_dict() == {"p225_001": "female", "p280_001": "", "p315_001": "", "p376_001": ""}
     assert rows.loc["p315_001", "text"] == ""
 
 
-def test_every_third_number_is_held_out_half_of_them_as_dev(write_wavs: WriteWavs, corpus_config: Load):
+def test_every_third_number_is_held_out_half_of_them_as_dev(write_wavs, load_corpus):
     root = write_wavs(
         of_092(*[f"{speaker}_{number:03d}" for speaker in ("p225", "p226") for number in range(1, 13)])
     )
-    config = corpus_config("vctk")
+    config = load_corpus("vctk")
     utterances = build_manifest(read_corpus(root, config), root, config).utterances
     folds = make_folds(utterances, TaskConfig(**yaml.safe_load(TASK.read_text(encoding="utf-8"))))
     heard = folds.groupby("split")["utterance"].agg(list).to_dict()
@@ -88,21 +86,21 @@ def test_every_third_number_is_held_out_half_of_them_as_dev(write_wavs: WriteWav
     assert len(heard["train"]) == 16
 
 
-def test_some_speakers_may_be_linked_into_a_folder(write_wavs: WriteWavs, corpus_config: Load):
+def test_some_speakers_may_be_linked_into_a_folder(write_wavs, load_corpus):
     root = write_wavs(f"whole/{path}" for path in of_092("p225_001", "p226_001", "p227_001"))
     first = root / "first"
     (first / "wav48_silence_trimmed").mkdir(parents=True)
     for speaker in ("p225", "p226"):
         link = first / "wav48_silence_trimmed" / speaker
         link.symlink_to(root / "whole/wav48_silence_trimmed" / speaker, target_is_directory=True)
-    assert read_corpus(first, corpus_config("vctk"))["speaker"].tolist() == ["p225", "p226"]
+    assert read_corpus(first, load_corpus("vctk"))["speaker"].tolist() == ["p225", "p226"]
 
 
 @pytest.mark.parametrize("path", [*of_092("p225_1"), "wav48_silence_trimmed/p226/p225_001_mic1.flac"])
-def test_other_names_are_named(write_wavs: WriteWavs, corpus_config: Load, path: str):
+def test_other_names_are_named(write_wavs, load_corpus, path: str):
     root = write_wavs([*of_092("p225_001"), path])
     with pytest.raises(InputError, match=f"{path}: expected speaker and number, like p225/p225_001.flac"):
-        read_corpus(root, corpus_config("vctk"))
+        read_corpus(root, load_corpus("vctk"))
 
 
 @pytest.mark.parametrize(
@@ -113,14 +111,14 @@ def test_other_names_are_named(write_wavs: WriteWavs, corpus_config: Load, path:
         (["p225_001.wav"], "no version"),
     ],
 )
-def test_audio_of_one_version_is_expected(write_wavs: WriteWavs, corpus_config: Load, paths: list, found: str):
+def test_audio_of_one_version_is_expected(write_wavs, load_corpus, paths: list, found: str):
     root = write_wavs(paths)
     with pytest.raises(InputError, match=f"has audio of {found} of VCTK, expected wav48_silence_trimmed/"):
-        read_corpus(root, corpus_config("vctk"))
+        read_corpus(root, load_corpus("vctk"))
 
 
-def test_a_table_without_speakers_is_said(write_wavs: WriteWavs, corpus_config: Load):
+def test_a_table_without_speakers_is_said(write_wavs, load_corpus):
     root = write_wavs(of_092("p225_001"))
     write_text(root, "speaker-info.txt", SPEAKERS_092.splitlines()[0])
     with pytest.raises(InputError, match=r"speaker-info.txt: names no speaker, expected lines of ID, AGE, GENDER"):
-        read_corpus(root, corpus_config("vctk"))
+        read_corpus(root, load_corpus("vctk"))

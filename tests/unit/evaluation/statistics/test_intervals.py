@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emofactors.evaluation.statistics.holm import holm
 from emofactors.evaluation.statistics.intervals import (
     NoIntervalError,
     SpeakerRecalls,
@@ -24,7 +23,7 @@ N_CLASSES = 3
 
 
 def simulated(rng, n_speakers, skill=0.6, spread=0.0, n_seeds=1, per_class=10):
-    """Confusion counts (K, S, C, C) of speakers whose recognition rates differ by ``spread``."""
+    """Confusion counts (K, S, C, C) of speakers whose recalls have the standard deviation ``spread``."""
     rates = np.clip(rng.normal(skill, spread, size=n_speakers), 0.02, 0.98)
     counts = np.zeros((n_seeds, n_speakers, N_CLASSES, N_CLASSES), dtype=int)
     for k, s, c in product(range(n_seeds), range(n_speakers), range(N_CLASSES)):
@@ -35,7 +34,7 @@ def simulated(rng, n_speakers, skill=0.6, spread=0.0, n_seeds=1, per_class=10):
 
 
 def utterances_as_speakers(counts):
-    """The same utterances, each as a cluster of its own."""
+    """The same utterances, each as a speaker of its own."""
     n_classes = counts.shape[-1]
     pooled = counts.sum(axis=1)[0]
     cells = [(i, j) for i in range(n_classes) for j in range(n_classes) for _ in range(pooled[i, j])]
@@ -51,33 +50,33 @@ def recalls_of(recall, n_utterances=20):
     return SpeakerRecalls(recall, speakers, np.full(len(speakers), n_utterances))
 
 
-def test_score_is_the_mean_over_seeds_of_the_pooled_metric():
+def test_the_score_is_the_pooled_metric_averaged_over_seeds():
     counts = simulated(np.random.default_rng(0), n_speakers=5, n_seeds=3)
-    plain = np.mean([unweighted_accuracy(sum(counts[k, s] for s in range(5))) for k in range(3)])
-    assert pooled_score(counts, unweighted_accuracy) == pytest.approx(plain)
+    expected = np.mean([unweighted_accuracy(sum(counts[k, s] for s in range(5))) for k in range(3)])
+    assert pooled_score(counts, unweighted_accuracy) == pytest.approx(expected)
     interval = speaker_interval(counts, unweighted_accuracy, resamples=200, seed=0)
-    assert interval.value == pytest.approx(plain)
+    assert interval.value == pytest.approx(expected)
     assert interval.low <= interval.value <= interval.high
 
 
-def test_interval_is_that_of_a_plain_loop():
+def test_the_interval_equals_a_loop_over_resamples():
     counts = simulated(np.random.default_rng(1), n_speakers=8, spread=0.2, n_seeds=2)
     rng = np.random.default_rng(2)
-    plain = []
+    expected = []
     for _ in range(4000):
         drawn = counts[:, rng.integers(0, 8, size=8)]
-        plain.append(np.mean([weighted_accuracy(drawn[k].sum(axis=0)) for k in range(2)]))
+        expected.append(np.mean([weighted_accuracy(drawn[k].sum(axis=0)) for k in range(2)]))
     interval = speaker_interval(counts, weighted_accuracy, resamples=4000, seed=3)
-    assert [interval.low, interval.high] == pytest.approx(np.percentile(plain, [2.5, 97.5]), abs=0.01)
+    assert [interval.low, interval.high] == pytest.approx(np.percentile(expected, [2.5, 97.5]), abs=0.01)
 
 
-def test_same_seed_same_interval_other_seed_other_interval():
+def test_the_same_seed_gives_the_same_interval_and_another_seed_another():
     counts = simulated(np.random.default_rng(0), n_speakers=10, spread=0.1)
     intervals = [speaker_interval(counts, unweighted_accuracy, resamples=300, seed=s) for s in (0, 0, 1)]
     assert intervals[0] == intervals[1] != intervals[2]
 
 
-def test_speakers_that_differ_make_the_interval_wider_than_utterances_do():
+def test_intervals_over_speakers_are_wider_than_over_utterances():
     counts = simulated(np.random.default_rng(0), n_speakers=10, spread=0.25, per_class=30)
     by_speaker = speaker_interval(counts, weighted_accuracy, resamples=1000, seed=0)
     by_utterance = speaker_interval(utterances_as_speakers(counts), weighted_accuracy, resamples=1000, seed=0)
@@ -85,41 +84,41 @@ def test_speakers_that_differ_make_the_interval_wider_than_utterances_do():
     assert by_speaker.high - by_speaker.low > 2 * (by_utterance.high - by_utterance.low)
 
 
-def test_interval_covers_the_truth_about_as_often_as_it_says():
-    # Percentile intervals of 20 speakers are a little optimistic; those over utterances would cover about 75 %.
+def test_the_interval_covers_the_true_value_in_about_95_percent_of_samples():
+    # Percentile intervals of 20 speakers are slightly too narrow; those over utterances would cover about 75 %.
     rng = np.random.default_rng(0)
-    covered = 0
+    n_covered = 0
     for _ in range(200):
         counts = simulated(rng, n_speakers=20, skill=0.6, spread=0.1)
         interval = speaker_interval(counts, unweighted_accuracy, resamples=300, seed=0)
-        covered += interval.low <= 0.6 <= interval.high
-    assert 0.86 <= covered / 200 <= 0.99
+        n_covered += interval.low <= 0.6 <= interval.high
+    assert 0.86 <= n_covered / 200 <= 0.99
 
 
-def test_draws_without_a_class_are_redrawn():
+def test_resamples_without_a_class_are_drawn_again():
     counts = simulated(np.random.default_rng(0), n_speakers=6)
-    counts[:, 1:, 2] = 0  # only the first speaker speaks class 2, so it is in every draw that counts
+    counts[:, 1:, 2] = 0  # only the first speaker has class 2 and is in every accepted resample
     interval = speaker_interval(counts, unweighted_accuracy, resamples=500, seed=0)
     assert 0 <= interval.low < interval.value < interval.high <= 1
 
 
-def test_no_interval_where_speakers_cannot_be_resampled():
+def test_speakers_that_cannot_be_resampled_have_no_interval():
     counts = simulated(np.random.default_rng(0), n_speakers=3)
     with pytest.raises(NoIntervalError, match="1 speaker"):
         speaker_interval(counts[:, :1], unweighted_accuracy, resamples=100, seed=0)
-    alone = counts * np.eye(3, dtype=int)[None, :, :, None]  # each class is spoken by one speaker only
+    disjoint = counts * np.eye(3, dtype=int)[None, :, :, None]  # each speaker has one class only
     with pytest.raises(NoIntervalError, match="lack a class"):
-        speaker_interval(alone, unweighted_accuracy, resamples=100, seed=0)
+        speaker_interval(disjoint, unweighted_accuracy, resamples=100, seed=0)
 
 
-def test_a_class_spoken_by_nobody_is_refused():
+def test_a_class_without_utterances_is_refused():
     counts = simulated(np.random.default_rng(0), n_speakers=4)
     counts[:, :, 1] = 0
-    with pytest.raises(ValueError, match=r"class \[1\] is spoken by nobody"):
+    with pytest.raises(ValueError, match=r"no utterance of class \[1\]"):
         speaker_interval(counts, unweighted_accuracy, resamples=100, seed=0)
 
 
-def test_seeds_tested_on_other_utterances_are_refused():
+def test_seeds_with_different_utterances_are_refused():
     counts = simulated(np.random.default_rng(0), n_speakers=4, n_seeds=2)
     counts[1, 0, 0, 0] += 1
     with pytest.raises(ValueError, match="the seeds were not tested on the same utterances"):
@@ -136,7 +135,7 @@ def test_a_system_does_not_differ_from_itself(n_speakers):
 
 
 @pytest.mark.parametrize("metric", [unweighted_accuracy, weighted_accuracy, macro_f1])
-def test_exact_p_value_is_that_of_a_plain_loop_over_all_swaps(metric):
+def test_the_exact_p_value_equals_a_loop_over_all_swaps(metric):
     rng = np.random.default_rng(3)
     one, other = (simulated(rng, n_speakers=6, skill=skill, n_seeds=2) for skill in (0.66, 0.6))
 
@@ -144,18 +143,18 @@ def test_exact_p_value_is_that_of_a_plain_loop_over_all_swaps(metric):
         return np.mean([metric(a[k].sum(axis=0)) - metric(b[k].sum(axis=0)) for k in range(2)])
 
     observed = difference(one, other)
-    at_least = 0
+    n_as_large = 0
     for swaps in product([False, True], repeat=6):
         swap = np.array(swaps)[None, :, None, None]
-        at_least += (
+        n_as_large += (
             abs(difference(np.where(swap, other, one), np.where(swap, one, other))) >= abs(observed) - 1e-12
         )
     tested = paired_difference(one, other, metric, resamples=100, seed=0)
     assert tested.value == pytest.approx(observed)
-    assert tested.p_value == pytest.approx(at_least / 2**6)
+    assert tested.p_value == pytest.approx(n_as_large / 2**6)
 
 
-def test_smallest_p_value_is_that_of_speakers_who_all_agree():
+def test_the_smallest_p_value_is_reached_if_all_speakers_agree():
     counts = simulated(np.random.default_rng(0), n_speakers=5, skill=0.5)
     better = np.zeros_like(counts)
     better[..., range(3), range(3)] = counts.sum(axis=-1)
@@ -165,7 +164,7 @@ def test_smallest_p_value_is_that_of_speakers_who_all_agree():
 
 
 def test_random_swaps_agree_with_all_swaps():
-    # 12 speakers are swapped exactly; a thirteenth whom both recognise alike changes nothing but the method.
+    # All swaps of 12 speakers are evaluated; a thirteenth without a difference only changes the method.
     rng = np.random.default_rng(5)
     one, other = simulated(rng, n_speakers=12, skill=0.64), simulated(rng, n_speakers=12, skill=0.6)
     thirteenth = simulated(rng, n_speakers=1)
@@ -181,11 +180,11 @@ def test_random_swaps_agree_with_all_swaps():
     assert sampled.p_value == pytest.approx(exact.p_value, abs=0.03)
 
 
-def test_p_values_of_systems_that_are_alike_are_uniform():
+def test_p_values_of_equal_systems_are_uniform():
     rng = np.random.default_rng(0)
     p_values = []
     for _ in range(300):
-        rates = rng.normal(0.6, 0.1, size=8)  # the same speakers are hard for both
+        rates = rng.normal(0.6, 0.1, size=8)  # the same speakers are difficult for both
         pair = [rng.binomial(30, np.clip(rates, 0, 1)) for _ in range(2)]
         one, other = (
             np.stack([np.diag([n, 30]) + np.array([[0, 30 - n], [0, 0]]) for n in c])[None] for c in pair
@@ -195,22 +194,22 @@ def test_p_values_of_systems_that_are_alike_are_uniform():
     assert np.mean(np.array(p_values) <= 0.5) == pytest.approx(0.5, abs=0.1)
 
 
-def test_pairing_makes_a_difference_surer_than_its_parts():
+def test_the_interval_of_a_paired_difference_is_narrower_than_that_of_a_score():
     rng = np.random.default_rng(0)
     counts = simulated(rng, n_speakers=10, spread=0.25, per_class=30)
     slightly_better = counts.copy()
-    for s, c in product(range(10), range(N_CLASSES)):  # one utterance of each speaker and class more is right
+    for s, c in product(range(10), range(N_CLASSES)):  # one more correct utterance of each speaker and class
         wrong = [j for j in range(N_CLASSES) if j != c and slightly_better[0, s, c, j] > 0]
         if wrong:
             slightly_better[0, s, c, wrong[0]] -= 1
             slightly_better[0, s, c, c] += 1
-    alone = speaker_interval(counts, unweighted_accuracy, resamples=500, seed=0)
+    single = speaker_interval(counts, unweighted_accuracy, resamples=500, seed=0)
     difference = paired_difference(slightly_better, counts, unweighted_accuracy, resamples=500, seed=0)
     assert difference.low > 0
-    assert difference.high - difference.low < (alone.high - alone.low) / 5
+    assert difference.high - difference.low < (single.high - single.low) / 5
 
 
-def test_only_pairs_are_compared():
+def test_systems_with_different_utterances_are_refused():
     counts = simulated(np.random.default_rng(0), n_speakers=4)
     other = counts.copy()
     other[0, 0, 0, 0] += 1
@@ -219,14 +218,14 @@ def test_only_pairs_are_compared():
             paired_difference(counts, minus, unweighted_accuracy, resamples=100, seed=0)
 
 
-def test_protocols_with_the_same_counts_have_no_gap():
+def test_equal_protocols_have_no_gap():
     counts = simulated(np.random.default_rng(0), n_speakers=6, spread=0.2, n_seeds=2)
     gap = protocol_gap(counts, counts, unweighted_accuracy, resamples=200, seed=0)
     assert (gap.value, gap.low, gap.high) == (0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("metric", [unweighted_accuracy, weighted_accuracy])
-def test_copies_recognised_like_their_utterances_change_no_gap(metric):
+def test_copies_with_the_same_predictions_do_not_change_the_gap(metric):
     rng = np.random.default_rng(0)
     leaking, other = (simulated(rng, n_speakers=6, skill=skill, spread=0.1) for skill in (0.9, 0.6))
     once = protocol_gap(leaking, other, metric, resamples=300, seed=0)
@@ -235,26 +234,26 @@ def test_copies_recognised_like_their_utterances_change_no_gap(metric):
     assert once.low < once.value < once.high
 
 
-def test_a_gap_is_that_of_a_plain_loop_over_draws_of_the_same_speakers():
+def test_a_gap_equals_a_loop_over_resamples_of_the_same_speakers():
     rng = np.random.default_rng(1)
     one = simulated(rng, n_speakers=8, skill=0.8, spread=0.2, n_seeds=2, per_class=40)
     other = simulated(rng, n_speakers=8, skill=0.6, spread=0.2, n_seeds=1)
-    plain = []
+    expected = []
     for _ in range(4000):
         drawn = rng.integers(0, 8, size=8)
         scores = [
             np.mean([weighted_accuracy(sum(of[k, s] for s in drawn)) for k in range(len(of))])
             for of in (one, other)
         ]
-        plain.append(scores[0] - scores[1])
+        expected.append(scores[0] - scores[1])
     gap = protocol_gap(one, other, weighted_accuracy, resamples=4000, seed=3)
-    assert [gap.low, gap.high] == pytest.approx(np.percentile(plain, [2.5, 97.5]), abs=0.01)
+    assert [gap.low, gap.high] == pytest.approx(np.percentile(expected, [2.5, 97.5]), abs=0.01)
     assert gap.value == pytest.approx(
         pooled_score(one, weighted_accuracy) - pooled_score(other, weighted_accuracy)
     )
 
 
-def test_a_speaker_who_gains_more_than_the_others_widens_the_gap():
+def test_the_interval_of_a_gap_is_wider_if_only_one_speaker_gains():
     counts = simulated(np.random.default_rng(0), n_speakers=6, skill=0.5)
     all_gain, one_gains = 3 * counts, 3 * counts
     all_gain[..., range(3), range(3)] += counts.sum(axis=-1)
@@ -266,15 +265,15 @@ def test_a_speaker_who_gains_more_than_the_others_widens_the_gap():
     assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
 
 
-def test_a_class_unspoken_in_either_protocol_is_drawn_again():
+def test_resamples_without_a_class_in_either_protocol_are_drawn_again():
     counts = simulated(np.random.default_rng(0), n_speakers=6)
     lacking = counts.copy()
-    lacking[:, 1:, 2] = 0  # only the first speaker speaks class 2 in the test of the other protocol
+    lacking[:, 1:, 2] = 0  # only the first speaker has class 2 under the second protocol
     gap = protocol_gap(counts, lacking, unweighted_accuracy, resamples=500, seed=0)
     assert np.isfinite([gap.low, gap.high]).all()
 
 
-def test_a_gap_between_other_speakers_is_refused():
+def test_a_gap_between_different_speakers_is_refused():
     counts = simulated(np.random.default_rng(0), n_speakers=4)
     with pytest.raises(ValueError, match="expected protocols of one corpus"):
         protocol_gap(counts, counts[:, :3], weighted_accuracy, resamples=100, seed=0)
@@ -282,44 +281,36 @@ def test_a_gap_between_other_speakers_is_refused():
         protocol_gap(counts[:, :1], counts[:, :1], weighted_accuracy, resamples=100, seed=0)
 
 
-def test_holm_steps_down_from_the_smallest():
-    # By hand: 4 x 0.005 = 0.02; 3 x 0.011 = 0.033; 2 x 0.02 = 0.04; 1 x 0.03 = 0.03, but never below 0.04.
-    adjusted = holm(np.array([0.02, 0.005, 0.03, 0.011]))
-    np.testing.assert_allclose(adjusted, [0.04, 0.02, 0.04, 0.033])
-    np.testing.assert_allclose(holm(np.array([0.6, 0.7])), [1.0, 1.0])
-    assert holm(np.array([])).shape == (0,)
+# --- recalls of speaker probes ------------------------------------------------------------------------------
 
 
-# --- recalls of speakers by a probe ---------------------------------------------------------------------------
-
-
-def test_recall_interval_is_that_of_a_plain_loop():
+def test_the_interval_of_recalls_equals_a_loop_over_resamples():
     rng = np.random.default_rng(0)
     recalls = recalls_of(rng.beta(6, 4, size=(3, 9)))
-    plain = [recalls.recall[:, rng.integers(0, 9, size=9)].mean() for _ in range(4000)]
+    expected = [recalls.recall[:, rng.integers(0, 9, size=9)].mean() for _ in range(4000)]
     interval = recall_interval(recalls, resamples=4000, seed=3)
-    assert [interval.low, interval.high] == pytest.approx(np.percentile(plain, [2.5, 97.5]), abs=0.01)
+    assert [interval.low, interval.high] == pytest.approx(np.percentile(expected, [2.5, 97.5]), abs=0.01)
     assert interval == recall_interval(recalls, resamples=4000, seed=3)
     assert interval != recall_interval(recalls, resamples=4000, seed=4)
 
 
-def test_recall_p_value_is_that_of_a_plain_loop_over_all_signs():
+def test_the_p_value_of_recalls_equals_a_loop_over_all_signs():
     rng = np.random.default_rng(1)
     one, minus = (recalls_of(rng.beta(6, b, size=(2, 7))) for b in (3, 4))
     of_speaker = (one.recall - minus.recall).mean(axis=0)
-    at_least = sum(
+    n_as_large = sum(
         abs(np.mean(of_speaker * signs)) >= abs(of_speaker.mean()) - 1e-12 for signs in product([1, -1], repeat=7)
     )
     tested = recall_difference(one, minus, resamples=2000, seed=0)
     assert tested.value == pytest.approx(one.recall.mean() - minus.recall.mean())
-    assert tested.p_value == pytest.approx(at_least / 2**7)
+    assert tested.p_value == pytest.approx(n_as_large / 2**7)
     assert 0.02 < tested.p_value < 0.98
-    plain = [rng.choice(of_speaker, size=7).mean() for _ in range(4000)]
-    assert [tested.low, tested.high] == pytest.approx(np.percentile(plain, [2.5, 97.5]), abs=0.015)
+    expected = [rng.choice(of_speaker, size=7).mean() for _ in range(4000)]
+    assert [tested.low, tested.high] == pytest.approx(np.percentile(expected, [2.5, 97.5]), abs=0.015)
 
 
 def test_random_signs_agree_with_all_signs():
-    # 12 speakers are tried exactly; a thirteenth who does not differ changes nothing but the method.
+    # All signs of 12 speakers are evaluated; a thirteenth without a difference only changes the method.
     rng = np.random.default_rng(5)
     of_speaker = rng.normal(0.05, 0.15, size=12)
     exact = recall_difference(
@@ -333,7 +324,7 @@ def test_random_signs_agree_with_all_signs():
     assert sampled.p_value == pytest.approx(exact.p_value, abs=0.03)
 
 
-def test_speakers_who_all_agree_have_the_smallest_p_value():
+def test_recalls_of_agreeing_speakers_have_the_smallest_p_value():
     tested = recall_difference(
         recalls_of(np.full((2, 5), 0.6)), recalls_of(np.full((2, 5), 0.5)), resamples=50, seed=0
     )
@@ -341,7 +332,7 @@ def test_speakers_who_all_agree_have_the_smallest_p_value():
     assert (tested.low, tested.high) == pytest.approx((0.1, 0.1))
 
 
-def test_only_pairs_of_recalls_are_compared():
+def test_recalls_of_different_utterances_are_refused():
     one = recalls_of(np.full((2, 4), 0.5))
     for minus in (
         recalls_of(np.full((1, 4), 0.5)),
@@ -352,7 +343,7 @@ def test_only_pairs_of_recalls_are_compared():
             recall_difference(one, minus, resamples=50, seed=0)
 
 
-def test_one_speaker_has_no_interval():
+def test_the_recall_of_one_speaker_has_no_interval():
     alone = recalls_of([[0.5]])
     with pytest.raises(NoIntervalError, match="1 speaker"):
         recall_interval(alone, resamples=50, seed=0)
@@ -360,16 +351,16 @@ def test_one_speaker_has_no_interval():
         recall_difference(alone, alone, resamples=50, seed=0)
 
 
-def test_recalls_are_pooled_over_folds_and_counted_by_speaker():
+def test_recalls_are_pooled_over_folds():
     rows = [("a", "a", 3), ("a", "b", 1), ("b", "b", 2), ("a", "a", 2), ("a", "c", 4), ("c", "b", 5)]
     counts = pd.DataFrame(rows, columns=["truth", "prediction", "count"]).assign(seed=0)
     counts["speaker"] = counts["truth"]
-    twice = pd.concat([counts, counts.assign(seed=1)])  # "a" is heard in two folds
+    twice = pd.concat([counts, counts.assign(seed=1)])
     recalls = speaker_recalls(twice)
     assert recalls.speakers == ("a", "b", "c")
     np.testing.assert_allclose(recalls.recall, [[0.5, 1.0, 0.0]] * 2)
     assert recalls.n_utterances.tolist() == [10, 2, 5]
-    for other in (counts.iloc[1:], counts.iloc[:-1]):  # an utterance less, and a speaker less
+    for other in (counts.iloc[1:], counts.iloc[:-1]):  # without one utterance, and without one speaker
         with pytest.raises(ValueError, match="not probed on the same utterances"):
             speaker_recalls(pd.concat([counts, other.assign(seed=1)]))
 
@@ -378,19 +369,19 @@ def test_recalls_are_pooled_over_folds_and_counted_by_speaker():
 
 
 def two_gaps(seed, n_speakers, n_seeds=2):
-    """Counts of two systems, each on seen and on unseen utterances of the same speakers."""
+    """Counts of two systems, each on held-out and on test utterances of the same speakers."""
     rng = np.random.default_rng(seed)
     return [
         tuple(
             simulated(rng, n_speakers, skill=skill, spread=0.1, n_seeds=n_seeds, per_class=per_class)
-            for skill, per_class in ((seen, 8), (0.55, 12))
+            for skill, per_class in ((held_out, 8), (0.55, 12))
         )
-        for seen in (0.8, 0.7)
+        for held_out in (0.8, 0.7)
     ]
 
 
-def plain_gap_difference(gap, minus, metric, drawn):
-    """The statistic, one speaker after the other; ``drawn`` are their indices."""
+def gap_difference_of(gap, minus, metric, drawn):
+    """The statistic as a loop over speakers; ``drawn`` are their indices."""
 
     def score(counts):
         return np.mean([metric(sum(of_seed[s] for s in drawn)) for of_seed in counts])
@@ -399,28 +390,28 @@ def plain_gap_difference(gap, minus, metric, drawn):
 
 
 @pytest.mark.parametrize("metric", [unweighted_accuracy, weighted_accuracy])
-def test_a_difference_of_gaps_is_that_of_plain_loops_over_draws_and_swaps(metric):
+def test_a_difference_of_gaps_equals_loops_over_resamples_and_swaps(metric):
     gap, minus = two_gaps(1, n_speakers=5)
     tested = gap_difference(gap, minus, metric, resamples=1500, seed=3)
-    everyone = plain_gap_difference(gap, minus, metric, range(5))
+    everyone = gap_difference_of(gap, minus, metric, range(5))
     assert tested.value == pytest.approx(everyone)
     rng = np.random.default_rng(4)
-    plain = [plain_gap_difference(gap, minus, metric, rng.integers(0, 5, size=5)) for _ in range(1500)]
-    assert [tested.low, tested.high] == pytest.approx(np.percentile(plain, [2.5, 97.5]), abs=0.03)
-    at_least = 0
+    expected = [gap_difference_of(gap, minus, metric, rng.integers(0, 5, size=5)) for _ in range(1500)]
+    assert [tested.low, tested.high] == pytest.approx(np.percentile(expected, [2.5, 97.5]), abs=0.03)
+    n_as_large = 0
     for swaps in product([False, True], repeat=5):
         swap = np.array(swaps)[None, :, None, None]
         swapped = [
             tuple(np.where(swap, b, a) for a, b in zip(one, other, strict=True))
             for one, other in ((gap, minus), (minus, gap))
         ]
-        at_least += abs(plain_gap_difference(*swapped, metric, range(5))) >= abs(everyone) - 1e-12
-    assert tested.p_value == pytest.approx(at_least / 2**5)
+        n_as_large += abs(gap_difference_of(*swapped, metric, range(5))) >= abs(everyone) - 1e-12
+    assert tested.p_value == pytest.approx(n_as_large / 2**5)
     assert 2 / 2**5 < tested.p_value < 1
 
 
-def test_a_difference_of_gaps_draws_the_speakers_of_a_pair_in_both_sets():
-    # Speakers differ much, but each alike on seen and unseen utterances and in both systems: nothing is unsure.
+def test_a_difference_of_gaps_resamples_the_same_speakers_in_both_sets():
+    # Speakers differ, but not between the sets and systems, so the interval has no width.
     counts = simulated(np.random.default_rng(0), n_speakers=8, spread=0.3, per_class=40)
     perfect = np.zeros_like(counts)
     perfect[..., range(3), range(3)] = counts.sum(axis=-1)
@@ -432,7 +423,7 @@ def test_a_difference_of_gaps_draws_the_speakers_of_a_pair_in_both_sets():
     assert gained.p_value == paired.p_value == smallest_p_value(8)
 
 
-def test_the_sign_of_a_difference_of_gaps_is_that_of_the_first_system():
+def test_the_second_gap_is_subtracted_from_the_first():
     gap, minus = two_gaps(2, n_speakers=6)
     there, back = (
         gap_difference(*pair, unweighted_accuracy, resamples=100, seed=0) for pair in ((gap, minus), (minus, gap))
@@ -440,43 +431,45 @@ def test_the_sign_of_a_difference_of_gaps_is_that_of_the_first_system():
     assert there.value == pytest.approx(-back.value)
     assert (there.low, there.high) == pytest.approx((-back.high, -back.low))
     assert there.p_value == back.p_value
-    # A system that is better on seen utterances alone has the wider gap, on unseen ones alone the narrower.
-    seen, unseen = gap
-    perfect = [np.zeros_like(of) for of in gap]
-    for of, counts in zip(perfect, gap, strict=True):
-        of[..., range(3), range(3)] = counts.sum(axis=-1)
-    wider = gap_difference((perfect[0], unseen), gap, unweighted_accuracy, resamples=100, seed=0)
-    narrower = gap_difference((seen, perfect[1]), gap, unweighted_accuracy, resamples=100, seed=0)
-    assert narrower.high < 0 < wider.low
+    # A system that is better only on held-out utterances has the larger gap; only on test utterances, the smaller.
+    held_out, test = gap
+    perfect = [np.zeros_like(counts) for counts in gap]
+    for best, counts in zip(perfect, gap, strict=True):
+        best[..., range(3), range(3)] = counts.sum(axis=-1)
+    larger = gap_difference((perfect[0], test), gap, unweighted_accuracy, resamples=100, seed=0)
+    smaller = gap_difference((held_out, perfect[1]), gap, unweighted_accuracy, resamples=100, seed=0)
+    assert smaller.high < 0 < larger.low
 
 
 @pytest.mark.parametrize("n_speakers", [4, 14])
-def test_gaps_of_the_same_system_do_not_differ(n_speakers):
+def test_the_gap_of_a_system_does_not_differ_from_itself(n_speakers):
     gap, _ = two_gaps(0, n_speakers)
     same = gap_difference(gap, gap, unweighted_accuracy, resamples=100, seed=0)
     assert (same.value, same.low, same.high, same.p_value) == (0.0, 0.0, 0.0, 1.0)
     assert not np.signbit(same.value)
 
 
-def test_only_gaps_of_the_same_utterances_and_speakers_are_compared():
-    (seen, unseen), (other_seen, other_unseen) = two_gaps(0, n_speakers=5)
-    more = other_seen.copy()
+def test_gaps_of_different_utterances_or_speakers_are_refused():
+    (held_out, test), (other_held_out, other_test) = two_gaps(0, n_speakers=5)
+    more = other_held_out.copy()
     more[:, 0, 0, 0] += 1
     with pytest.raises(ValueError, match="expected a pair"):
-        gap_difference((seen, unseen), (more, other_unseen), weighted_accuracy, resamples=50, seed=0)
+        gap_difference((held_out, test), (more, other_test), weighted_accuracy, resamples=50, seed=0)
     with pytest.raises(ValueError, match="expected a pair"):
-        gap_difference((seen, unseen), (other_seen[:1], other_unseen), weighted_accuracy, resamples=50, seed=0)
-    fewer = (seen[:, :4], unseen), (other_seen[:, :4], other_unseen)
-    with pytest.raises(ValueError, match="not of the same speakers"):
+        gap_difference((held_out, test), (other_held_out[:1], other_test), weighted_accuracy, resamples=50, seed=0)
+    fewer = (held_out[:, :4], test), (other_held_out[:, :4], other_test)
+    with pytest.raises(ValueError, match="different speakers or classes"):
         gap_difference(*fewer, weighted_accuracy, resamples=50, seed=0)
-    alone = [tuple(of[:, :1] for of in gap) for gap in ((seen, unseen), (other_seen, other_unseen))]
+    alone = [tuple(of[:, :1] for of in gap) for gap in ((held_out, test), (other_held_out, other_test))]
     with pytest.raises(NoIntervalError, match="1 speaker"):
         gap_difference(*alone, weighted_accuracy, resamples=50, seed=0)
 
 
-def test_a_class_unspoken_in_one_set_of_a_gap_is_drawn_again():
-    (seen, unseen), (other_seen, other_unseen) = two_gaps(0, n_speakers=6)
-    for of in (seen, other_seen):
-        of[:, 1:, 2] = 0  # of the held-out utterances, only the first speaker's are of class 2
-    tested = gap_difference((seen, unseen), (other_seen, other_unseen), unweighted_accuracy, resamples=200, seed=0)
+def test_resamples_without_a_class_in_one_set_are_drawn_again():
+    (held_out, test), (other_held_out, other_test) = two_gaps(0, n_speakers=6)
+    for of in (held_out, other_held_out):
+        of[:, 1:, 2] = 0  # only the first speaker has held-out utterances of class 2
+    tested = gap_difference(
+        (held_out, test), (other_held_out, other_test), unweighted_accuracy, resamples=200, seed=0
+    )
     assert np.isfinite([tested.low, tested.high]).all()

@@ -33,7 +33,7 @@ def test_metrics_are_those_of_sklearn(labels):
     np.testing.assert_allclose(class_recalls(confusion), recall_score(truth, prediction, average=None))
 
 
-def test_many_matrices_are_scored_like_one(labels):
+def test_a_stack_of_matrices_gives_the_metrics_of_each(labels):
     truth, prediction = labels
     confusion = confusion_matrix(truth, prediction, n_classes=6)
     many = np.broadcast_to(confusion, (3, 2, 6, 6))
@@ -41,14 +41,14 @@ def test_many_matrices_are_scored_like_one(labels):
         np.testing.assert_array_equal(metric(many), np.full((3, 2), metric(confusion)))
 
 
-def test_one_answer_for_all_scores_chance():
+def test_constant_predictions_have_chance_ua():
     truth = np.repeat(np.arange(5), [50, 20, 10, 5, 1])
-    for answer in range(5):
-        confusion = confusion_matrix(truth, np.full(86, answer), n_classes=5)
+    for predicted in range(5):
+        confusion = confusion_matrix(truth, np.full(86, predicted), n_classes=5)
         assert unweighted_accuracy(confusion) == pytest.approx(1 / 5)
 
 
-def test_a_class_is_never_dropped_from_the_mean():
+def test_a_class_without_utterances_has_no_recall_and_no_ua():
     confusion = confusion_matrix(np.array([0, 0, 2]), np.array([0, 1, 2]), n_classes=3)
     np.testing.assert_array_equal(class_recalls(confusion), [0.5, np.nan, 1.0])
     for metric in (unweighted_accuracy, macro_f1):
@@ -57,7 +57,7 @@ def test_a_class_is_never_dropped_from_the_mean():
     assert weighted_accuracy(confusion) == pytest.approx(2 / 3)
 
 
-def test_no_utterance_has_no_accuracy():
+def test_no_utterances_have_no_wa():
     with pytest.raises(ValueError, match="no utterance to score"):
         weighted_accuracy(np.zeros((3, 3), dtype=int))
 
@@ -66,8 +66,8 @@ def test_no_utterance_has_no_accuracy():
     ("truth", "prediction", "message"),
     [
         ([0, 1], [0], "expected"),
-        ([0, 3], [0, 1], "truth has class 0 to 3, expected 0 to 2"),
-        ([0, 1], [0, -1], "prediction has class -1 to 0"),
+        ([0, 3], [0, 1], "truth has classes 0 to 3, expected 0 to 2"),
+        ([0, 1], [0, -1], "prediction has classes -1 to 0"),
     ],
 )
 def test_labels_outside_the_task_are_refused(truth, prediction, message):
@@ -76,18 +76,18 @@ def test_labels_outside_the_task_are_refused(truth, prediction, message):
 
 
 @given(positives=st.integers(1, 500), negatives=st.integers(1, 500), data=st.data())
-def test_the_weighted_accuracy_of_mosei_is_the_ua_of_one_emotion_s_binary_task(positives, negatives, data):
-    # Zadeh et al. 2018: (TP * N / P + TN) / 2N, of P utterances with the emotion and N without it.
+def test_weighted_accuracy_of_mosei_is_ua_of_the_binary_task_of_one_emotion(positives, negatives, data):
+    # Zadeh et al. 2018: (TP * N / P + TN) / 2N, with P utterances of the emotion and N others.
     true_positives = data.draw(st.integers(0, positives))
     true_negatives = data.draw(st.integers(0, negatives))
-    printed = (true_positives * negatives / positives + true_negatives) / (2 * negatives)
+    published = (true_positives * negatives / positives + true_negatives) / (2 * negatives)
     confusion = np.array(
         [[true_positives, positives - true_positives], [negatives - true_negatives, true_negatives]]
     )
-    assert unweighted_accuracy(confusion) == pytest.approx(printed)
+    assert unweighted_accuracy(confusion) == pytest.approx(published)
 
 
-def test_the_weighted_accuracy_of_mosei_is_not_wa():
-    confusion = np.array([[1, 9], [0, 90]])  # nearly always "absent": 0.55 by the one, 0.91 by the other
+def test_weighted_accuracy_of_mosei_is_not_wa():
+    confusion = np.array([[1, 9], [0, 90]])  # nearly always predicted absent
     assert unweighted_accuracy(confusion) == pytest.approx(0.55)
     assert weighted_accuracy(confusion) == pytest.approx(0.91)

@@ -1,24 +1,30 @@
 import numpy as np
 import pytest
-from sklearn.metrics import mutual_info_score
+from sklearn.metrics import mutual_info_score, normalized_mutual_info_score
 
-from emofactors.evaluation.statistics.mutual_information import cluster, information_with_permutation_null, information_with_shift_null
+from emofactors.evaluation.statistics.mutual_information import (
+    cluster,
+    information_with_permutation_null,
+    information_with_shift_null,
+)
 
 
 def independent(rng, n, k=10, n_labels=10):
     return rng.integers(0, k, size=n), rng.integers(0, n_labels, size=n)
 
 
-def test_labels_that_say_the_same_share_their_entropy():
+def test_identical_labelings_share_their_entropy():
     labels = np.repeat(["a", "b", "c"], [10, 20, 30])
     share = np.array([10, 20, 30]) / 60
-    shared = information_with_permutation_null(np.repeat([2, 0, 1], [10, 20, 30]), labels, groups=np.arange(60), seed=0)
+    shared = information_with_permutation_null(
+        np.repeat([2, 0, 1], [10, 20, 30]), labels, groups=np.arange(60), seed=0
+    )
     assert shared.nats == pytest.approx(-(share * np.log(share)).sum())
     assert (shared.normalised, shared.adjusted) == pytest.approx((1.0, 1.0))
     assert shared.null_high < 0.3 * shared.nats
 
 
-def test_plug_in_of_independent_labels_is_that_of_the_formula_and_the_null_removes_it():
+def test_bias_of_independent_labelings_is_that_of_the_formula_and_is_removed_by_the_null():
     rng = np.random.default_rng(0)
     shared = [
         information_with_permutation_null(*independent(rng, n=480), groups=np.arange(480), permutations=50, seed=0)
@@ -31,38 +37,40 @@ def test_plug_in_of_independent_labels_is_that_of_the_formula_and_the_null_remov
     assert np.mean([s.adjusted for s in shared]) == pytest.approx(0.0, abs=0.006)
 
 
-def test_independent_labels_are_above_the_quantile_in_5_of_100():
+def test_about_5_percent_of_independent_labelings_exceed_the_95_percent_quantile():
     rng = np.random.default_rng(1)
-    above = 0
+    n_above = 0
     for _ in range(200):
-        shared = information_with_permutation_null(*independent(rng, 60, 3, 4), groups=np.arange(60), permutations=99, seed=0)
-        above += shared.nats > shared.null_high
-    assert 0.01 <= above / 200 <= 0.10
+        shared = information_with_permutation_null(
+            *independent(rng, 60, 3, 4), groups=np.arange(60), permutations=99, seed=0
+        )
+        n_above += shared.nats > shared.null_high
+    assert 0.01 <= n_above / 200 <= 0.10
 
 
-def test_null_is_that_of_a_plain_loop_over_permutations():
+def test_permutation_null_equals_a_loop_over_permutations():
     rng = np.random.default_rng(2)
     one, other = independent(rng, 100, 4, 3)
-    plain = [mutual_info_score(one, rng.permutation(other)) for _ in range(1000)]
+    expected = [mutual_info_score(one, rng.permutation(other)) for _ in range(1000)]
     shared = information_with_permutation_null(one, other, groups=np.arange(100), permutations=1000, seed=0)
-    assert shared.null_mean == pytest.approx(np.mean(plain), rel=0.05)
-    assert shared.null_high == pytest.approx(np.quantile(plain, 0.95), rel=0.1)
+    assert shared.null_mean == pytest.approx(np.mean(expected), rel=0.05)
+    assert shared.null_high == pytest.approx(np.quantile(expected, 0.95), rel=0.1)
     assert shared.nats == pytest.approx(mutual_info_score(one, other))
 
 
-def test_copies_that_share_a_cluster_are_no_evidence():
+def test_copies_are_permuted_with_their_original():
     rng = np.random.default_rng(3)
-    above = {"originals": 0, "copies": 0}
+    n_above = {"originals": 0, "copies": 0}
     for _ in range(40):
         one, other = (np.repeat(labels, 4) for labels in independent(rng, 50, 5, 4))
         for of, groups in (("originals", np.repeat(np.arange(50), 4)), ("copies", np.arange(200))):
             shared = information_with_permutation_null(one, other, groups=groups, permutations=99, seed=0)
-            above[of] += shared.nats > shared.null_high
-    assert above["copies"] > 30
-    assert above["originals"] <= 7
+            n_above[of] += shared.nats > shared.null_high
+    assert n_above["copies"] > 30
+    assert n_above["originals"] <= 7
 
 
-def test_same_seed_same_information_other_seed_other_null():
+def test_the_same_seed_gives_the_same_result_and_another_seed_another():
     embedding = np.random.default_rng(0).normal(size=(100, 4))
     speaker = np.arange(100) % 5
     first, again, other = (
@@ -75,41 +83,87 @@ def test_same_seed_same_information_other_seed_other_null():
     assert first != other
 
 
-def test_clusters_are_the_heaps_of_the_embedding():
+def test_well_separated_groups_are_found_as_clusters():
     rng = np.random.default_rng(0)
-    heap = np.arange(120) % 10
-    found = cluster(rng.normal(size=(120, 3)) + 100 * np.eye(10)[heap, :3] + 1000 * heap[:, None], seed=0)
-    assert information_with_permutation_null(found, heap, groups=np.arange(120), permutations=1, seed=0).adjusted == 1.0
+    group = np.arange(120) % 10
+    found = cluster(rng.normal(size=(120, 3)) + 100 * np.eye(10)[group, :3] + 1000 * group[:, None], seed=0)
+    assert (
+        information_with_permutation_null(found, group, groups=np.arange(120), permutations=1, seed=0).adjusted
+        == 1.0
+    )
     assert set(found) == set(range(10))
 
 
-def test_a_collapsed_embedding_shares_nothing():
+def test_a_constant_embedding_has_no_information():
     found = cluster(np.ones((40, 4), dtype=np.float32), seed=0)
-    shared = information_with_permutation_null(found, np.arange(40) % 4, groups=np.arange(40), permutations=20, seed=0)
+    shared = information_with_permutation_null(
+        found, np.arange(40) % 4, groups=np.arange(40), permutations=20, seed=0
+    )
     assert (shared.nats, shared.null_high, shared.normalised) == pytest.approx((0.0, 0.0, 0.0))
 
 
-def test_labels_that_do_not_fit_together_are_refused():
+def test_mismatched_labels_are_refused():
     with pytest.raises(ValueError, match=r"expected \(N,\) each"):
         information_with_permutation_null(np.zeros(4), np.zeros(5), groups=np.arange(4), seed=0)
-    with pytest.raises(ValueError, match="an original and its copy have two labels"):
+    with pytest.raises(ValueError, match="an original and its copy have different labels"):
         information_with_permutation_null(np.zeros(4), np.arange(4), groups=np.array([0, 0, 1, 1]), seed=0)
     with pytest.raises(ValueError, match="n_samples"):
         cluster(np.zeros((9, 2)), seed=0)
 
 
-def test_centers_of_some_embeddings_are_those_of_all():
+def test_centers_can_be_fitted_to_a_subset():
     rng = np.random.default_rng(0)
-    heap = np.arange(3000) % 3
-    embedding = rng.normal(size=(3000, 2)) + 100 * np.eye(3)[heap, :2] + 300 * (heap == 2)[:, None]
-    some, every = (cluster(embedding, n_clusters=3, seed=0, starts=3, fit_at_most=n) for n in (200, None))
-    assert len(some) == 3000
-    assert mutual_info_score(some, heap) == pytest.approx(np.log(3))
-    assert mutual_info_score(some, every) == pytest.approx(np.log(3))
+    group = np.arange(3000) % 3
+    embedding = rng.normal(size=(3000, 2)) + 100 * np.eye(3)[group, :2] + 300 * (group == 2)[:, None]
+    subset, everything = (
+        cluster(embedding, n_clusters=3, seed=0, n_init=3, max_fit_samples=n) for n in (200, None)
+    )
+    assert len(subset) == 3000
+    assert mutual_info_score(subset, group) == pytest.approx(np.log(3))
+    assert mutual_info_score(subset, everything) == pytest.approx(np.log(3))
 
 
-def test_labels_along_time_that_do_not_fit_together_are_refused():
+def test_mismatched_labels_along_time_are_refused():
     with pytest.raises(ValueError, match="N at least 2"):
         information_with_shift_null(np.zeros(4), np.zeros(5), min_shift=1, seed=0)
     with pytest.raises(ValueError, match="N at least 2"):
         information_with_shift_null(np.zeros(1), np.zeros(1), min_shift=1, seed=0)
+
+
+def autocorrelated(rng, n, k=4, stay=0.95):
+    """A labeling along time that changes every 1 / (1 - stay) steps on average."""
+    changes = rng.random(n) > stay
+    return rng.integers(0, k, size=n)[np.maximum.accumulate(np.where(changes, np.arange(n), 0))]
+
+
+def test_shifts_give_the_estimates_of_scikit_learn():
+    one = np.array([0, 0, 1, 1, 2, 2] * 50)
+    other = np.array([0, 0, 1, 1, 1, 1] * 50)
+    found = information_with_shift_null(one, other, min_shift=10, shifts=50, seed=0)
+    assert found.nats == pytest.approx(np.log(3) - 2 / 3 * np.log(2))  # the entropy of the coarser labeling
+    assert found.nats == pytest.approx(mutual_info_score(one, other))
+    assert found.normalised == pytest.approx(normalized_mutual_info_score(one, other))
+
+
+def test_shift_null_equals_a_loop_over_shifts_from_the_smallest_allowed():
+    rng = np.random.default_rng(2)
+    one, other = autocorrelated(rng, 300), autocorrelated(rng, 300)
+    expected = [mutual_info_score(one, np.roll(other, -shift)) for shift in range(50, 251)]
+    found = information_with_shift_null(one, other, min_shift=50, shifts=1000, seed=0)  # all possible shifts
+    assert found.null_mean == pytest.approx(np.mean(expected))
+    assert found.null_high == pytest.approx(np.quantile(expected, 0.95))
+
+
+def test_autocorrelated_labels_need_shifts_because_permutations_give_too_small_a_null():
+    rng = np.random.default_rng(3)
+    pairs = [(autocorrelated(rng, 1500), autocorrelated(rng, 1500)) for _ in range(40)]
+    shifted = [information_with_shift_null(*pair, min_shift=60, shifts=60, seed=0) for pair in pairs]
+    permuted = [
+        information_with_permutation_null(*pair, groups=np.arange(1500), permutations=60, seed=0) for pair in pairs
+    ]
+    above = np.array([found.above_null for found in shifted])
+    error = above.std(ddof=1) / np.sqrt(len(above))
+    assert abs(above.mean()) < 3 * error
+    assert np.mean([found.above_null for found in permuted]) > 10 * error
+    assert sum(found.nats > found.null_high for found in shifted) <= 7
+    assert sum(found.nats > found.null_high for found in permuted) >= 35

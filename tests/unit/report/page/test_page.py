@@ -53,9 +53,9 @@ AUDIT = {
     "n_speakers": 10,
     "n_folds": 5,
     "class_counts": {"anger": 100, "sadness": 100, "fear": 100, "neutral": 100},
-    "heard_copy_fraction": 0.0,
-    "heard_speaker_fraction": 0.0,
-    "heard_text_fraction": 0.75,
+    "copy_in_training_fraction": 0.0,
+    "speaker_in_training_fraction": 0.0,
+    "text_in_training_fraction": 0.75,
     "corpus": NOTE,
     "folds": [],
 }
@@ -656,7 +656,7 @@ def test_headlines_of_protocols_go_from_the_first_to_the_last():
 
 
 def test_a_page_with_protocols_copies_and_augmentations_says_them_all():
-    copied = AUDIT | {"n_utterances": 1600, "heard_copy_fraction": 0.98}
+    copied = AUDIT | {"n_utterances": 1600, "copy_in_training_fraction": 0.98}
     page = page_of(
         protocol_study(),
         fragments=dict.fromkeys(("compared", "swept", "sided"), "<p>table</p>"),

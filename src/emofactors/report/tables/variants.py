@@ -1,0 +1,353 @@
+"""Tables of kind ``variants``: one block per task, one row per variant, and differences between rows."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pandas as pd
+
+from emofactors.config.labels import ABSENT
+from emofactors.config.tables.scores import PublishedScores
+from emofactors.config.tables.variants import VariantsTable
+from emofactors.config.tasks import TaskConfig
+from emofactors.evaluation.statistics.intervals import MAX_EXACT_SPEAKERS, smallest_p_value
+from emofactors.report.formatting import (
+    SIGNIFICANCE_LEVEL,
+    counted,
+    listed,
+    number_at,
+    p_cell,
+    percent_with_interval,
+    relative_to_interval,
+    signed_points,
+)
+from emofactors.report.tables.base import Block, TableInputs
+from emofactors.report.tables.findings import TaskFindings, is_significant, power_warning, sentences_by_task
+from emofactors.report.tables.metrics import METRICS, SCORES
+from emofactors.report.tables.scores import (
+    SCORE_REMARK,
+    TaskScores,
+    classes_note,
+    collect_scores,
+    comparable_values,
+    is_published,
+    metric_cell,
+    metric_header,
+    other_values_cells,
+    other_values_note,
+    protocol_note,
+    published_cell,
+    size_note,
+    with_interval,
+)
+from emofactors.report.tables.tidy import TidyRow, with_holm
+
+SECTION = VariantsTable
+DECIMALS = 4
+
+_Inputs = TableInputs[VariantsTable]
+
+
+# --- numbers -------------------------------------------------------------------------------------------------
+
+
+def collect(inputs: _Inputs) -> list[TidyRow]:
+    """Return the metrics of every row on every task, and the differences; see :func:`scores.collect_scores`."""
+    rows = []
+    for task in inputs.tasks:
+        scores = collect_scores(inputs, task, inputs.table.metrics)
+        rows += [*scores.rows, *with_holm(_differences(inputs, task, scores))]
+    return rows
+
+
+def _differences(inputs: _Inputs, task: str, scores: TaskScores) -> list[TidyRow]:
+    rows = []
+    for pair in inputs.table.differences:
+        for metric, estimate in scores.estimates[pair.variant].items():
+            difference = estimate.difference(scores.estimates[pair.minus][metric], inputs.intervals)
+            row = replace(
+                inputs.task_row(task),
+                row=inputs.table.label(pair.variant, pair.minus),
+                variant=pair.variant,
+                minus=pair.minus,
+                metric=f"{metric}_difference",
+                n_runs=scores.n_runs[pair.variant] + scores.n_runs[pair.minus],
+                n_utterances=estimate.n_utterances,
+                n_speakers=estimate.n_speakers,
+                p_value=difference.p_value,
+            )
+            rows.append(with_interval(row, metric, difference))
+    return rows
+
+
+# --- layout --------------------------------------------------------------------------------------------------
+
+
+def blocks(inputs: _Inputs, tidy: pd.DataFrame) -> list[Block]:
+    """Return one block per task."""
+    return [
+        Block(
+            heading=f"{name}: {numbers.iloc[0]['corpus']}",
+            notes=tuple(_notes(inputs, name, task, numbers)),
+            scores=_scores_frame(inputs.table, name, numbers),
+            differences=_differences_frame(inputs.table, numbers),
+        )
+        for name, task, numbers in inputs.by_task(tidy)
+    ]
+
+
+def _notes(inputs: _Inputs, name: str, task: TaskConfig, numbers: pd.DataFrame) -> Iterator[str]:
+    yield protocol_note(task)
+    yield size_note(numbers, inputs.table, task)
+    yield classes_note(task)
+    if ABSENT in task.classes:
+        yield (
+            f"whether {task.classes[0]} is present: the literature on CMU-MOSEI calls UA of these two classes "
+            "weighted accuracy; WA is another score"
+        )
+    if inputs.table.left_out:
+        yield f"left out, as a package is not installed: {', '.join(inputs.table.left_out)}"
+    yield from inputs.study_changes()
+    if task.n_folds > 1 and not numbers["metric"].str.endswith("_fold_mean").any():
+        yield "no mean over folds: the test split of a fold lacks a class"
+    if numbers.loc[numbers["metric"] == "ua", "ci_low"].isna().any():
+        yield "no intervals: too few speakers to resample, or too few who speak every class"
+    elif numbers.loc[numbers["metric"] == "held_out_gap", "ci_low"].isna().any():
+        yield "no interval of the gap: training and test speakers differ over all folds, or cannot be resampled"
+    yield from other_values_note(inputs.table, [comparable_values(numbers, name, inputs.table)])
+    is_tested = numbers["metric"].str.endswith("_difference") & numbers["p_value"].notna()
+    for n_speakers in sorted(numbers.loc[is_tested, "n_speakers"].unique()):
+        if n_speakers <= MAX_EXACT_SPEAKERS:
+            smallest = p_cell(smallest_p_value(n_speakers))
+            yield f"with {counted(n_speakers, 'speaker')}, p cannot be below {smallest}"
+
+
+def _scores_frame(table: VariantsTable, name: str, tidy: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per variant: its metrics, and published values under their own headers."""
+    numbers = tidy[tidy["minus"] == ""].set_index(["variant", "metric"])
+    comparable = comparable_values(tidy, name, table)
+    first = table.axis or "setting"
+    rows = []
+    for variant in table.rows:
+        row = {first: table.label(variant)}
+        for metric in table.metrics:
+            number = number_at(numbers, variant, metric)
+            row[metric_header(metric)] = metric_cell(number, metric)
+            if (variant, f"{metric}_fold_mean") in numbers.index:
+                mean = number_at(numbers, variant, f"{metric}_fold_mean")
+                row[f"{metric.upper()} fold mean"] = metric_cell(mean, metric)
+            if comparable is not None and is_published(comparable, metric):
+                row[f"{metric.upper()} published"] = published_cell(number["published"])
+        rows.append(row | other_values_cells(table, variant, [comparable]))
+    chance = {first: "chance"}
+    for metric in table.metrics:
+        of_rows = [number_at(numbers, variant, metric)["chance"] for variant in table.rows]
+        known = [value for value in of_rows if pd.notna(value)]
+        chance[metric_header(metric)] = f"{known[0]:.{METRICS[metric].decimals}f}" if known else ""
+    return pd.DataFrame([*rows, chance]).fillna("")
+
+
+def _differences_frame(table: VariantsTable, tidy: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per pair, or with more than two metrics one row per pair and metric."""
+    numbers = tidy[tidy["minus"] != ""].set_index(["variant", "minus", "metric"])
+    rows = []
+    for pair in table.differences:
+        label = table.label(pair.variant, pair.minus)
+        cells = {}
+        for metric in table.metrics:
+            number = number_at(numbers, pair.variant, pair.minus, f"{metric}_difference")
+            p_values = {"p": p_cell(number["p_value"]), "Holm": p_cell(number["p_holm"])}
+            cells[metric] = {"[95 %]": metric_cell(number, metric, sign="+")} | p_values
+        if len(table.metrics) > 2:
+            rows += [
+                {"difference": label, "of": METRICS[metric].header, "value [95 %]": of.pop("[95 %]")} | of
+                for metric, of in cells.items()
+            ]
+        else:
+            columns = {f"{METRICS[m].header} {name}": cell for m, of in cells.items() for name, cell in of.items()}
+            rows.append({"difference": label} | columns)
+    return pd.DataFrame(rows)
+
+
+def remarks(table: VariantsTable) -> list[str]:
+    """Return how to read the numbers."""
+    found = [SCORE_REMARK]
+    more = dict.fromkeys(METRICS[metric].remark for metric in table.metrics if metric not in SCORES)
+    if more:
+        found.append(" ".join(more))
+    if table.differences:
+        tested = listed([METRICS[metric].header for metric in table.metrics if METRICS[metric].is_percentage])
+        found.append(
+            "Differences are paired over speakers. p: two-sided, from swapping the two settings speaker by speaker. "
+            f"Holm: corrected over all differences of a task, {tested}."
+        )
+    return found
+
+
+# --- findings ------------------------------------------------------------------------------------------------
+
+
+def findings(inputs: _Inputs, tidy: pd.DataFrame) -> list[TaskFindings]:
+    """Return for each task which row has the highest UA, and which differences are significant."""
+    of_axis = bool(inputs.table.axis)
+    return sentences_by_task(
+        {
+            name: [*(_sweep(inputs.table, of_task) if of_axis else _comparison(inputs, task, of_task))]
+            for name, task, of_task in inputs.by_task(tidy)
+        }
+    )
+
+
+def _comparison(inputs: _Inputs, task: TaskConfig, tidy: pd.DataFrame) -> Iterator[str]:
+    """Yield the findings of a table without an axis."""
+    table = inputs.table
+    ua = tidy[tidy["metric"] == "ua"].set_index("variant")
+    own = ua.loc[[row for row, (system, _) in table.runs.items() if table.system in (None, system)]]
+    differences = tidy[tidy["metric"] == "ua_difference"]
+    if not own.empty:
+        best = own.iloc[own["value"].argmax()]
+        yield f"{_highest(own, best, task)}{_count_significant(differences)}."
+        yield (
+            f"This UA is computed from {best['n_utterances']:.0f} test utterances of {best['n_speakers']:.0f} "
+            f"speakers and {best['n_runs']:.0f} trainings."
+        )
+        yield from _published_score(inputs, str(best.name), best)
+        for row, other in ua.drop(index=own.index).iterrows():
+            distance = other["value"] - best["value"]
+            yield (
+                f"On the same folds, “{table.label(str(row))}” has UA {percent_with_interval(other)}: "
+                f"{abs(distance):.1f} points {'above' if distance > 0 else 'below'} “{best['row']}”."
+            )
+    for _, row in differences.iterrows():
+        yield (
+            f"{row['row']}: UA {row['value']:+z.1f} points{_verdict(row, tidy, 'UA is', 'higher', 'lower')}."
+            f"{_published_difference(table, row)}"
+        )
+    yield from _probes(table, tidy)
+    yield from _gaps(tidy)
+
+
+def _highest(rows: pd.DataFrame, best: pd.Series, task: TaskConfig) -> str:
+    """Return the headline: the highest UA, compared with chance."""
+    chance = f"chance ({100 / len(task.classes):.1f} %)"
+    comparison = {
+        "below": f", above {chance}",
+        "inside": f", not significantly above {chance}",
+        "above": f", below {chance}",
+        "": f"; {chance.replace('(', 'is ').replace(')', '')}",
+    }[relative_to_interval(100 / len(task.classes), best)]
+    subject = "UA is highest for" if len(rows) > 1 else "UA of"
+    verb = ":" if len(rows) > 1 else " is"
+    return f"{subject} “{best['row']}”{verb} {percent_with_interval(best)}{comparison}"
+
+
+def _count_significant(differences: pd.DataFrame) -> str:
+    """Return how many differences of UA are significant, as the end of a sentence."""
+    tested = differences[differences["p_holm"].notna()]
+    if tested.empty:
+        return ""
+    n = int(is_significant(tested).sum())
+    return f"; {n or 'none'} of {counted(len(tested), 'difference')} in UA {'is' if n < 2 else 'are'} significant (Holm, 5 %)"
+
+
+def _published_score(inputs: _Inputs, row: str, best: pd.Series) -> Iterator[str]:
+    """Yield the published value for the same corpus and protocol, compared with the interval."""
+    place = relative_to_interval(best["published"], best)
+    if place:
+        system, _ = inputs.table.runs[row]
+        departs = "; our system is not the published one" if inputs.systems[system].departs_from_published else ""
+        yield (
+            f"The published UA for this corpus and protocol is {best['published']:.1f} %, {place} our interval"
+            f"{departs}."
+        )
+
+
+def _verdict(row: pd.Series, tidy: pd.DataFrame, subject: str, more: str, less: str) -> str:
+    """Return the interval and corrected p-value of a difference, and whether it is significant."""
+    p = row["p_holm"]
+    if pd.isna(p):
+        return "; without interval, as too few speakers can be resampled"
+    if p > SIGNIFICANCE_LEVEL:
+        verdict = f"no significant difference{_power_warning(tidy, row['n_speakers'])}"
+    else:
+        verdict = f"{subject} {more if row['value'] > 0 else less}"
+    p_words = f"= {p:.4f}" if p >= 0.00005 else "< 0.0001"
+    return f" [{row['ci_low']:+z.1f}, {row['ci_high']:+z.1f}], p {p_words} (Holm): {verdict}"
+
+
+def _power_warning(tidy: pd.DataFrame, n_speakers: float) -> str:
+    """Return a warning if no difference over so few speakers can be significant."""
+    # Holm's correction counts at least the differences over as few speakers; those over more may have smaller p.
+    n_tests = (tidy.loc[tidy["p_value"].notna(), "n_speakers"] <= n_speakers).sum()
+    return power_warning(n_speakers, int(n_tests))
+
+
+def _published_difference(table: VariantsTable, row: pd.Series) -> str:
+    """Return the same difference in each paper, under the paper's own label."""
+    words = ""
+    for published in table.published:
+        values = _published_ua(table, published)
+        if row["variant"] in values and row["minus"] in values:
+            difference = values[row["variant"]] - values[row["minus"]]
+            words += f" Published for {published.label}: {difference:+z.1f} points."
+    return words
+
+
+def _published_ua(table: VariantsTable, published: PublishedScores) -> dict[str, float]:
+    """Return row -> published UA in percent."""
+    return {row: published.values[row]["ua"] for row in table.rows if "ua" in published.values.get(row, {})}
+
+
+def _probes(table: VariantsTable, tidy: pd.DataFrame) -> Iterator[str]:
+    """Yield how well probes recognise the training speakers, and the differences."""
+    for metric in (metric for metric in table.metrics if METRICS[metric].finding):
+        rows = tidy[tidy["metric"] == metric]
+        values = "; ".join(f"“{row['row']}” {percent_with_interval(row)}" for _, row in rows.iterrows())
+        yield f"{METRICS[metric].finding} (chance {rows['chance'].iloc[0]:.1f} %): {values}."
+        for _, row in tidy[tidy["metric"] == f"{metric}_difference"].iterrows():
+            verdict = _verdict(row, tidy, "the speaker is recognised", "more often", "less often")
+            yield f"{row['row']}: {METRICS[metric].header} {row['value']:+z.1f} points{verdict}."
+
+
+def _gaps(tidy: pd.DataFrame) -> Iterator[str]:
+    """Yield the gaps between training speakers and unseen speakers, the largest first, and their differences."""
+    gaps = tidy[tidy["metric"] == "held_out_gap"]
+    if gaps.empty:
+        return
+    largest = gaps.iloc[gaps["value"].argmax()]
+    yield (
+        "UA on held-out utterances of training speakers minus UA on unseen speakers is largest for "
+        f"“{largest['row']}”: {signed_points(largest)}."
+    )
+    for _, row in gaps.iterrows():
+        interval = "" if pd.notna(row["ci_low"]) else " (no interval: the speakers differ or cannot be resampled)"
+        yield f"“{row['row']}”: gap between training speakers and unseen speakers {signed_points(row)}{interval}."
+    for _, row in tidy[tidy["metric"] == "held_out_gap_difference"].iterrows():
+        verdict = _verdict(row, tidy, "the gap is", "higher", "lower")
+        yield f"{row['row']}: gap {row['value']:+z.1f} points{verdict}."
+
+
+def _sweep(table: VariantsTable, tidy: pd.DataFrame) -> Iterator[str]:
+    """Yield where UA is highest and lowest along the axis, which differences are significant, and the paper's course."""
+    rows = tidy[tidy["metric"] == "ua"]
+    if len(rows) < 2:
+        return
+    best, worst = rows.iloc[rows["value"].argmax()], rows.iloc[rows["value"].argmin()]
+    yield (
+        f"Over {table.axis}, UA is highest at {best['row']} ({percent_with_interval(best)}) and lowest at "
+        f"{worst['row']} ({percent_with_interval(worst)})."
+    )
+    tested = tidy[(tidy["metric"] == "ua_difference") & tidy["p_holm"].notna()]
+    significant = is_significant(tested)
+    for words, rows in (("Significant", tested[significant]), ("Not significant", tested[~significant])):
+        if len(rows):
+            values = "; ".join(f"{row['row']}: {row['value']:+z.1f} points" for _, row in rows.iterrows())
+            warning = _power_warning(tidy, rows["n_speakers"].max())
+            yield f"{words} differences (Holm, 5 %): {values}{warning}."
+    for published in table.published:
+        values_of = _published_ua(table, published)
+        if values_of:
+            high, low = max(values_of, key=values_of.__getitem__), min(values_of, key=values_of.__getitem__)
+            yield (
+                f"Published for {published.label}: highest at {table.label(high)} ({values_of[high]:.1f} %), lowest "
+                f"at {table.label(low)} ({values_of[low]:.1f} %)."
+            )
