@@ -1,4 +1,4 @@
-"""Write the table of licences in NOTICE.md: of every package of the lock, as its metadata state it."""
+"""Write the table of licences in NOTICE.md: the licence of each package of the lock, from its metadata."""
 
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
@@ -7,7 +7,7 @@ from packaging.requirements import Requirement
 
 REPOSITORY = Path(__file__).parents[2]
 BEGIN, END = "<!-- table: docs/scripts/licences.py -->\n", "<!-- end of table -->\n"
-#: Where metadata state none, name a text instead of a licence, or the package is of another Python.
+#: Licences of packages whose metadata state none or a full text, or that only another Python installs.
 STATED = {
     "audioop-lts": "PSF-2.0 (Python 3.13 and later only)",
     "cuda-toolkit": "not stated in its metadata; it holds no code, and requires the packages of NVIDIA",
@@ -31,33 +31,33 @@ STATED = {
 
 
 def names() -> list[str]:
-    """Packages of the lock, as it spells them."""
+    """Return the packages of the lock."""
     lines = (REPOSITORY / "requirements.lock").read_text(encoding="utf-8").splitlines()
     return [Requirement(line).name for line in lines if line and not line.startswith("#")]
 
 
 def licence(name: str) -> str:
-    """Licence of a package; an empty text where nobody knows."""
+    """Return the licence of a package, or an empty text if it is unknown."""
     if name.lower() in STATED:
         return STATED[name.lower()]
     try:
-        about = metadata(name)
-    except PackageNotFoundError:  # of another platform
+        package = metadata(name)
+    except PackageNotFoundError:  # another platform's
         return "LicenseRef-NVIDIA-Proprietary" if name.startswith("nvidia-") else ""
     classifiers = [
-        c.rpartition(" :: ")[2] for c in about.get_all("Classifier") or [] if c.startswith("License ::")
+        c.rpartition(" :: ")[2] for c in package.get_all("Classifier") or [] if c.startswith("License ::")
     ]
-    return about.get("License-Expression") or " or ".join(classifiers) or about.get("License") or ""
+    return package.get("License-Expression") or " or ".join(classifiers) or package.get("License") or ""
 
 
 def table() -> str:
-    """The table as Markdown."""
+    """Return the table as Markdown."""
     rows = [f"| {name} | {licence(name)} |" for name in sorted(names(), key=str.lower)]
     return "\n".join(["| package | licence |", "|---|---|", *rows]) + "\n"
 
 
 def main() -> None:
-    """Put the table where it stands in NOTICE.md."""
+    """Replace the table in NOTICE.md."""
     notice = REPOSITORY / "NOTICE.md"
     before, _, rest = notice.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)

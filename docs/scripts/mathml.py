@@ -1,7 +1,7 @@
-"""Hook of mkdocs: what stands between dollars becomes MathML when the site is built.
+"""Hook of mkdocs: convert equations between dollars to MathML when the site is built.
 
-No reader needs a script or a network for it. `pymdownx.arithmatex` finds it, also beside code; GitHub renders the
-same source by itself.
+The site then needs neither a script nor a network for equations. `pymdownx.arithmatex` finds them; GitHub renders the
+same source.
 """
 
 import re
@@ -14,7 +14,7 @@ _FOUND = re.compile(r'<(span|div) class="arithmatex">\s*\\([(\[])(.+?)\\[)\]]\s*
 
 
 def on_page_content(html: str, **_: Any) -> str:
-    """The page with its equations as MathML."""
+    """Return the page with its equations as MathML."""
     return _FOUND.sub(_as_mathml, html)
 
 

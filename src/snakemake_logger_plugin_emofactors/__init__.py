@@ -1,7 +1,7 @@
-"""Snakemake's logger plugin ``emofactors``: one live view of a run, plain lines where there is no terminal.
+"""Snakemake's logger plugin ``emofactors``: a live view on a terminal, plain lines elsewhere.
 
-Snakemake finds it by the name of this package, and imports it in every snakemake process: what is costly (rich) is
-imported where a run begins.
+Snakemake finds the plugin by the name of this package and imports it in every
+Snakemake process. Slow imports (rich) are therefore delayed until a run starts.
 """
 
 import os
@@ -18,13 +18,13 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_interface_logger_plugins.settings import LogHandlerSettingsBase
 
 from snakemake_logger_plugin_emofactors.interrupt import Interrupt
-from snakemake_logger_plugin_emofactors.run import Job, Run, duration, ending, result_words
+from snakemake_logger_plugin_emofactors.run import Job, Run, closing_line, format_duration, format_result
 
 if TYPE_CHECKING:
     from snakemake_logger_plugin_emofactors.live import LiveView
 
-#: Remarks of Snakemake on itself; all of them are in its own log, too. What is not listed here is shown.
-_REMARKS = (
+#: Starts of messages of Snakemake that are not shown; its own log contains them. All others are shown.
+_HIDDEN = (
     "Building DAG of jobs",
     "Updating checkpoint dependencies",
     "Using shell: ",
@@ -35,7 +35,10 @@ _REMARKS = (
     "Elapsed time: ",
 )
 
-#: What the view says itself.
+#: Start of the message on SIGTERM, which Snakemake repeats in each of its remaining scheduling rounds.
+_STOPPING = "Will exit after finishing currently running jobs"
+
+#: Events that the view or the lines show in another form.
 _EVENTS_OF_VIEW = {
     LogEvent.WORKFLOW_STARTED,
     LogEvent.RUN_INFO,
@@ -48,11 +51,11 @@ _EVENTS_OF_VIEW = {
     LogEvent.RULEGRAPH,
 }
 
-#: Seconds after which a line is printed for whatever job ends, where there is no terminal.
+#: Seconds without a line after which any finished job prints one, if there is no terminal.
 _QUIET_S = 30.0
 
 
-def _one_of_views(value: str) -> str:
+def _parse_show(value: str) -> str:
     if value not in ("auto", "lines", "snakemake"):
         raise ValueError(f"{value!r}: expected auto, lines or snakemake")
     return value
@@ -60,7 +63,7 @@ def _one_of_views(value: str) -> str:
 
 @dataclass
 class LogHandlerSettings(LogHandlerSettingsBase):
-    """Settings of the view.
+    """Settings of the plugin.
 
     Attributes:
         show: ``auto``, ``lines`` or ``snakemake``.
@@ -69,19 +72,19 @@ class LogHandlerSettings(LogHandlerSettingsBase):
     show: str = field(
         default="auto",
         metadata={
-            "help": "auto: one live view on a terminal, else plain lines; lines: always lines; "
-            "snakemake: all that Snakemake itself would print.",
-            "parse_func": _one_of_views,
+            "help": "auto: a live view on a terminal, otherwise plain lines; lines: always plain lines; "
+            "snakemake: the output of Snakemake itself.",
+            "parse_func": _parse_show,
             "unparse_func": str,
         },
     )
 
 
 class LogHandler(LogHandlerBase):
-    """Takes what Snakemake has to say of a run, and shows what its user wants to know of it.
+    """Handle Snakemake's log messages and show the state of a run.
 
-    What is no run (``-n``, ``--report``, ``--dag`` …), and a run with ``--quiet``, ``--verbose`` or
-    ``--printshellcmds``, prints what Snakemake prints without this plugin.
+    Commands that run nothing (``-n``, ``--report``, ``--dag`` …), and runs with ``--quiet``,
+    ``--verbose`` or ``--printshellcmds``, print the output of Snakemake itself.
     """
 
     settings: LogHandlerSettings
@@ -90,106 +93,117 @@ class LogHandler(LogHandlerBase):
         settings = self.common_settings
         stream = sys.stdout if settings.stdout else sys.stderr
         nocolor = settings.nocolor or bool(os.environ.get("NO_COLOR"))
-        self._plain = ColorizingTextHandler(nocolor=nocolor, stream=stream)
-        asked = settings.dryrun or settings.quiet or settings.verbose or settings.debug_dag
-        self._show = "snakemake" if asked or settings.printshellcmds else self.settings.show
+        self._snakemake_handler = ColorizingTextHandler(nocolor=nocolor, stream=stream)
+        is_own_output = settings.dryrun or settings.quiet or settings.verbose or settings.debug_dag
+        self._show = "snakemake" if is_own_output or settings.printshellcmds else self.settings.show
         if self._show == "auto" and not (sys.stderr.isatty() and os.environ.get("TERM") != "dumb"):
             self._show = "lines"
         self._run: Run | None = None
-        # Not the lock of the handler: it is held while lines are printed, and the view is drawn meanwhile.
+        # Not the handler's own lock, which is held while lines are printed above the view.
         self._run_lock = threading.Lock()
         self._view: LiveView | None = None
-        self._line_at = time.monotonic()
+        self._last_line_at = time.monotonic()
+        self._is_stopping = False
         self._is_closed = False
-        self._interrupt = Interrupt(self._say)
+        self._interrupt = Interrupt(self._print_line)
 
     @property
     def writes_to_stream(self) -> bool:
-        """It is the one that writes to the terminal."""
+        """Whether it writes to the terminal."""
         return True
 
     @property
     def writes_to_file(self) -> bool:
-        """Snakemake writes its own log."""
+        """Whether it writes a log file; Snakemake writes its own."""
         return False
 
     @property
     def has_filter(self) -> bool:
-        """Snakemake's filter knows ``--quiet``."""
+        """Whether it filters messages; Snakemake's filter implements ``--quiet``."""
         return False
 
     @property
     def has_formatter(self) -> bool:
-        """Snakemake's words are printed as Snakemake would."""
+        """Whether it formats messages; Snakemake's formatter is used."""
         return False
 
     @property
     def needs_rulegraph(self) -> bool:
-        """Counts of jobs are enough."""
+        """Whether it needs the graph of rules."""
         return False
 
     def emit(self, record: LogRecord) -> None:
-        """Take one message of Snakemake's."""
+        """Handle one message."""
         event = getattr(record, "event", None)
         if event == LogEvent.RESOURCES_INFO and hasattr(record, "cores"):
-            self._interrupt.jobs_are_local()
-        finished = self._follow(record, event)
-        if self._show == "snakemake" or not self._is_for_view(record, event):
-            self._plain.setFormatter(self.formatter)
-            self._plain.emit(record)
+            self._interrupt.set_jobs_local()
+        finished = self._update_run(record, event)
+        if self._show == "snakemake" or not self._is_hidden(record, event):
+            if not self._is_repeated(record):
+                self._snakemake_handler.setFormatter(self.formatter)
+                self._snakemake_handler.emit(record)
         elif finished is not None and self._run is not None and self._show == "lines":
-            self._say_finished(finished, self._run)
+            self._print_finished(finished, self._run)
 
-    def _follow(self, record: LogRecord, event: LogEvent | None) -> Job | None:
-        """Count what happened; the job that has ended well, if one has."""
+    def _update_run(self, record: LogRecord, event: LogEvent | None) -> Job | None:
+        """Update the state of the run; return the job that has finished, if any."""
         if event == LogEvent.WORKFLOW_STARTED:
             self._run = Run()
         if self._run is None:
             return None
-        if event == LogEvent.JOB_ERROR and self._interrupt.is_asked:  # it was told to end
+        if event == LogEvent.JOB_ERROR and self._interrupt.is_requested:  # it was stopped and did not fail
             return None
         with self._run_lock:
-            finished = self._run.take(record, time.time())
+            finished = self._run.update(record, time.time())
         if event == LogEvent.RUN_INFO and self._show == "auto":
             from snakemake_logger_plugin_emofactors.live import LiveView
 
             self._view = LiveView(self._run, self._run_lock, no_color=self.common_settings.nocolor)
         return finished
 
-    def _is_for_view(self, record: LogRecord, event: LogEvent | None) -> bool:
-        """Whether a message is not to be printed as it is: the view shows it, or nobody wants to know."""
+    def _is_hidden(self, record: LogRecord, event: LogEvent | None) -> bool:
+        """Return whether a message is not printed, because it is shown in another form or is irrelevant."""
         if self._run is None:
             return False
-        if self._interrupt.is_asked:  # jobs that were told to end did not fail, and the end is said in a line
+        if self._interrupt.is_requested:  # errors of stopped jobs; the closing line reports the stop
             return True
-        return event in _EVENTS_OF_VIEW or (record.levelno == INFO and record.getMessage().startswith(_REMARKS))
+        return event in _EVENTS_OF_VIEW or (record.levelno == INFO and record.getMessage().startswith(_HIDDEN))
 
-    def _say_finished(self, job: Job, run: Run) -> None:
-        """A line for each training; of other jobs one where nothing was said for a while."""
+    def _is_repeated(self, record: LogRecord) -> bool:
+        """Return whether a message repeats the one on SIGTERM."""
+        if not record.getMessage().startswith(_STOPPING):
+            return False
+        was_stopping, self._is_stopping = self._is_stopping, True
+        return was_stopping
+
+    def _print_finished(self, job: Job, run: Run) -> None:
+        """Print a line for each finished training, and for another job if there was no line for a while."""
         now = time.monotonic()
-        if self._run is None or job.log is None or not (job.is_training or now - self._line_at > _QUIET_S):
+        if job.log is None or not (job.is_training or now - self._last_line_at > _QUIET_S):
             return
-        self._line_at = now
-        left_s = run.left_s(time.time())
-        left = "" if left_s is None or run.done == run.total else f", about {duration(left_s)} left"
-        self._say(f"[{run.done} of {run.total}{left}] {result_words(job, time.time())}")
+        self._last_line_at = now
+        remaining_s = run.remaining_s(time.time())
+        remaining = ""
+        if remaining_s is not None and run.done < run.total:
+            remaining = f", about {format_duration(remaining_s)} left"
+        self._print_line(f"[{run.done} of {run.total}{remaining}] {format_result(job, time.time())}")
 
-    def _say(self, line: str) -> None:
-        # A terminal shows ^C where the cursor is; the view wipes it out.
-        if self._interrupt.is_asked and self._view is None and sys.stderr.isatty():
+    def _print_line(self, line: str) -> None:
+        # A terminal prints ^C at the cursor; the live view removes it.
+        if self._interrupt.is_requested and self._view is None and sys.stderr.isatty():
             line = f"\n{line}"
         print(line, file=sys.stderr, flush=True)
 
     def close(self) -> None:
-        """The run is over: the terminal is as it was, with a line on how it ended."""
-        if self._is_closed:  # Snakemake closes it, and logging once more when Python ends
+        """Restore the terminal and print the closing line of the run."""
+        if self._is_closed:  # Snakemake closes the handler, and logging closes it again at exit
             return
         self._is_closed = True
         if self._view is not None:
             self._view.stop()
-        if self._interrupt.is_asked or self._show != "snakemake":
-            line = ending(self._run, time.time(), is_stopped=self._interrupt.is_asked)
+        if self._interrupt.is_requested or self._show != "snakemake":
+            line = closing_line(self._run, time.time(), is_stopped=self._interrupt.is_requested)
             if line is not None:
-                self._say(line)
+                self._print_line(line)
         self._interrupt.close()
         super().close()

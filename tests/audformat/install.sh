@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install what tests of the audformat reader run with into a folder of its own, .audformat/; nothing where it is there.
+# Install the packages for tests of the audformat reader into .audformat/, unless they are up to date.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 wanted=tests/audformat/requirements.txt

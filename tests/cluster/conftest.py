@@ -1,4 +1,4 @@
-"""A SLURM of one node and two GPU slots: controller, daemon and queue are real, and gone when the tests are over."""
+"""A SLURM cluster of one node with two GPU slots, started for the tests and stopped after them."""
 
 import fcntl
 import os
@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-#: The step of a job finds its configuration here and nowhere else: it is started without SLURM_CONF.
+#: The only folder where job steps look for the configuration: they are started without SLURM_CONF.
 ETC = Path("/etc/slurm")
 
-#: The first line of files that these tests wrote, and may write again.
-OURS = "# Written by the tests of emofactors."
+#: First line of the files that these tests write, and may overwrite.
+HEADER = "# Written by the tests of emofactors."
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol")
 
-# As much memory and as many cores as a node has, whatever this machine has: the profile asks for them.
+# Memory and cores are those of a typical node, not of this machine: the profile requests them.
 SLURM_CONF = """\
 ClusterName=tests
 SlurmctldHost={host}(127.0.0.1)
@@ -52,7 +52,7 @@ PartitionName=short Nodes=localhost Default=YES MaxTime=1-0
 PartitionName=accelerated Nodes=localhost MaxTime=2-0
 """
 
-# A job writes down what it was given before it begins.
+# Each step of a job records its devices before it starts.
 RECORD = """\
 #!/bin/sh
 echo "$SLURM_JOB_ID ${{CUDA_VISIBLE_DEVICES-none}}" >> {folder}/devices
@@ -61,54 +61,54 @@ echo "$SLURM_JOB_ID ${{CUDA_VISIBLE_DEVICES-none}}" >> {folder}/devices
 
 @dataclass(frozen=True)
 class Cluster:
-    """A running SLURM.
+    """A running SLURM cluster.
 
     Attributes:
-        folder: where its state, its logs and the records of its jobs are.
+        folder: contains its state, its logs and the recorded devices of its jobs.
     """
 
     folder: Path
 
     def ask(self, *command: str) -> str:
-        """What a command of SLURM says."""
+        """Run a command of SLURM; return its output."""
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     def jobs(self, folder: Path) -> list[dict[str, str]]:
-        """All jobs of a project so far, finished ones as well, with SLURM's own names for what it knows of each."""
+        """Return all jobs of a project, including finished ones, by the names that SLURM gives their properties."""
         lines = self.ask("scontrol", "show", "job", "--oneliner").splitlines()
         jobs = [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in lines]
         return [job for job in jobs if job.get("WorkDir") == str(folder)]
 
     def requeue(self, number: str) -> None:
-        """Take a job from its node and put it back into the queue, as SLURM does when the node fails."""
+        """Return a job to the queue, as SLURM does after a failure of its node."""
         self.ask("scontrol", "requeue", number)
         while "JobState=PENDING" not in self.ask("scontrol", "show", "job", number):
             time.sleep(0.1)
-        # SLURM lets two minutes pass first; tests need not.
+        # By default SLURM waits two minutes.
         self.ask("scontrol", "update", f"JobId={number}", "StartTime=now")
 
     def devices(self) -> dict[str, list[str]]:
-        """CUDA_VISIBLE_DEVICES as the steps of each job found it, in order, by the job's number; `none` where not set.
+        """Return job -> CUDA_VISIBLE_DEVICES of its steps, in order; ``none`` if not set.
 
-        A job that was requeued may have had another device before.
+        A requeued job may have another device after its restart.
         """
-        found = {}
+        devices = {}
         for line in (self.folder / "devices").read_text().splitlines():
-            job, devices = line.split()
-            found.setdefault(job, []).append(devices)
-        return found
+            job, visible = line.split()
+            devices.setdefault(job, []).append(visible)
+        return devices
 
 
-def what_is_missing():
-    """Why a cluster cannot be started here, in words; empty if it can."""
+def reason_to_skip():
+    """Return why no cluster can be started on this machine; empty if one can."""
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if missing:
         return f"no {', '.join(missing)} here: tests/cluster/install.sh installs SLURM on Debian"
     if os.getuid() != 0:
-        return "only root can start a SLURM"
+        return "only root can start SLURM"
     configuration = ETC / "slurm.conf"
-    if configuration.exists() and not configuration.read_text().startswith(OURS):
-        return f"{configuration} is that of another cluster, which is left alone"
+    if configuration.exists() and not configuration.read_text().startswith(HEADER):
+        return f"{configuration} belongs to another cluster"
     return ""
 
 
@@ -119,28 +119,28 @@ def free_port():
 
 
 def write_configuration(folder):
-    """Write /etc/slurm, and the folders and the script it names."""
+    """Write /etc/slurm, and the folders and the script that it names."""
     for name in ("state", "spool"):
         (folder / name).mkdir()
     (folder / "devices").touch()
     record = folder / "record"
     record.write_text(RECORD.format(folder=folder))
     record.chmod(0o755)
-    # SLURM wants a device a GPU, and the number at the end of its name; it never opens it.
+    # SLURM requires one device per GPU, with its number at the end of the name; it never opens the device.
     for number in (0, 1):
         (folder / f"gpu{number}").symlink_to("/dev/null")
-    of_this_machine = {
+    values = {
         "folder": folder,
         "host": socket.gethostname().split(".")[0],
         "controller_port": free_port(),
         "daemon_port": free_port(),
     }
-    (ETC / "slurm.conf").write_text(f"{OURS}\n{SLURM_CONF.format(**of_this_machine)}")
-    (ETC / "gres.conf").write_text(f"{OURS}\nName=gpu File={folder}/gpu[0-1]\n")
+    (ETC / "slurm.conf").write_text(f"{HEADER}\n{SLURM_CONF.format(**values)}")
+    (ETC / "gres.conf").write_text(f"{HEADER}\nName=gpu File={folder}/gpu[0-1]\n")
 
 
 def wait_for_idle_node(cluster, daemons):
-    latest = time.monotonic() + 60
+    deadline = time.monotonic() + 60
     while True:
         ended = [daemon.args[3] for daemon in daemons if daemon.poll() is not None]
         logs = "\n".join(log.read_text(errors="replace")[-2000:] for log in sorted(cluster.folder.glob("*.log")))
@@ -148,19 +148,19 @@ def wait_for_idle_node(cluster, daemons):
         node = subprocess.run(["sinfo", "-h", "-N", "-o", "%t"], capture_output=True, text=True, check=False)
         if set(node.stdout.split()) == {"idle"}:
             return
-        assert time.monotonic() < latest, f"the node is {node.stdout or node.stderr!r}:\n{logs}"
+        assert time.monotonic() < deadline, f"the node is {node.stdout or node.stderr!r}:\n{logs}"
         time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """A SLURM with the partitions `short` and `accelerated` and two GPU slots; GPUs themselves it has none."""
+    """A cluster with the partitions `short` and `accelerated` and two GPU slots, but without GPUs."""
     os.environ["PATH"] += os.pathsep + "/usr/sbin"
-    if missing := what_is_missing():
-        pytest.skip(missing)
+    if reason := reason_to_skip():
+        pytest.skip(reason)
     ETC.mkdir(exist_ok=True)
     with (ETC / ".emofactors_tests").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # one cluster at a time, whoever else tests on this machine
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one cluster per machine
         cluster = Cluster(tmp_path_factory.mktemp("slurm"))
         write_configuration(cluster.folder)
         daemons = []
@@ -178,17 +178,17 @@ def cluster(tmp_path_factory):
 
 
 def start(folder):
-    """Start munged, slurmctld and slurmd in the foreground, their words in logs."""
+    """Start munged, slurmctld and slurmd in the foreground, with their output in log files."""
     (folder / "munge.key").write_bytes(os.urandom(128))
     (folder / "munge.key").chmod(0o600)
     munge = {"socket": "socket", "key-file": "key", "pid-file": "pid", "log-file": "log", "seed-file": "seed"}
     options = [f"--{option}={folder}/munge.{suffix}" for option, suffix in munge.items()]
-    # Whatever becomes of the tests, the cluster ends with them.
-    ends_with_us = ["setpriv", "--pdeathsig", "TERM"]
+    # The daemons end with the tests, even if the tests are killed.
+    end_with_parent = ["setpriv", "--pdeathsig", "TERM"]
     for command in (
         ["munged", "--foreground", "--force", *options],
         ["slurmctld", "-D", "-c"],
         ["slurmd", "-D", "-N", "localhost"],
     ):
         with (folder / f"{command[0]}.log").open("w") as log:
-            yield subprocess.Popen([*ends_with_us, *command], stdout=log, stderr=log, start_new_session=True)
+            yield subprocess.Popen([*end_with_parent, *command], stdout=log, stderr=log, start_new_session=True)

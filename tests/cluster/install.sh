@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Install what tests/cluster starts a one-node SLURM from, on Debian or Ubuntu; nothing where it is there.
+# Install SLURM for tests/cluster on Debian or Ubuntu, unless it is installed.
 set -euo pipefail
-# What a killed test left: with a configuration and no controller, every start of Snakemake would wait for one.
+# Remove the configuration that killed tests left: without a controller, every start of Snakemake would wait for it.
 if grep -qs "^# Written by the tests of emofactors" /etc/slurm/slurm.conf && [ "$(id -u)" = 0 ]; then
-    flock -n /etc/slurm/.emofactors_tests rm -f /etc/slurm/slurm.conf /etc/slurm/gres.conf || true  # or it is in use
+    flock -n /etc/slurm/.emofactors_tests rm -f /etc/slurm/slurm.conf /etc/slurm/gres.conf || true  # unless it is in use
 fi
 missing=0
 for program in munged slurmctld slurmd sbatch; do
@@ -13,7 +13,7 @@ if [ "$missing" = 0 ]; then
     exit 0
 fi
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "tests/cluster needs munge, slurmctld, slurmd and slurm-client; only root on Debian or Ubuntu can install them here" >&2
+    echo "tests/cluster needs munge, slurmctld, slurmd and slurm-client; this script installs them as root on Debian or Ubuntu" >&2
     exit 1
 fi
 export DEBIAN_FRONTEND=noninteractive

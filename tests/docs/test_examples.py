@@ -96,7 +96,7 @@ def test_every_equation_becomes_mathml():
         for equation in found
         if (unknown := re.findall(r"\\\w+", convert(equation)))
     ]
-    assert offenders == []
+    assert offenders == [], "\n".join(offenders)
 
 
 #: Parts of an equation that GitHub, the site or Markdown would change.
@@ -117,7 +117,7 @@ def test_no_equation_has_characters_of_markdown():
         for pattern, reason in UNSAFE.items()
         if re.search(pattern, equation)
     ]
-    assert offenders == []
+    assert offenders == [], "\n".join(offenders)
 
 
 # --- systems --------------------------------------------------------------------------------------------------
@@ -153,7 +153,7 @@ def test_every_page_of_a_system_has_all_settings_variants_tables_and_results(wri
         missing += [f"{system}: {part}" for part in sorted(expected - set(parts))]
         if not any(part.startswith("measured ") for part in parts):
             missing.append(f"{system}: measured …")
-    assert missing == []
+    assert missing == [], "\n".join(missing)
 
 
 def test_an_edited_number_is_corrected(writer):

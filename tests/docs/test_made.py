@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -41,6 +42,14 @@ def test_a_key_without_a_meaning_is_an_error():
 
     with pytest.raises(SystemExit, match="Undocumented: key: is not in 'Attributes'"):
         load_script("configuration")._section(Undocumented)
+
+
+def test_the_layers_of_the_architecture_are_those_of_the_import_linter():
+    page = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"run downwards only \(import-linter\):\n\n((?:    .+\n)+)", page)
+    contracts = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    (layers,) = [contract["layers"] for contract in contracts["contracts"] if contract["type"] == "layers"]
+    assert [line.strip().replace(" · ", " | ") for line in block.splitlines()] == layers
 
 
 @pytest.fixture(scope="module")

@@ -110,9 +110,10 @@ def anchors(page):
     return of_github, {slugify(heading, "-") for heading in headings}
 
 
-def on_pages(check, pages=PAGES):
-    """Return the faults that a check finds on pages: ``page: fault``."""
-    return [f"{page.relative_to(REPOSITORY).as_posix()}: {fault}" for page in pages for fault in check(page)]
+def assert_none(check, pages=PAGES):
+    """Assert that a check finds no fault on pages; the message lists all of them."""
+    faults = [f"{page.relative_to(REPOSITORY).as_posix()}: {fault}" for page in pages for fault in check(page)]
+    assert faults == [], "\n".join(faults)
 
 
 def test_the_pages_have_something_to_check():
@@ -140,7 +141,7 @@ def broken_links(page):
 
 
 def test_every_link_within_the_project_leads_to_a_file_and_a_heading():
-    assert on_pages(broken_links) == []
+    assert_none(broken_links)
 
 
 def test_every_reference_table_is_linked():
@@ -162,7 +163,7 @@ def bad_addresses(page):
 
 
 def test_every_address_is_whole_and_none_is_a_registry():
-    assert on_pages(bad_addresses) == []
+    assert_none(bad_addresses)
 
 
 # --- names ----------------------------------------------------------------------------------------------------
@@ -185,7 +186,7 @@ def missing_paths(page):
 
 
 def test_every_named_path_exists():
-    assert on_pages(missing_paths, PAGES_OF_EXISTING_FILES) == []
+    assert_none(missing_paths, PAGES_OF_EXISTING_FILES)
 
 
 @cache
@@ -211,7 +212,7 @@ def unknown_names(page):
 
 
 def test_every_name_of_several_words_is_one_of_the_code():
-    assert on_pages(unknown_names) == []
+    assert_none(unknown_names)
 
 
 def missing_modules(page):
@@ -225,7 +226,7 @@ def missing_modules(page):
 
 
 def test_every_named_module_exists():
-    assert on_pages(missing_modules) == []
+    assert_none(missing_modules)
 
 
 def test_every_study_is_on_the_page_of_studies():
@@ -345,7 +346,7 @@ def bad_commands(page):
 
 
 def test_every_command_would_be_accepted():
-    assert on_pages(bad_commands, PAGES_OF_EXISTING_FILES) == []
+    assert_none(bad_commands, PAGES_OF_EXISTING_FILES)
 
 
 def broken_scripts(page):
@@ -357,7 +358,7 @@ def broken_scripts(page):
 
 
 def test_every_block_of_bash_can_be_parsed():
-    assert on_pages(broken_scripts) == []
+    assert_none(broken_scripts)
 
 
 # --- YAML --------------------------------------------------------------------------------------------------
@@ -414,7 +415,7 @@ def bad_yaml(page):
 
 
 def test_every_block_of_yaml_would_be_accepted():
-    assert on_pages(bad_yaml, PAGES_OF_EXISTING_FILES) == []
+    assert_none(bad_yaml, PAGES_OF_EXISTING_FILES)
 
 
 # --- Python ------------------------------------------------------------------------------------------------

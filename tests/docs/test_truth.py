@@ -75,7 +75,7 @@ def test_every_protocol_has_its_row_and_its_section():
         for part in (r"\*\*Asks\*\*", r"[Hh]olds apart\*\*", r"[Ll]eaks?\*\*")
         if not re.search(part, section(name))
     ]
-    assert missing == []
+    assert missing == [], "\n".join(missing)
 
 
 @pytest.mark.parametrize("name", NAMES)

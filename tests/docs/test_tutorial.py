@@ -16,6 +16,12 @@ REPOSITORY = Path(__file__).parents[2]
 TUTORIAL = (REPOSITORY / "docs" / "tutorial.md").read_text(encoding="utf-8")
 
 
+def assert_shown(output):
+    """Assert that the tutorial has a block with exactly this text."""
+    is_shown = f"```text\n{output}\n```" in TUTORIAL
+    assert is_shown, output
+
+
 @pytest.fixture
 def synthetic_as_own(tmp_path, monkeypatch):
     """Return the CSV of ``data/mine``: the synthetic corpus as the reader's own."""
@@ -35,7 +41,7 @@ def test_check_corpus_prints_what_the_tutorial_shows(synthetic_as_own):
     assert "\n".join(synthetic_as_own.read_text(encoding="utf-8").splitlines()[:3]) in TUTORIAL
     checked = CliRunner().invoke(app, ["check-corpus", "data/mine/mine.csv", "--write"])
     assert checked.exit_code == 0, checked.output
-    assert f"```text\n{checked.stdout.strip()}\n```" in TUTORIAL
+    assert_shown(checked.stdout.strip())
 
 
 def test_check_corpus_prints_two_mistakes_as_shown(synthetic_as_own):
@@ -43,7 +49,7 @@ def test_check_corpus_prints_two_mistakes_as_shown(synthetic_as_own):
     synthetic_as_own.write_text(text.replace("adam_bread_happiness", "adam_bread_hapiness", 1), encoding="utf-8")
     checked = CliRunner().invoke(app, ["check-corpus", "data/mine/mine.csv"])
     assert checked.exit_code == 1
-    assert f"```text\n{checked.stdout.strip()}\n```" in TUTORIAL
+    assert_shown(checked.stdout.strip())
 
 
 def test_a_missing_corpus_prints_what_is_shown(fresh_project):
@@ -51,7 +57,7 @@ def test_a_missing_corpus_prints_what_is_shown(fresh_project):
     output = project.snakemake("--configfile", "config/studies/emodb_quick.yaml").stdout
     errors = [line for line in output.splitlines() if line.startswith("emofactors: error: ")]
     assert len(errors) == 1
-    assert f"```text\n{errors[0].replace(f'{project.folder}/', '')}\n```" in TUTORIAL
+    assert_shown(errors[0].replace(f"{project.folder}/", ""))
 
 
 def test_make_refuses_an_old_python_as_shown():

@@ -71,7 +71,7 @@ def training_processes(run):
 
 def resumed(project):
     logs = project.folder.glob("results/logs/training/**/train.log")
-    return [log for log in logs if "going on from step" in log.read_text()]
+    return [log for log in logs if "resuming at step" in log.read_text()]
 
 
 def test_of_two_runs_in_one_folder_the_second_is_told_of_the_first(left_alone, fresh_smoke, in_training):
@@ -113,7 +113,7 @@ def test_trainings_told_to_end_keep_their_state(left_alone, fresh_smoke, in_trai
         os.kill(pid, by)
     output, _ = run.communicate()
     assert run.returncode != 0
-    assert "told to end: state is kept in results/checkpoints/" in output, "a failed job's log is shown"
+    assert "stopped by a signal: state saved in results/checkpoints/" in output, "a failed job's log is shown"
 
     again = project.snakemake(*TABLE)
     assert again.returncode == 0, again.stdout
@@ -201,7 +201,7 @@ def test_a_truncated_checkpoint_starts_its_training_anew(left_alone, fresh_smoke
     again = project.snakemake(*TABLE)
     assert again.returncode == 0, again.stdout
     logs = [log.read_text() for log in project.folder.glob("results/logs/training/**/train.log")]
-    assert sum("cannot be read" in log and "starting anew" in log for log in logs) == len(checkpoints)
+    assert sum("cannot be read" in log and "starting from scratch" in log for log in logs) == len(checkpoints)
     assert_same_table(project, left_alone)
 
 

@@ -92,7 +92,7 @@ def test_whenever_a_study_is_killed_it_goes_on_to_the_same_bytes(request, killed
     kills.lost += made_again(project, finished)
     kills.differing = differing(project, left_alone)
     logs = project.folder.glob("results/logs/training/**/*.log")
-    kills.trainings_resumed = sum("going on from step" in log.read_text() for log in logs)
+    kills.trainings_resumed = sum("resuming at step" in log.read_text() for log in logs)
     with capsys.disabled():
         print(f"\n{kills}")
     assert len(kills.ways) == kills.resumed == n_kills

@@ -44,7 +44,7 @@ def test_the_lock_pins_every_package_once_and_names_no_address():
         or [s.operator for s in requirement.specifier] != ["=="]
         or "*" in str(requirement.specifier)
     ]
-    assert offenders == []
+    assert offenders == [], "\n".join(offenders)
     assert len(PINS) == len(LOCK)
 
 
@@ -73,7 +73,7 @@ def test_every_package_supports_the_oldest_promised_python():
         for r in WANTED
         if not SpecifierSet(metadata(r.name)["Requires-Python"] or "").contains(f"{OLDEST_PYTHON}.0")
     ]
-    assert offenders == []
+    assert offenders == [], "\n".join(offenders)
 
 
 def test_conda_installs_the_lock_with_a_supported_python():

@@ -69,7 +69,7 @@ def test_no_module_can_run_code_that_it_reads():
         for file in FILES
         for fault in faults(ast.parse(file.read_text(encoding="utf-8")), file)
     ]
-    assert offenders == []
+    assert offenders == [], "\n".join(offenders)
 
 
 @pytest.mark.parametrize(

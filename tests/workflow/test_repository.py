@@ -62,7 +62,7 @@ def test_types_are_checked_strictly_and_exceptions_have_reasons():
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
         if "type: ignore" in line and not re.search(r"# type: ignore\[[a-z-]+\]  # \w", line)
     ]
-    assert offenders == []
+    assert offenders == [], "\n".join(offenders)
 
 
 # --- citation and change log ----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""A study of 10,000 trainings is planned in a minute and in little memory."""
+"""Planning a study of 10,000 trainings takes at most a minute and 2 GB of memory."""
 
 import importlib.util
 import re
@@ -8,7 +8,7 @@ BENCH = Path(__file__).parents[2] / "bench" / "scale.py"
 TRAININGS = 10_000
 
 
-def test_ten_thousand_trainings_are_planned_in_a_minute_and_2_gb(fresh_project):
+def test_ten_thousand_trainings_are_planned_within_a_minute_and_2_gb(fresh_project):
     spec = importlib.util.spec_from_file_location("scale", BENCH)
     scale = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(scale)
@@ -16,6 +16,6 @@ def test_ten_thousand_trainings_are_planned_in_a_minute_and_2_gb(fresh_project):
     study = scale.write_sweep(project.folder, TRAININGS)
     planned = scale.plan(project.folder, "--configfile", str(study))
     assert re.search(rf"^train +{TRAININGS}$", planned.said, flags=re.MULTILINE)
-    # Of the processor's time, so that other work on the machine does not count.
+    # CPU time, so that other processes on the machine do not count.
     assert planned.cpu_s < 60
     assert planned.peak_mb < 2000

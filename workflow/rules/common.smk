@@ -61,7 +61,7 @@ GPUS = int(uses_gpus(STUDY.compute))
 
 
 def start_run():
-    """Lock the folder for this run, reset times in the future, and log the size of each system."""
+    """Lock the folder for this run, reset times in the future, and log the size of the systems."""
     try:
         hold_folder(Path(".snakemake/emofactors.lock"))
     except InputError as error:
@@ -71,8 +71,7 @@ def start_run():
         logger.warning(
             f"emofactors: {n_ahead} results had timestamps in the future (clock skew); reset to the current time"
         )
-    for line in STUDY.sizes():
-        logger.info(f"emofactors: {line}")
+    logger.info(f"emofactors: {STUDY.size_summary()}")
 
 
 def one_of(names):

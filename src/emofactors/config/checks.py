@@ -22,7 +22,9 @@ def check_corpora(study: Study, download: str = "snakemake --cores 2 download_co
     Raises:
         InputError: one line per corpus without a folder, or without the package that its reader needs.
     """
-    faults = [f"corpus {name}: {corpus.package_fault}" for name, corpus in study.corpora.items() if corpus.package_fault]
+    faults = [
+        f"corpus {name}: {corpus.package_fault}" for name, corpus in study.corpora.items() if corpus.package_fault
+    ]
     for name, corpus in study.corpora.items():
         if study.is_missing(name):
             cure = f"; {corpus.title} is open, to download it: {download}" if corpus.download else ""

@@ -123,7 +123,9 @@ def read_documented(content: dict[str, Any], file: Path, known: set[str]) -> tup
     for kind in ("published", "assumed"):
         for key, pair in mapping(content.get(kind), f"{file}: {kind}").items():
             if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[1], str)):
-                raise InputError(f"{file}: {kind}: {key}: is {short_repr(pair)}, expected [value, source or reason]")
+                raise InputError(
+                    f"{file}: {kind}: {key}: is {short_repr(pair)}, expected [value, source or reason]"
+                )
             if key in settings:
                 raise InputError(f"{file}: {key}: is both published and assumed, expected one of them")
             settings[key] = Documented(key=key, value=pair[0], kind=kind, why=pair[1])

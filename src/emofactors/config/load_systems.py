@@ -15,7 +15,7 @@ from emofactors.config.files import (
 from emofactors.config.systems import Needs, SystemConfig
 from emofactors.config.training import RunSettings, SvmSettings
 from emofactors.errors import InputError
-from emofactors.io.yaml import short_repr, read_yaml
+from emofactors.io.yaml import read_yaml, short_repr
 
 #: Keys of a system's file beside its documented settings.
 _SYSTEM_KEYS = {"method", "min_training_speakers", "variants"}
@@ -118,7 +118,9 @@ def _check_changes(changes: Mapping[str, Any], documented: Mapping[str, Any], wh
     check_known(changes, documented, where)
     for key, value in changes.items():
         if not _is_same_type(value, documented[key]):
-            raise InputError(f"{where}: {key}: is {short_repr(value)}, expected something like {documented[key]!r}")
+            raise InputError(
+                f"{where}: {key}: is {short_repr(value)}, expected something like {documented[key]!r}"
+            )
 
 
 def _is_same_type(value: Any, documented: Any) -> bool:

@@ -149,11 +149,11 @@ class Study(Section):
         is_probed = any(table.probes and task in self.table_tasks[name] for name, table in self.tables.items())
         return max([1, *needed, 2 * is_probed])
 
-    def sizes(self) -> list[str]:
-        """Return one line per system: whether the study trains it with its published settings or with its own."""
-        lines = []
-        for name, system in self.systems.items():
-            changes = [system.overrides, *system.variant_overrides.values()]
-            keys = sorted({key for change in changes for key in change})
-            lines.append(f"{name}: " + (f"the study changes {', '.join(keys)}" if keys else "documented settings"))
-        return lines
+    def size_summary(self) -> str:
+        """Return which systems have their documented settings, and how many the study changes of others."""
+        changed = {name: system.changed_settings for name, system in self.systems.items()}
+        documented = [name for name, keys in changed.items() if not keys]
+        parts = [f"documented settings: {', '.join(documented)}"] if documented else []
+        own = [f"{name} ({len(keys)})" for name, keys in changed.items() if keys]
+        parts += [f"settings changed by the study: {', '.join(own)}"] if own else []
+        return "; ".join(parts)

@@ -92,6 +92,12 @@ class SystemConfig(Section):
     overrides: dict[str, Any] = {}
     variant_overrides: dict[Name, dict[str, Any]] = {}
 
+    @property
+    def changed_settings(self) -> tuple[str, ...]:
+        """Names of the settings that the study changes, in all variants or in some."""
+        changes = (self.overrides, *self.variant_overrides.values())
+        return tuple(sorted({key for change in changes for key in change}))
+
     def variant(self, name: str) -> dict[str, Any]:
         """Return all settings of a variant: documented values, its own changes, then the study's overrides."""
         documented = {s.key: s.value for s in self.settings}

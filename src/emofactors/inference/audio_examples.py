@@ -117,7 +117,7 @@ def render_audio_examples(decomposer: OpenDecomposer, n_utterances: int = 3) -> 
         labels = {"utterance": row.utterance, "speaker": row.speaker, "emotion": row.emotion, "split": row.split}
         examples.append(AudioExample(**labels, kind="original", of={}, mel=frames[:, :-1]))
         for kind, factors in _PRESERVED.items():
-            mel = system.reconstruct_from(_batch(system, [frames]), factors, _mean_speakers(system, 1))
+            mel = system.reconstruct(_batch(system, [frames]), factors, _mean_speakers(system, 1))
             of = dict.fromkeys(factors, row.utterance)
             examples.append(AudioExample(**labels, kind=kind, of=of, mel=_array(mel)[0]))
         if mixed:

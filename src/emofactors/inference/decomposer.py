@@ -38,7 +38,7 @@ class Decomposer(Network, Protocol):
     def speaker_embedding(self, index: Tensor, /) -> Tensor:
         """Return the embeddings of speakers (B,)."""
 
-    def reconstruct_from(self, speech: Tensor, kept: Collection[str], speaker: Tensor, /) -> Tensor:
+    def reconstruct(self, speech: Tensor, kept: Collection[str], speaker: Tensor, /) -> Tensor:
         """Return the Mel spectrogram (B, T, n_mels) of some factors of speech (B, T, F)."""
 
 

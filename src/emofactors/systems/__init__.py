@@ -1,4 +1,4 @@
-"""The systems: one module a paper; the list of them, and nothing else."""
+"""Lazy imports of the systems, one module per paper."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,18 +8,15 @@ from emofactors.systems.base import System, TrainingData
 
 
 def build_system(name: str, arguments: Mapping[str, Any], data: TrainingData) -> System:
-    """A system with fresh weights.
+    """Build a system with randomly initialised weights, on the CPU.
 
     Args:
         name: name of the system.
-        arguments: keyword arguments of its constructor, as ``config/systems/<name>.yaml`` documents them.
-        data: what it may know of its training rows.
-
-    Returns:
-        The system, on the CPU.
+        arguments: keyword arguments of its constructor, documented in ``config/systems/<name>.yaml``.
+        data: properties of the training data.
 
     Raises:
-        InputError: if there is no such system, or an argument's value is impossible.
+        InputError: if there is no such system, or an argument is out of range.
     """
     match name:
         case "cnn_bigru":
@@ -43,4 +40,4 @@ def build_system(name: str, arguments: Mapping[str, Any], data: TrainingData) ->
 
             return VitTransfer(data, **arguments)
         case _:
-            raise InputError(f"system {name!r}: is not known, expected one of emofactors.systems")
+            raise InputError(f"system is {name!r}, expected a module of emofactors.systems")

@@ -1,4 +1,4 @@
-"""What a system is to the training loop: a batch goes in, an embedding and logits come out, losses have names."""
+"""Interface between systems and the training loop: batches in, embeddings, logits and named losses out."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,6 +6,8 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 from torch import Tensor, device
 from torch.nn import Parameter
+
+from emofactors.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -16,9 +18,9 @@ class Batch:
         features: standardised spectrograms, zero beyond each utterance's end, (B, T, F).
         n_frames: frames of each utterance, (B,), int64.
         emotion: class index of each utterance, (B,), int64.
-        teacher_embedding: what the variant's teacher made of each utterance, (B, D); None without one.
-        speaker: index of each utterance's speaker among the training speakers, (B,), int64; -1 for a speaker
-            who is not among them; None where nobody asked.
+        teacher_embedding: embedding of each utterance by the variant's teacher, (B, D); None without a teacher.
+        speaker: index of each utterance's speaker among the training speakers, (B,), int64; -1 for any other
+            speaker; None for systems that do not use speakers.
     """
 
     features: Tensor
@@ -30,10 +32,10 @@ class Batch:
 
 @dataclass(frozen=True)
 class Output:
-    """What a system says of a batch.
+    """Output of a classifier for a batch.
 
     Attributes:
-        embedding: the utterances as the paper embeds them, (B, D).
+        embedding: embedding of each utterance, as defined by the paper, (B, D).
         logits: before the softmax, (B, C).
     """
 
@@ -43,14 +45,14 @@ class Output:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a system may know of its training rows when it is built.
+    """Properties of the training data that a system is built from.
 
     Attributes:
         n_bins: frequency bins of a frame, F.
         class_counts: training utterances of each class of the task, C entries.
-        n_frames: frames of every utterance where all have as many, T; else None.
+        n_frames: frames of every utterance if all have the same number, T; else None.
         n_speakers: training speakers, S.
-        n_updates: updates of the whole training, if it is not ended early.
+        n_updates: updates of the whole training without early stopping.
     """
 
     n_bins: int
@@ -66,7 +68,7 @@ class TrainingData:
 
 
 class Network(Protocol):
-    """What is asked of a ``torch.nn.Module``, as torch documents it."""
+    """The methods of ``torch.nn.Module`` that are used here."""
 
     def parameters(self) -> Iterator[Parameter]: ...  # noqa: D102  # torch documents it
 
@@ -86,31 +88,52 @@ class Network(Protocol):
 
 
 class System(Network, Protocol):
-    """A paper's method, as the loop of ``training.fit`` sees it; also a ``torch.nn.Module``.
+    """A paper's method, a ``torch.nn.Module``, as used by ``training.fit``.
 
-    Where parts of it learn faster or slower, ``learning_rate_factors`` says so: how the names of their
-    parameters begin -> factor of the learning rate. A system without has one learning rate.
+    The optional attribute ``learning_rate_factors`` maps prefixes of parameter names to factors of the learning
+    rate; all other parameters have the factor 1.
 
-    A decomposer gives no logits: its output is its own, and the last weights are kept; see :class:`HasDevLosses`.
+    The output of a decomposer has no logits, and its last weights are saved; see :class:`HasDevLosses`.
     """
 
     @property
     def min_frames(self) -> int:
-        """The shortest utterance it can hear, in frames; shorter ones are padded."""
+        """Minimum length of an utterance in frames; shorter ones are padded."""
 
     def __call__(self, batch: Batch) -> Any:
-        """The :class:`Output` of a batch; of a decomposer its own."""
+        """Return the :class:`Output` of a batch, or a decomposer's own output."""
 
     def losses(self, output: Any, batch: Batch) -> Mapping[str, Tensor]:
-        """Terms of the loss of what it made of a batch, by name and weighted; the loop adds and records them."""
+        """Return the weighted terms of the loss of a batch by name; the training loop sums and records them."""
 
     def after_step(self, output: Any, batch: Batch) -> None:
-        """What the method changes by rule instead of by gradient, after the optimiser's update."""
+        """Update what the method does not train by gradient, after the optimiser's step."""
 
 
 @runtime_checkable
 class HasDevLosses(System, Protocol):
-    """A system that says at each evaluation what it loses on utterances that do not train."""
+    """A system that is evaluated by its losses on dev utterances."""
 
     def dev_losses(self, batch: Batch) -> Mapping[str, Tensor]:
-        """Terms by name, as ``losses`` has them."""
+        """Return the terms of the loss by name, with the names of ``losses``."""
+
+
+def check_at_least(system: str, minimum: float, **settings: float) -> None:
+    """Check settings against a minimum.
+
+    Raises:
+        InputError: if one is lower.
+    """
+    for key, value in settings.items():
+        if value < minimum:
+            raise InputError(f"{system}: {key} is {value}, expected at least {minimum}")
+
+
+def check_odd(system: str, key: str, value: int) -> None:
+    """Check the size of a same-length convolution's kernel.
+
+    Raises:
+        InputError: if it is even or below 1.
+    """
+    if value < 1 or value % 2 == 0:
+        raise InputError(f"{system}: {key} is {value}, expected odd and at least 1")

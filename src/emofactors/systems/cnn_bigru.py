@@ -10,29 +10,29 @@ from emofactors.errors import InputError
 from emofactors.nn.center_loss import CenterLoss
 from emofactors.nn.convolution import ConvolutionStack
 from emofactors.nn.recurrent import LastStateBigru
-from emofactors.systems.base import Batch, Output, TrainingData
+from emofactors.systems.base import Batch, Output, TrainingData, check_at_least
 
 
 class CnnBigru(nn.Module):
-    """Four convolutions, a BiGRU, the embedding, and the classes.
+    """Convolutions, a BiGRU, an embedding layer and a classification layer.
 
     Source: Dai et al. 2019, network and training; settings in ``config/systems/cnn_bigru.yaml``.
 
     Args:
-        data: bins of a frame and training utterances of each class.
+        data: uses the bins of a frame and the training utterances of each class.
         conv_channels: channels of each convolution.
-        conv_kernel_sizes: kernel size of each.
-        conv_strides: stride of each.
-        conv_pools: max pooling after each.
+        conv_kernel_sizes: kernel size of each convolution.
+        conv_strides: stride of each convolution.
+        conv_pools: size of the max pooling after each convolution.
         gru_units: units of the GRU in each direction.
-        embedding_dim: size of the embedding the center loss works on, D.
+        embedding_dim: size of the embedding, to which the center loss applies, D.
         center_lambda: weight of the center loss, at least 0.
         center_alpha: update rate of the centers, in [0, 1].
-        warm_up_steps: first updates, in which the centers settle: weight 0, rate 1.
-        class_weight_offset: added to a class' count before its weight is taken: ``max(n) / (n + offset)``.
+        warm_up_steps: first updates, with center loss weight 0 and update rate 1, which initialise the centers.
+        class_weight_offset: offset of the class counts in the class weights, ``max(n) / (n + offset)``.
 
     Raises:
-        InputError: if a setting is impossible, or a frame has too few bins for the convolutions.
+        InputError: if a setting is out of range, or a frame has too few bins for the convolutions.
     """
 
     class_weights: Tensor
@@ -54,8 +54,7 @@ class CnnBigru(nn.Module):
         class_weight_offset: float,
     ) -> None:
         super().__init__()
-        if center_lambda < 0:
-            raise InputError(f"cnn_bigru: center_lambda is {center_lambda}, expected at least 0")
+        check_at_least("cnn_bigru", 0, center_lambda=center_lambda)
         if not 0 <= center_alpha <= 1:
             raise InputError(f"cnn_bigru: center_alpha is {center_alpha}, expected 0 to 1")
         self.center_lambda = center_lambda
@@ -65,7 +64,7 @@ class CnnBigru(nn.Module):
         self.convolutions = ConvolutionStack(conv_channels, conv_kernel_sizes, conv_strides, conv_pools)
         n_bins = self.convolutions.size_after(data.n_bins)
         if n_bins < 1:
-            raise InputError(f"cnn_bigru: {data.n_bins} bins a frame are too few for its convolutions")
+            raise InputError(f"cnn_bigru: a frame has {data.n_bins} bins, expected more for these convolutions")
         self.bigru = LastStateBigru(conv_channels[-1] * n_bins, gru_units)
         self.embed = nn.Linear(2 * gru_units, embedding_dim)
         self.activation = nn.PReLU(embedding_dim)
@@ -79,27 +78,27 @@ class CnnBigru(nn.Module):
 
     @property
     def min_frames(self) -> int:
-        """The shortest utterance it can hear, in frames; shorter ones are padded with silence."""
+        """Minimum length of an utterance in frames; shorter ones are padded with silence."""
         return self.convolutions.min_frames
 
     def forward(self, batch: Batch) -> Output:
-        """Embedding (B, D) and logits (B, C) of a batch."""
+        """Return embedding (B, D) and logits (B, C) of a batch."""
         x, n_frames = self.convolutions(batch.features[:, None], batch.n_frames)  # (B, 96, T', F')
         x = x.permute(0, 2, 3, 1).flatten(2)  # (B, T', F' * 96)
-        with torch.autocast(x.device.type, enabled=False):  # a recurrence sums up rounding errors
+        with torch.autocast(x.device.type, enabled=False):  # recurrence accumulates rounding errors
             vector = self.bigru(x.float(), n_frames)
             embedding = self.activation(self.embed(vector))
             return Output(embedding=embedding, logits=self.classify(embedding))
 
     def losses(self, output: Output, batch: Batch) -> dict[str, Tensor]:
-        """Weighted cross-entropy and, beyond the warm-up, lambda times the center loss."""
+        """Return the weighted cross-entropy and, after the warm-up, lambda times the center loss."""
         center_lambda = 0.0 if self.step < self.warm_up_steps else self.center_lambda
         losses = {"cross_entropy": F.cross_entropy(output.logits, batch.emotion, weight=self.class_weights)}
         center = self.center_loss(output.embedding, batch.emotion, self.class_weights[batch.emotion])
         return losses | {"center": center_lambda * center}
 
     def after_step(self, output: Output, batch: Batch) -> None:
-        """Move the centers; in the warm-up all the way, so that they start where the classes are."""
+        """Move the centers, in the warm-up with rate 1, so that they start at the class means."""
         alpha = 1.0 if self.step < self.warm_up_steps else self.center_alpha
         self.center_loss.update(output.embedding, batch.emotion, alpha)
         self.step += 1

@@ -1,4 +1,4 @@
-"""The classifier of factors: emotions of spectrograms that were reconstructed from some of them (Sun et al. 2021)."""
+"""Emotion classifier of spectrograms that are reconstructed from some factors of speech (Sun et al. 2021)."""
 
 from collections.abc import Sequence
 
@@ -9,34 +9,34 @@ from torch.nn import functional as F
 from emofactors.errors import InputError
 from emofactors.nn.acrnn import AttentionPooling, SameConvolutions
 from emofactors.nn.deltas import deltas
-from emofactors.systems.base import Batch, Output, TrainingData
+from emofactors.systems.base import Batch, Output, TrainingData, check_at_least
 
 
 class FactorClassifier(nn.Module):
-    """An ACRNN: convolutions over a spectrogram and its deltas, a BiLSTM, attention, and the classes.
+    """ACRNN: convolutions over a spectrogram and its deltas, a BiLSTM, attention pooling and a linear layer.
 
-    It hears segments that all have as many frames, so that nothing in a batch
-    has to be masked. In evaluation batch norm has running statistics: what it
-    says of a segment does not depend on the others of its batch.
+    All segments have the same length, so no masks are needed. In evaluation
+    batch norm uses running statistics, so that the output for a segment does
+    not depend on its batch.
 
     Source: Sun et al. 2021, classifier of reconstructed speech; Chen et al. 2018, the network; settings in
     ``config/systems/factor_classifier.yaml``.
 
     Args:
-        data: bins of a frame, frames of a segment, and training segments of each class.
-        delta_window: frames to either side that a delta is taken over.
+        data: uses the bins of a frame, the frames of a segment, and the training segments of each class.
+        delta_window: frames on either side in the regression of the deltas.
         conv_channels: channels of each convolution.
-        conv_kernel_size: frames and bins each of them reads, odd.
-        pool_size: frames and bins that become one after the first of them.
-        leaky_slope: of the leaky ReLU below 0, at least 0.
+        conv_kernel_size: kernel size of the convolutions in frames and bins, odd.
+        pool_size: size of the pooling after the first convolution in frames and bins.
+        leaky_slope: negative slope of the leaky ReLU, at least 0.
         linear_units: units between convolutions and LSTM.
         lstm_units: units of the LSTM in each direction.
-        attention_units: sigmoids that the score of a frame is made of.
+        attention_units: sigmoid units of a frame's attention score.
         embedding_dim: units between attention and classes, D.
-        class_weighted: whether a segment weighs more the rarer its class is in training.
+        class_weighted: whether the loss weights segments inversely to the frequency of their class.
 
     Raises:
-        InputError: if a setting is impossible, training segments differ in length, or they are smaller than the
+        InputError: if a setting is out of range, training segments differ in length, or they are smaller than the
             pooling.
     """
 
@@ -58,15 +58,16 @@ class FactorClassifier(nn.Module):
         class_weighted: bool,
     ) -> None:
         super().__init__()
-        for key, size in {
-            "delta_window": delta_window,
-            "linear_units": linear_units,
-            "lstm_units": lstm_units,
-            "attention_units": attention_units,
-            "embedding_dim": embedding_dim,
-        }.items():
-            if size < 1:
-                raise InputError(f"factor_classifier: {key} is {size}, expected at least 1")
+        check_at_least(
+            "factor_classifier",
+            1,
+            delta_window=delta_window,
+            linear_units=linear_units,
+            lstm_units=lstm_units,
+            attention_units=attention_units,
+            embedding_dim=embedding_dim,
+        )
+        check_at_least("factor_classifier", 0, leaky_slope=leaky_slope)
         if not conv_channels or min(conv_channels) < 1:
             raise InputError(
                 f"factor_classifier: conv_channels is {list(conv_channels)}, expected at least 1 each"
@@ -74,14 +75,12 @@ class FactorClassifier(nn.Module):
         if len(conv_kernel_size) != 2 or any(size < 1 or size % 2 == 0 for size in conv_kernel_size):
             raise InputError(
                 f"factor_classifier: conv_kernel_size is {list(conv_kernel_size)}, "
-                "expected frames and bins, odd both"
+                "expected frames and bins, both odd"
             )
         if len(pool_size) != 2 or min(pool_size) < 1:
             raise InputError(
                 f"factor_classifier: pool_size is {list(pool_size)}, expected frames and bins, at least 1 each"
             )
-        if leaky_slope < 0:
-            raise InputError(f"factor_classifier: leaky_slope is {leaky_slope}, expected at least 0")
         if data.n_frames is None:
             raise InputError(
                 "factor_classifier: training utterances differ in length, expected segments (segment_frames)"
@@ -93,10 +92,10 @@ class FactorClassifier(nn.Module):
             )
         self.delta_window = delta_window
         self.leaky_slope = leaky_slope
-        #: Shorter ones would be pooled away.
+        #: The pooling drops shorter segments.
         self.min_frames = pool_size[0]
 
-        # Standardised features have std 1, their deltas less: each channel is brought to the same.
+        # Standardised features have std 1 and their deltas less, so each channel is normalised.
         self.channel_norm = nn.BatchNorm2d(3, affine=False, momentum=None)
         self.convolutions = SameConvolutions(
             3,
@@ -112,27 +111,27 @@ class FactorClassifier(nn.Module):
         self.embed = nn.Linear(2 * lstm_units, embedding_dim)
         self.classify = nn.Linear(embedding_dim, data.n_classes)
 
-        # A class without training segments is never a target: its weight is not read.
+        # The weight of a class without training segments is unused.
         counts = torch.tensor(data.class_counts, dtype=torch.float32).clamp(min=1.0)
         weights = counts.mean() / counts if class_weighted else torch.ones_like(counts)
         self.register_buffer("class_weights", weights)  # (C,)
 
     def forward(self, batch: Batch) -> Output:
-        """Embedding (B, D) and logits (B, C) of a batch of segments."""
-        change = deltas(batch.features, self.delta_window)
-        channels = [batch.features, change, deltas(change, self.delta_window)]
-        x = torch.stack(channels, dim=3).permute(0, 3, 1, 2)  # (B, 3, T, F), channels side by side in memory
+        """Return embedding (B, D) and logits (B, C) of a batch of segments."""
+        delta = deltas(batch.features, self.delta_window)
+        channels = [batch.features, delta, deltas(delta, self.delta_window)]
+        x = torch.stack(channels, dim=3).permute(0, 3, 1, 2)  # (B, 3, T, F), channels last in memory
         x = self.convolutions(self.channel_norm(x))  # (B, C, T', F')
         x = self.linear(x.permute(0, 2, 3, 1).flatten(2))  # (B, T', units)
-        with torch.autocast(x.device.type, enabled=False):  # a recurrence sums up rounding errors
+        with torch.autocast(x.device.type, enabled=False):  # recurrence accumulates rounding errors
             x = self.linear_norm(x.float().flatten(0, 1)).unflatten(0, x.shape[:2])
             x, _ = self.bilstm(F.leaky_relu(x, self.leaky_slope))  # (B, T', 2 * units)
             embedding = F.leaky_relu(self.embed(self.attention(x)), self.leaky_slope)
             return Output(embedding=embedding, logits=self.classify(embedding))
 
     def losses(self, output: Output, batch: Batch) -> dict[str, Tensor]:
-        """Cross-entropy, weighted by class if the settings say so."""
+        """Return the cross-entropy, with class weights if ``class_weighted``."""
         return {"cross_entropy": F.cross_entropy(output.logits, batch.emotion, weight=self.class_weights)}
 
     def after_step(self, output: Output, batch: Batch) -> None:
-        """Nothing here changes but by gradient."""
+        """Do nothing: all parameters are trained by gradient."""

@@ -1,4 +1,4 @@
-"""SpeechFlow with a random cycle loss: content, rhythm, pitch and speaker (Sun et al. 2021, CycleFlow)."""
+"""SpeechFlow with random cycle loss: decomposition into content, rhythm, pitch and speaker (Sun et al. 2021)."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from emofactors.nn.cycle_loss import Cycled, Substitution, cycle, draw_substitut
 from emofactors.nn.pitch_bins import N_PITCH_BINS, pitch_bins
 from emofactors.nn.random_resampling import draw_segments, resampling_weights
 from emofactors.nn.speechflow import CodeDecoder, Codes, SpeakerEmbedding, SpeechEncoder
-from emofactors.systems.base import Batch, TrainingData
+from emofactors.systems.base import Batch, TrainingData, check_at_least, check_odd
 
 
 @dataclass(frozen=True)
-class Reconstructed:
+class Reconstruction:
     """A batch of speech, reconstructed from its codes.
 
     Attributes:
         mel: reconstructed Mel spectrogram, (B, T, F).
-        pitch: reconstructed pitch, a value a bin, (B, T, 257).
-        target_mel: the Mel spectrogram that was heard, (B, T, F).
-        target_bins: bins of its pitch, (B, T), int64.
-        cycle: the cycle loss, not yet weighted; None where it is not wanted.
+        pitch: reconstructed pitch, one value per bin, (B, T, 257).
+        target_mel: original Mel spectrogram, (B, T, F).
+        target_bins: bins of the original pitch, (B, T), int64.
+        cycle: cycle loss without its weight; None if it is not computed.
     """
 
     mel: Tensor
@@ -36,46 +36,47 @@ class Reconstructed:
 
 
 class SpeechFlow(nn.Module):
-    """Speech taken apart by three encoders with narrow codes, and reconstructed from the codes and the speaker.
+    """Decomposer with three bottleneck encoders; speech is reconstructed from their codes and a speaker embedding.
 
-    It hears Mel bands with a last column for the pitch: log-F0 normalised by
-    speaker to [0, 1], 0 or less where unvoiced. Training hears crops of one
-    length a batch, so that nothing is padded.
+    The input has Mel bands and, in the last column, the pitch: log-F0 normalised
+    by speaker to [0, 1], 0 or less where unvoiced. Training uses crops, which
+    have one length per batch, so that nothing is padded.
 
     Source: Qian et al. 2020, SpeechSplit, network; Sun et al. 2021, CycleFlow, the decoder of pitch and the random
     cycle loss; settings in ``config/systems/speechflow.yaml``.
 
     Args:
-        data: bins of a frame, Mel bands and the pitch, and training speakers.
+        data: uses the bins of a frame (Mel bands and pitch) and the training speakers.
         content_channels: channels of each convolution of the content encoder.
-        content_layers: convolutions of the content encoder, and of the pitch encoder: they are resampled together.
+        content_layers: convolutions of the content and of the pitch encoder, which are resampled together.
         content_lstm_layers: layers of the content encoder's LSTM.
         content_units: its units in each direction.
         pitch_channels: channels of each convolution of the pitch encoder.
         pitch_units: units of its LSTM in each direction.
         rhythm_channels: channels of the rhythm encoder's convolution.
         rhythm_units: units of its LSTM in each direction.
-        conv_kernel_size: frames each convolution reads, odd.
+        conv_kernel_size: kernel size of each convolution in frames, odd.
         channels_per_group: channels of a group of the norms.
         decoder_units: units of the Mel decoder's LSTM in each direction.
         decoder_layers: its layers.
         pitch_decoder_units: units of the pitch decoder's LSTM in each direction.
         pitch_decoder_layers: its layers.
-        speaker_dim: size of a speaker's embedding, E.
-        mean_speaker_share: share of the utterances, in training, that have the mean embedding instead of their
-            speaker's, in [0, 1): a decoder that never met it could not reconstruct an unseen speaker.
-        downsample: frames of a code.
-        reconstructed_frames: frames of a segment that is reconstructed for others to hear, a multiple of ``downsample``.
-        crop_frames: least and greatest length of a crop, multiples of ``downsample``.
-        resampled_frames: least and greatest number of frames of a segment that is resampled as one.
-        resampling: least and greatest scale of a segment.
-        resample_cycle: whether the cycle's encoders, too, resample after each convolution.
+        speaker_dim: size of a speaker embedding, E.
+        mean_speaker_share: share of training utterances with the mean embedding instead of their speaker's, in
+            [0, 1), which trains the decoder for unknown speakers.
+        downsample: frames per code.
+        reconstructed_frames: frames of the segments that are reconstructed for classifiers, a multiple of
+            ``downsample``.
+        crop_frames: minimum and maximum length of a crop, multiples of ``downsample``.
+        resampled_frames: minimum and maximum length of a resampled segment.
+        resampling: minimum and maximum scale of a resampled segment.
+        resample_cycle: whether the encoders of the cycle also resample after each convolution.
         mel_weight: weight of the error of the Mel spectrogram, at least 0.
         f0_weight: weight of the error of the pitch, at least 0.
-        cycle_weight: weight of the cycle loss, at least 0; 0: it is not computed.
+        cycle_weight: weight of the cycle loss, at least 0; 0: not computed.
 
     Raises:
-        InputError: if a setting is impossible, or there are too few bins or no training speakers.
+        InputError: if a setting is out of range, or there are too few bins or no training speakers.
     """
 
     def __init__(
@@ -109,61 +110,44 @@ class SpeechFlow(nn.Module):
         cycle_weight: float,
     ) -> None:
         super().__init__()
-        sizes = {
-            "content_channels": content_channels,
-            "content_layers": content_layers,
-            "content_lstm_layers": content_lstm_layers,
-            "content_units": content_units,
-            "pitch_channels": pitch_channels,
-            "pitch_units": pitch_units,
-            "rhythm_channels": rhythm_channels,
-            "rhythm_units": rhythm_units,
-            "channels_per_group": channels_per_group,
-            "decoder_units": decoder_units,
-            "decoder_layers": decoder_layers,
-            "pitch_decoder_units": pitch_decoder_units,
-            "pitch_decoder_layers": pitch_decoder_layers,
-            "speaker_dim": speaker_dim,
-            "downsample": downsample,
-            "reconstructed_frames": reconstructed_frames,
-        }
-        for key, size in sizes.items():
-            if size < 1:
-                raise InputError(f"speechflow: {key} is {size}, expected at least 1")
-        for key in ("content_channels", "pitch_channels", "rhythm_channels"):
-            if sizes[key] % channels_per_group:
-                raise InputError(
-                    f"speechflow: {key} is {sizes[key]}, expected a multiple of channels_per_group"
-                    f" ({channels_per_group})"
-                )
-        if conv_kernel_size < 1 or conv_kernel_size % 2 == 0:
-            raise InputError(f"speechflow: conv_kernel_size is {conv_kernel_size}, expected odd and at least 1")
-        _check_range("crop_frames", crop_frames, least=downsample)
-        if any(n % downsample for n in crop_frames):
-            raise InputError(
-                f"speechflow: crop_frames is {list(crop_frames)}, expected multiples of downsample ({downsample})"
-            )
-        _check_range("resampled_frames", resampled_frames, least=2)
-        _check_range("resampling", resampling, least=0.01)
-        for key, weight in {
-            "mel_weight": mel_weight,
-            "f0_weight": f0_weight,
-            "cycle_weight": cycle_weight,
-        }.items():
-            if weight < 0:
-                raise InputError(f"speechflow: {key} is {weight}, expected at least 0")
+        check_at_least(
+            "speechflow",
+            1,
+            content_channels=content_channels,
+            content_layers=content_layers,
+            content_lstm_layers=content_lstm_layers,
+            content_units=content_units,
+            pitch_channels=pitch_channels,
+            pitch_units=pitch_units,
+            rhythm_channels=rhythm_channels,
+            rhythm_units=rhythm_units,
+            channels_per_group=channels_per_group,
+            decoder_units=decoder_units,
+            decoder_layers=decoder_layers,
+            pitch_decoder_units=pitch_decoder_units,
+            pitch_decoder_layers=pitch_decoder_layers,
+            speaker_dim=speaker_dim,
+            downsample=downsample,
+            reconstructed_frames=reconstructed_frames,
+            training_speakers=data.n_speakers,
+        )
+        check_at_least("speechflow", 0, mel_weight=mel_weight, f0_weight=f0_weight, cycle_weight=cycle_weight)
+        check_odd("speechflow", "conv_kernel_size", conv_kernel_size)
+        _check_multiple("content_channels", content_channels, "channels_per_group", channels_per_group)
+        _check_multiple("pitch_channels", pitch_channels, "channels_per_group", channels_per_group)
+        _check_multiple("rhythm_channels", rhythm_channels, "channels_per_group", channels_per_group)
+        _check_multiple("reconstructed_frames", reconstructed_frames, "downsample", downsample)
+        _check_range("crop_frames", crop_frames, minimum=downsample)
+        for n_frames in crop_frames:
+            _check_multiple("crop_frames", n_frames, "downsample", downsample)
+        _check_range("resampled_frames", resampled_frames, minimum=2)
+        _check_range("resampling", resampling, minimum=0.01)
         if not 0 <= mean_speaker_share < 1:
             raise InputError(
                 f"speechflow: mean_speaker_share is {mean_speaker_share}, expected at least 0 and below 1"
             )
         if data.n_bins < 2:
             raise InputError(f"speechflow: a frame has {data.n_bins} bins, expected Mel bands and the pitch")
-        if data.n_speakers < 1:
-            raise InputError(f"speechflow: training has {data.n_speakers} speakers, expected at least 1")
-        if reconstructed_frames % downsample:
-            raise InputError(
-                f"speechflow: reconstructed_frames is {reconstructed_frames}, expected a multiple of downsample ({downsample})"
-            )
         self.downsample = downsample
         self.reconstructed_frames = reconstructed_frames
         self.crop_frames = tuple(crop_frames)
@@ -210,27 +194,27 @@ class SpeechFlow(nn.Module):
 
     @property
     def min_frames(self) -> int:
-        """The shortest crop: shorter utterances are padded with silence."""
+        """Minimum length of an utterance, that of a crop; shorter ones are padded with silence."""
         return self.crop_frames[0]
 
-    def forward(self, batch: Batch) -> Reconstructed:
-        """A batch reconstructed: in training of random crops, in evaluation whole, with silence up to a whole code.
+    def forward(self, batch: Batch) -> Reconstruction:
+        """Reconstruct a batch: random crops in training; in evaluation whole utterances, padded to whole codes.
 
         Raises:
-            InputError: if the batch does not say who speaks.
+            InputError: if the batch has no speakers.
         """
         if batch.speaker is None:
-            raise InputError("speechflow: a batch has no speakers, expected that of each utterance")
+            raise InputError("speechflow: batch has no speakers, expected one per utterance")
         if not self.training:
-            return self.reconstruct(self._whole(batch), batch.speaker)
+            return self.forward_speech(self._padded(batch), batch.speaker)
         speaker = batch.speaker
         if self.mean_speaker_share > 0:
             is_mean = torch.rand(len(speaker)).to(speaker.device) < self.mean_speaker_share
             speaker = speaker.masked_fill(is_mean, -1)
-        return self.reconstruct(self._cropped(batch), speaker)
+        return self.forward_speech(self._cropped(batch), speaker)
 
-    def reconstruct(self, speech: Tensor, speaker: Tensor) -> Reconstructed:
-        """Speech (B, T, F + 1) of speakers (B,) reconstructed; in training resampled at random, and with its cycle."""
+    def forward_speech(self, speech: Tensor, speaker: Tensor) -> Reconstruction:
+        """Reconstruct speech (B, T, F + 1) of speakers (B,); in training with random resampling and cycle loss."""
         codes = self.encode(speech)
         embedding = self.speaker_embedding(speaker)
         if self.training and self.cycle_weight > 0:
@@ -238,12 +222,12 @@ class SpeechFlow(nn.Module):
             (mel, pitch), loss = cycled.decoded, cycled.loss
         else:
             mel, pitch, loss = self.decode(codes, embedding), self.decode_pitch(codes), None
-        return Reconstructed(
+        return Reconstruction(
             mel=mel, pitch=pitch, target_mel=speech[..., :-1], target_bins=pitch_bins(speech[..., -1]), cycle=loss
         )
 
-    def losses(self, output: Reconstructed, batch: Batch) -> dict[str, Tensor]:
-        """Weighted squared errors of Mel spectrogram and pitch; in training with a weight of it the cycle loss."""
+    def losses(self, output: Reconstruction, batch: Batch) -> dict[str, Tensor]:
+        """Return the weighted squared errors of Mel spectrogram and pitch, and the weighted cycle loss, if any."""
         target = _one_hot(output.target_bins)
         losses = {
             "mel": self.mel_weight * F.mse_loss(output.mel, output.target_mel),
@@ -254,131 +238,137 @@ class SpeechFlow(nn.Module):
         return losses
 
     def dev_losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Errors of Mel spectrogram and pitch, weighted as in training, of utterances that do not train."""
+        """Return the errors of Mel spectrogram and pitch of dev utterances, weighted as in training."""
         return self.losses(self(batch), batch)
 
-    def after_step(self, output: Reconstructed, batch: Batch) -> None:
-        """Nothing is changed by rule."""
+    def after_step(self, output: Reconstruction, batch: Batch) -> None:
+        """Do nothing: all parameters are trained by gradient."""
 
-    def encode(self, speech: Tensor, kept: Collection[str] = FACTORS) -> Codes:
-        """Codes of speech; in training resampled at random.
+    def encode(self, speech: Tensor, factors: Collection[str] = FACTORS) -> Codes:
+        """Encode speech; in training with random resampling.
 
         Args:
             speech: Mel bands and pitch, (B, T, F + 1), with T a multiple of ``downsample``.
-            kept: factors whose encoder hears the speech; the others hear zeros.
+            factors: factors whose encoders get the speech; the others get zeros.
 
         Returns:
-            The codes, T / downsample an utterance.
+            The codes, T / downsample per utterance.
 
         Raises:
-            ValueError: if T is no multiple of ``downsample``, or ``kept`` names what is no factor.
+            ValueError: if T is no multiple of ``downsample``, or ``factors`` has an unknown name.
         """
         n_utterances, n_frames, _ = speech.shape
         if n_frames % self.downsample:
             raise ValueError(f"speech has {n_frames} frames, expected a multiple of {self.downsample}")
-        if not set(kept) <= set(FACTORS):
-            raise ValueError(f"kept is {sorted(kept)}, expected of {', '.join(FACTORS)}")
-        heard, resampling = speech, None
+        if not set(factors) <= set(FACTORS):
+            raise ValueError(f"factors is {sorted(factors)}, expected some of {', '.join(FACTORS)}")
+        resampled, resampling = speech, None
         if self.training:
-            at_input, *resampling = self._drawn(1 + self.n_resamplings, n_utterances, n_frames, speech.device)
-            # In bfloat16 the pitch would be rounded to fewer steps than it has bins. Where the segments end
-            # early it becomes 0, which is unvoiced as well.
+            at_input, *resampling = self._draw_resamplings(
+                1 + self.n_resamplings, n_utterances, n_frames, speech.device
+            )
+            # bfloat16 would round the pitch to fewer steps than it has bins. Where the segments end early the
+            # pitch becomes 0, which is unvoiced as well.
             with torch.autocast(speech.device.type, enabled=False):
-                heard = at_input @ speech
-        mels, pitch = heard[..., :-1], _one_hot(pitch_bins(heard[..., -1]))
+                resampled = at_input @ speech
+        mel, pitch = resampled[..., :-1], _one_hot(pitch_bins(resampled[..., -1]))
         return self.encoder(
-            content=mels if "content" in kept else torch.zeros_like(mels),
-            pitch=pitch if "pitch" in kept else torch.zeros_like(pitch),
-            rhythm=speech[..., :-1] if "rhythm" in kept else torch.zeros_like(mels),
+            content=mel if "content" in factors else torch.zeros_like(mel),
+            pitch=pitch if "pitch" in factors else torch.zeros_like(pitch),
+            rhythm=speech[..., :-1] if "rhythm" in factors else torch.zeros_like(mel),
             resampling=resampling,
         )
 
     def speaker_embedding(self, speaker: Tensor) -> Tensor:
-        """Embeddings (B, E) of training speakers (B,) by index; -1 is anybody else, the mean of them."""
+        """Return embeddings (B, E) of speakers (B,): indices of training speakers, or -1 for their mean."""
         return self.speakers(speaker)
 
     def decode(self, codes: Codes, speaker: Tensor) -> Tensor:
-        """Mel spectrogram (B, T, F) of codes and speaker embeddings (B, E)."""
+        """Return the Mel spectrogram (B, T, F) of codes and speaker embeddings (B, E)."""
         speaker = speaker[:, None].expand(-1, codes.content.shape[1], -1)  # (B, T', E)
         return self.decoder(torch.cat([codes.content, codes.rhythm, codes.pitch, speaker], dim=2))
 
     def decode_pitch(self, codes: Codes) -> Tensor:
-        """A value for each bin of the pitch, (B, T, 257), of rhythm and pitch."""
+        """Return a value for each pitch bin, (B, T, 257), from the codes of rhythm and pitch."""
         return self.pitch_decoder(torch.cat([codes.rhythm, codes.pitch], dim=2))
 
-    def reconstruct_from(self, speech: Tensor, kept: Collection[str], speaker: Tensor) -> Tensor:
-        """Speech reconstructed from what is kept of it.
+    def reconstruct(self, speech: Tensor, factors: Collection[str], speaker: Tensor) -> Tensor:
+        """Reconstruct speech from some of its factors.
 
         Source: Sun et al. 2021, how speech is recognized to be emotional: inputs of removed factors are zeroed.
 
         Args:
             speech: Mel bands and pitch, (B, T, F + 1), with T a multiple of ``downsample``.
-            kept: factors that are kept, and ``speaker``, if the speaker is.
-            speaker: index of each speaker among the training speakers, (B,); without ``speaker`` not read.
+            factors: factors of the speech, and ``speaker`` to use the speaker's embedding.
+            speaker: index of each speaker among the training speakers, (B,); unused without ``speaker``.
 
         Returns:
             The Mel spectrogram, (B, T, F).
 
         Raises:
-            ValueError: as of ``encode``.
+            ValueError: as in ``encode``.
         """
-        codes = self.encode(speech, [name for name in kept if name != "speaker"])
-        chosen = speaker if "speaker" in kept else torch.full_like(speaker, -1)
-        return self.decode(codes, self.speaker_embedding(chosen))
+        codes = self.encode(speech, [name for name in factors if name != "speaker"])
+        index = speaker if "speaker" in factors else torch.full_like(speaker, -1)
+        return self.decode(codes, self.speaker_embedding(index))
 
     def _cycled(self, codes: Codes, embedding: Tensor, substitution: Substitution) -> Cycled:
-        """The batch decoded, and its cycle: what is decoded of substituted codes is encoded again."""
+        """Decode the batch, and compute its cycle loss."""
 
-        def decode(joint: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-            both = Codes(*joint)
-            return self.decode(both, embedding.repeat(2, 1)), self.decode_pitch(both)
+        def decode(codes: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+            pair = Codes(*codes)
+            return self.decode(pair, embedding.repeat(2, 1)), self.decode_pitch(pair)
 
         def encode(mel: Tensor, pitch: Tensor) -> Sequence[Tensor]:
             resampling = None
             if self.resample_cycle:
-                resampling = self._drawn(self.n_resamplings, mel.shape[0], mel.shape[1], mel.device)
-            return _joint(self.encoder(content=mel, pitch=pitch, rhythm=mel, resampling=resampling))
+                resampling = self._draw_resamplings(self.n_resamplings, mel.shape[0], mel.shape[1], mel.device)
+            return _as_tuple(self.encoder(content=mel, pitch=pitch, rhythm=mel, resampling=resampling))
 
-        return cycle(_joint(codes), substitution, decode=decode, encode=encode, n_unchanged=embedding.shape[1])
+        return cycle(_as_tuple(codes), substitution, decode=decode, encode=encode, n_unchanged=embedding.shape[1])
 
-    def _drawn(self, n: int, n_utterances: int, n_frames: int, device: torch.device) -> list[Tensor]:
-        """Weights (B, T, T) of so many random resamplings of a batch."""
-        drawn = []
+    def _draw_resamplings(self, n: int, n_utterances: int, n_frames: int, device: torch.device) -> list[Tensor]:
+        """Draw n random resamplings of a batch, as weights (B, T, T)."""
+        weights = []
         for _ in range(n):
             segments = draw_segments(
                 n_utterances, n_frames, segment_frames=self.resampled_frames, scale=self.resampling
             )
-            drawn.append(resampling_weights(segments.to(device), n_frames))
-        return drawn
+            weights.append(resampling_weights(segments.to(device), n_frames))
+        return weights
 
     def _cropped(self, batch: Batch) -> Tensor:
-        """A stretch of each utterance at a random place, all of one random length."""
+        """Crop each utterance at a random position, all to one random length."""
         longest = min(self.crop_frames[1], int(batch.n_frames.min()))
         n_codes = torch.randint(self.crop_frames[0] // self.downsample, longest // self.downsample + 1, ())
         n_frames = self.downsample * int(n_codes)
-        place = torch.rand(len(batch.n_frames)).to(batch.n_frames.device)
-        first = (place * (batch.n_frames - n_frames + 1)).long()  # (B,)
+        position = torch.rand(len(batch.n_frames)).to(batch.n_frames.device)
+        first = (position * (batch.n_frames - n_frames + 1)).long()  # (B,)
         frame = first[:, None] + torch.arange(n_frames, device=first.device)  # (B, T)
         return batch.features.gather(1, frame[:, :, None].expand(-1, -1, batch.features.shape[2]))
 
-    def _whole(self, batch: Batch) -> Tensor:
-        """The utterances, followed by silence up to the end of a code."""
+    def _padded(self, batch: Batch) -> Tensor:
+        """Pad the utterances with silence to whole codes."""
         return F.pad(batch.features, (0, 0, 0, -batch.features.shape[1] % self.downsample))
 
 
-def _joint(codes: Codes) -> tuple[Tensor, Tensor, Tensor]:
-    """The codes in the order of ``FACTORS``."""
+def _as_tuple(codes: Codes) -> tuple[Tensor, Tensor, Tensor]:
+    """Codes in the order of ``FACTORS``."""
     return codes.content, codes.rhythm, codes.pitch
 
 
 def _one_hot(bins: Tensor) -> Tensor:
-    """Bins (B, T) as (B, T, 257), float32."""
+    """One-hot encode bins (B, T), (B, T, 257), float32."""
     return F.one_hot(bins, N_PITCH_BINS).float()
 
 
-def _check_range(key: str, value: Sequence[float], *, least: float) -> None:
-    """Two numbers that grow, or are the same."""
-    if len(value) != 2 or not least <= value[0] <= value[1]:
-        raise InputError(
-            f"speechflow: {key} is {list(value)}, expected a least and a greatest value, from {least}"
-        )
+def _check_multiple(key: str, value: int, divisor_key: str, divisor: int) -> None:
+    """Check that a setting is a multiple of another one."""
+    if value % divisor:
+        raise InputError(f"speechflow: {key} is {value}, expected a multiple of {divisor_key} ({divisor})")
+
+
+def _check_range(key: str, value: Sequence[float], *, minimum: float) -> None:
+    """Check that a setting is a range of two numbers."""
+    if len(value) != 2 or not minimum <= value[0] <= value[1]:
+        raise InputError(f"speechflow: {key} is {list(value)}, expected [min, max] with min at least {minimum}")

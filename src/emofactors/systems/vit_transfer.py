@@ -1,4 +1,4 @@
-"""Vision transformers with vertically long patches, a teacher and its student (Kim & Lee, IEEE Access 2024)."""
+"""Vision transformers with vertically long patches, and their knowledge transfer (Kim & Lee, IEEE Access 2024)."""
 
 from collections.abc import Sequence
 
@@ -10,31 +10,31 @@ from emofactors.errors import InputError
 from emofactors.nn.feature_matching import feature_matching
 from emofactors.nn.image_stem import ImageStem, image_coordinates
 from emofactors.nn.vit import ClassTokenTransformer, PatchEmbedding
-from emofactors.systems.base import Batch, Output, TrainingData
+from emofactors.systems.base import Batch, Output, TrainingData, check_at_least
 
-#: What a training is for, in the order of the paper.
+#: Stages of training, in the order of the paper.
 STAGES = ("teacher", "matched", "student")
 
 
 class VitTransfer(nn.Module):
-    """One network of the three stages: teacher, student matched to it, student.
+    """Network of one of three stages: teacher, student matched to the teacher, student.
 
-    The teacher learns the classes; the student is first matched to the
-    teacher's embeddings alone, then learns the classes and stays near them.
-    Without stem and coordinates, and with patches that hold all bins, a network
-    knows nothing of the order of the frames.
+    The teacher is trained on the classes. The student is first matched to the
+    teacher's embeddings only, then trained on the classes and the embeddings.
+    Without stem and coordinates, and with patches of all bins, the output does
+    not depend on the order of the frames.
 
     Source: Kim & Lee 2024, network and three stages; settings in ``config/systems/vit_transfer.yaml``.
 
     Args:
-        data: bins of a frame, frames of the utterances, and training utterances of each class.
+        data: uses the bins of a frame, the frames of the utterances, and the training utterances of each class.
         stage: ``teacher``: cross-entropy; ``matched``: feature matching; ``student``: both.
         patch: bins and frames of a patch.
-        stem: whether convolutions come before the patches.
-        stem_channels: channels out of each; the last is 1.
-        coordinates: whether the place of each pixel is two more channels of the image.
-        teacher_depth: layers of the transformer in stage ``teacher`` ...
-        student_depth: ... and in the other two.
+        stem: whether convolutions precede the patches.
+        stem_channels: output channels of each convolution; the last is 1.
+        coordinates: whether the coordinates of each pixel are two more channels of the image.
+        teacher_depth: layers of the transformer in stage ``teacher``.
+        student_depth: layers of the transformer in the other stages.
         dim: size of a token and of the embedding, D.
         heads: number of attention heads.
         dim_head: size of a query, key or value of one head.
@@ -42,7 +42,7 @@ class VitTransfer(nn.Module):
         alpha: weight of feature matching in stage ``student``, at least 0.
 
     Raises:
-        InputError: if a setting is impossible, or patches do not divide the image.
+        InputError: if a setting is out of range, or the size of an image is no multiple of that of a patch.
     """
 
     def __init__(
@@ -65,19 +65,17 @@ class VitTransfer(nn.Module):
         super().__init__()
         if stage not in STAGES:
             raise InputError(f"vit_transfer: stage is {stage!r}, expected one of {', '.join(STAGES)}")
-        if alpha < 0:
-            raise InputError(f"vit_transfer: alpha is {alpha}, expected at least 0")
-        sizes = {
-            "teacher_depth": teacher_depth,
-            "student_depth": student_depth,
-            "dim": dim,
-            "heads": heads,
-            "dim_head": dim_head,
-            "mlp_dim": mlp_dim,
-        }
-        for key, size in sizes.items():
-            if size < 1:
-                raise InputError(f"vit_transfer: {key} is {size}, expected at least 1")
+        check_at_least("vit_transfer", 0, alpha=alpha)
+        check_at_least(
+            "vit_transfer",
+            1,
+            teacher_depth=teacher_depth,
+            student_depth=student_depth,
+            dim=dim,
+            heads=heads,
+            dim_head=dim_head,
+            mlp_dim=mlp_dim,
+        )
         if not stem_channels or min(stem_channels) < 1 or stem_channels[-1] != 1:
             raise InputError(f"vit_transfer: stem_channels is {list(stem_channels)}, expected to end in 1")
         height, width = _checked_patch(patch, data)
@@ -95,7 +93,7 @@ class VitTransfer(nn.Module):
         self.classify = nn.Linear(dim, data.n_classes)
 
     def forward(self, batch: Batch) -> Output:
-        """Embedding (B, D) and logits (B, C) of a batch."""
+        """Return embedding (B, D) and logits (B, C) of a batch."""
         valid = _valid_frames(batch)
         embedding = self.transformer(self._tokens(batch, valid), valid)
         with torch.autocast(embedding.device.type, enabled=False):
@@ -103,22 +101,22 @@ class VitTransfer(nn.Module):
             return Output(embedding=embedding, logits=self.classify(embedding))
 
     def class_attention(self, batch: Batch) -> Tensor:
-        """Where the class token looks in the last layer.
+        """Return the attention of the class token to each frame in the last layer.
 
         Returns:
-            Its attention to each frame, mean over the heads and sum over the bins' patches, (B, T); rows sum
-            to 1, and frames beyond an utterance's end have none.
+            Mean over the heads and sum over the patches of a frame, (B, T); each row sums to 1, and frames
+            beyond an utterance's end have 0.
         """
         valid = _valid_frames(batch)
         attention = self.transformer.class_attention(self._tokens(batch, valid), valid)  # (B, N)
-        of_columns = attention.unflatten(1, (-1, batch.features.shape[2] // self.embed.height)).sum(dim=2)
-        return of_columns.repeat_interleave(self.embed.width, dim=1) / self.embed.width
+        columns = attention.unflatten(1, (-1, batch.features.shape[2] // self.embed.height)).sum(dim=2)
+        return columns.repeat_interleave(self.embed.width, dim=1) / self.embed.width
 
     def losses(self, output: Output, batch: Batch) -> dict[str, Tensor]:
-        """Cross-entropy, feature matching or both, by the stage.
+        """Return cross-entropy, feature matching or both, depending on the stage.
 
         Raises:
-            InputError: if the stage compares with a teacher, but the batch has no teacher's embeddings.
+            InputError: if the stage uses feature matching, but the batch has no teacher embeddings.
         """
         if self.stage == "matched":
             return {"feature_matching": self._feature_matching(output, batch)}
@@ -128,10 +126,10 @@ class VitTransfer(nn.Module):
         return losses
 
     def after_step(self, output: Output, batch: Batch) -> None:
-        """Nothing: all that the method changes, it changes by gradient."""
+        """Do nothing: all parameters are trained by gradient."""
 
     def _tokens(self, batch: Batch, valid: Tensor | None) -> Tensor:
-        """A batch as tokens (B, N, D); the image's frames come before its bins, as in the batch."""
+        """Tokens (B, N, D) of a batch; frames precede bins, as in the batch."""
         x = batch.features[:, None]  # (B, 1, T, F)
         if self.stem is not None:
             x = self.stem(x, valid)
@@ -142,32 +140,32 @@ class VitTransfer(nn.Module):
     def _feature_matching(self, output: Output, batch: Batch) -> Tensor:
         if batch.teacher_embedding is None:
             raise InputError(
-                f"vit_transfer: stage {self.stage!r} with alpha {self.alpha} has no teacher's embeddings; "
+                f"vit_transfer: stage {self.stage!r} with alpha {self.alpha} has no teacher embeddings, "
                 "expected a variant with 'needs: {teacher: ...}'"
             )
         return feature_matching(output.embedding, batch.teacher_embedding)
 
 
 def _checked_patch(patch: Sequence[int], data: TrainingData) -> tuple[int, int]:
-    """Bins and frames of a patch, if it divides the training rows' images."""
+    """Check the patch against the size of the training images; return its bins and frames."""
     if len(patch) != 2 or min(patch) < 1:
         raise InputError(f"vit_transfer: patch is {list(patch)}, expected [bins, frames], at least 1 each")
     height, width = patch
     if data.n_bins % height:
         raise InputError(
-            f"vit_transfer: patch is {list(patch)}, expected bins that divide the {data.n_bins} of a frame"
+            f"vit_transfer: patch is {list(patch)}, expected a divisor of the {data.n_bins} bins of a frame"
         )
-    # Patches of several frames would end beyond an utterance's end.
+    # Patches of several frames would extend beyond the end of utterances of other lengths.
     if width > 1 and (data.n_frames is None or data.n_frames % width):
-        length = "lengths differ" if data.n_frames is None else f"each has {data.n_frames}"
+        length = "lengths differ" if data.n_frames is None else f"{data.n_frames} each"
         raise InputError(
-            f"vit_transfer: patch is {list(patch)}, expected frames that divide those of an utterance ({length})"
+            f"vit_transfer: patch is {list(patch)}, expected a divisor of the frames of an utterance ({length})"
         )
     return height, width
 
 
 def _valid_frames(batch: Batch) -> Tensor | None:
-    """The frames that belong to each utterance, (B, T), bool; None where all do, so that nothing is masked."""
+    """Mask of the frames of each utterance, (B, T), bool; None if no frame is padding."""
     n_frames = batch.features.shape[1]
     if bool((batch.n_frames == n_frames).all()):
         return None

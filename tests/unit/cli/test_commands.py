@@ -4,7 +4,6 @@ import shlex
 import subprocess
 import sys
 from importlib.metadata import version
-from types import SimpleNamespace
 
 import pytest
 import typer
@@ -63,22 +62,22 @@ def test_version():
 
 
 def test_bad_input_is_said_a_line_a_fault_without_a_traceback(tmp_path, monkeypatch):
-    def is_bad():
+    def is_bad(_):
         raise InputError("mine.csv: is missing\nmine.yaml: is too")
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(report, "PAGE", SimpleNamespace(is_file=is_bad))
+    monkeypatch.setattr(report, "_pages", is_bad)
     result = run("report")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == "emofactors: error: mine.csv: is missing\nemofactors: error: mine.yaml: is too\n"
 
 
 def test_an_interrupt_ends_a_command_without_a_word(tmp_path, monkeypatch):
-    def is_interrupted():
+    def is_interrupted(_):
         raise KeyboardInterrupt
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(report, "PAGE", SimpleNamespace(is_file=is_interrupted))
+    monkeypatch.setattr(report, "_pages", is_interrupted)
     result = run("report")
     assert (result.exit_code, result.stdout, result.stderr) == (130, "", "")
 

@@ -36,10 +36,11 @@ def test_probes_need_speakers_only_on_the_tasks_of_their_table(study_of_table):
     assert (study.min_training_speakers(HELD_OUT), study.min_training_speakers(UNSEEN)) == (2, 1)
 
 
-def test_sizes_tell_published_from_changed_settings(request_of, study_of_table, config_dir):
-    changed = load_study(request_of(), config_dir).sizes()
-    assert any(line.startswith("cnn_bigru: the study changes batch_size, conv_channels, ") for line in changed)
-    assert load_study(*study_of_table()).sizes() == ["cnn_bigru: documented settings"]
+def test_the_summary_tells_documented_from_changed_sizes(request_of, study_of_table, config_dir):
+    changed = load_study(request_of(), config_dir).size_summary()
+    assert changed.startswith("documented settings: functionals_svm; settings changed by the study: ")
+    assert "cnn_bigru (7)" in changed
+    assert load_study(*study_of_table()).size_summary() == "documented settings: cnn_bigru"
 
 
 def test_f0_is_tracked_as_in_the_features_or_by_pyin(study_of_table, request_of, config_dir):

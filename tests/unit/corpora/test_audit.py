@@ -18,20 +18,19 @@ AUGMENTATION = AugmentationSettings(
     copies=("noise", "speed"), noise_snr_db=(10, 30), shift=(-0.1, 0.1), speed=(0.9, 1.1), seed=0
 )
 AUGMENTED = {"augmentation": "noise_speed", "augmented": "training"}
-RANDOM = {"protocol": "stratified_folds", "folds": 3, "strata": ["emotion"]}
-#: The three protocols whose scores are set side by side: copies divided too; training copied; voices unseen.
-A = RANDOM | {"augmentation": "noise_speed", "augmented": "before_split", "shows_leak": True}
-B = RANDOM | AUGMENTED
-C = {"protocol": "speaker_groups", "folds": 3, "dev_speakers": 1} | AUGMENTED
+STRATIFIED = {"protocol": "stratified_folds", "folds": 3, "strata": ["emotion"]}
+#: The three compared protocols: copies are split; training utterances are copied; test speakers are unseen.
+LEAKY = STRATIFIED | {"augmentation": "noise_speed", "augmented": "before_split", "shows_leak": True}
+RANDOM = STRATIFIED | AUGMENTED
+GROUPS = {"protocol": "speaker_groups", "folds": 3, "dev_speakers": 1} | AUGMENTED
 
 
 def task_of(**changes):
-    groups = {"protocol": "speaker_groups", "folds": 3, "dev_speakers": 1}
-    return TaskConfig(**({"corpus": "acted", "classes": ["anger", "sadness"]} | (changes or groups)))
+    return TaskConfig(**({"corpus": "acted", "classes": ["anger", "sadness"]} | changes))
 
 
 def manifest():
-    """Six speakers, two of a session, each four texts in two emotions; every recording is its own."""
+    """Return six speakers, two per session, with four texts in two emotions; all recordings differ."""
     rows = [
         {
             "utterance": f"s{speaker}_{emotion}_{take}",
@@ -53,7 +52,7 @@ def manifest():
 
 
 def folds_of(splits):
-    """One fold by hand: utterance -> split."""
+    """Return one fold from utterance -> split."""
     table = pd.DataFrame({"utterance": list(splits), "split": list(splits.values())})
     parts = table["utterance"].str.split("_", expand=True)
     original = table["utterance"].map(original_of)
@@ -61,7 +60,7 @@ def folds_of(splits):
 
 
 def all_of(speakers, split):
-    """Both emotions of some speakers in one split."""
+    """Return both emotions of some speakers in one split."""
     return {f"{speaker}_{emotion}_0": split for speaker in speakers for emotion in ("anger", "sadness")}
 
 
@@ -75,6 +74,22 @@ HOLDOUT = {
 }
 
 
+def audit_of(changes, folds=None, utterances=None, metadata=WHOLE, **options):
+    """Return the audit of a task, for its own folds unless others are given."""
+    task = task_of(**changes)
+    utterances = manifest() if utterances is None else utterances
+    if folds is None:
+        folds = make_folds(utterances, task, AUGMENTATION if task.augmentation else None)
+    return audit_task(folds, utterances, task, metadata, **options)
+
+
+def same_audio(first, second):
+    """Return the manifest in which two utterances have the same audio."""
+    utterances = manifest()
+    utterances.loc[first, "audio_sha256"] = utterances.loc[second, "audio_sha256"]
+    return utterances
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -82,25 +97,24 @@ HOLDOUT = {
         {"protocol": "speaker_groups", "folds": 3, "dev_speakers": 2},
         {"protocol": "leave_one_session_out", "folds": 3},
         {"protocol": "stratified_random", "strata": ["emotion"]},
-        RANDOM,
+        STRATIFIED,
         HOLDOUT,
         {"protocol": "all_train"},
     ],
     ids=lambda changes: changes["protocol"],
 )
 def test_folds_of_every_protocol_pass(changes):
-    task = task_of(**changes)
-    audit = audit_task(make_folds(manifest(), task), manifest(), task, WHOLE)
+    audit = audit_of(changes)
     assert audit.failures == ()
     assert audit.verdict == "pass"
-    assert audit.n_folds == task.n_folds == len(audit.folds)
+    assert audit.n_folds == task_of(**changes).n_folds == len(audit.folds)
     assert (audit.n_utterances, audit.n_originals, audit.n_speakers) == (48, 48, 6)
     assert not audit.copy_in_training_fraction
     audit.stop_if_failed()
 
 
-def test_figures_are_those_of_the_folds():
-    audit = audit_task(folds_of(CLEAN), manifest(), task_of(**HOLDOUT), WHOLE)
+def test_statistics_are_those_of_the_folds():
+    audit = audit_of(HOLDOUT, folds_of(CLEAN))
     assert (audit.n_utterances, audit.n_test_utterances, audit.n_speakers, audit.n_folds) == (8, 2, 4, 1)
     assert audit.class_counts == {"anger": 4, "sadness": 4}
     fold = audit.folds[0]
@@ -114,24 +128,17 @@ def test_figures_are_those_of_the_folds():
 
 def test_an_utterance_in_two_splits_fails_with_its_name():
     folds = pd.concat([folds_of(CLEAN), folds_of({"s0_anger_0": "test"})])
-    audit = audit_task(folds, manifest(), task_of(**(HOLDOUT | {"claims_unseen_speakers": False})), WHOLE)
+    audit = audit_of(HOLDOUT | {"claims_unseen_speakers": False}, folds)
     assert audit.verdict == "fail"
     assert audit.failures == ("fold 0: utterance s0_anger_0 is in train and test; expected one split, once",)
     assert audit.folds[0].shared["train/test"].n_utterances == 1
     assert audit.copy_in_training_fraction == pytest.approx(1 / 3)
 
 
-# --- copies
+# --- augmented copies ----------------------------------------------------------------------------------------
 
 
-def audit_of(changes, folds=None):
-    """The audit of a task with copies, of its own folds or of others."""
-    task = task_of(**changes)
-    folds = make_folds(manifest(), task, AUGMENTATION) if folds is None else folds
-    return audit_task(folds, manifest(), task, WHOLE)
-
-
-@pytest.mark.parametrize("changes", [B, C], ids=["B", "C"])
+@pytest.mark.parametrize("changes", [RANDOM, GROUPS], ids=["random", "groups"])
 def test_copies_of_training_utterances_pass(changes):
     audit = audit_of(changes)
     assert audit.failures == ()
@@ -144,9 +151,9 @@ def test_copies_of_training_utterances_pass(changes):
         assert fold.splits["train"].n_utterances % 3 == 0
 
 
-def test_copies_divided_like_utterances_fail():
-    folds = make_folds(manifest(), task_of(**A), AUGMENTATION)
-    audit = audit_of(A | {"shows_leak": False}, folds)
+def test_copies_before_the_split_fail():
+    folds = make_folds(manifest(), task_of(**LEAKY), AUGMENTATION)
+    audit = audit_of(LEAKY | {"shows_leak": False}, folds)
     n_apart = sum(len(rows) > 1 for rows in folds.groupby(["fold", "original"])["split"].unique())
     assert n_apart > 20
     assert len(audit.failures) == 21
@@ -154,25 +161,25 @@ def test_copies_divided_like_utterances_fail():
     assert all(line.startswith("fold 0: copies of s") for line in audit.failures[:20])
 
 
-def test_copies_divided_like_utterances_pass_where_that_is_to_be_shown_with_a_warning_that_counts_them():
-    folds = make_folds(manifest(), task_of(**A), AUGMENTATION)
+def test_copies_before_the_split_pass_with_shows_leak_and_are_counted_in_a_warning():
+    folds = make_folds(manifest(), task_of(**LEAKY), AUGMENTATION)
     trained = set(folds.loc[folds["split"] == "train", ["fold", "original"]].itertuples(index=False, name=None))
     tested = list(folds.loc[folds["split"] == "test", ["fold", "original"]].itertuples(index=False, name=None))
-    n_heard = sum(row in trained for row in tested)
-    assert 48 < n_heard < len(tested) == 144
-    audit = audit_of(A)
+    n_leaked = sum(row in trained for row in tested)
+    assert 48 < n_leaked < len(tested) == 144
+    audit = audit_of(LEAKY)
     assert audit.verdict == "pass"
     assert audit.warnings[0] == (
-        f"LEAKS, as the task is there to show: training hears copies of {n_heard} of 144 test utterances"
+        f"LEAKS, as the task demonstrates: training includes copies of {n_leaked} of 144 test utterances"
     )
-    assert audit.copy_in_training_fraction == round(n_heard / 144, 6)
-    assert sum(fold.shared["train/test"].n_copies for fold in audit.folds) == n_heard
+    assert audit.copy_in_training_fraction == round(n_leaked / 144, 6)
+    assert sum(fold.shared["train/test"].n_copies for fold in audit.folds) == n_leaked
 
 
-def test_copies_in_two_splits_are_named_with_one_of_each_split():
+def test_copies_in_two_splits_are_listed_with_one_name_per_split():
     copies = {"s0_anger_0~noise": "train", "s0_anger_0~speed": "test", "s1_anger_0~noise": "train"}
     folds = folds_of(CLEAN | copies)
-    audit = audit_of(A | {"shows_leak": False}, folds)
+    audit = audit_of(LEAKY | {"shows_leak": False}, folds)
     assert audit.failures == (
         "fold 0: copies of s0_anger_0 are in train (s0_anger_0) and test (s0_anger_0~speed); expected one split",
     )
@@ -182,13 +189,13 @@ def test_copies_in_two_splits_are_named_with_one_of_each_split():
 
 
 @pytest.mark.parametrize("split", ["dev", "test"])
-@pytest.mark.parametrize("changes", [B, C], ids=["B", "C"])
+@pytest.mark.parametrize("changes", [RANDOM, GROUPS], ids=["random", "groups"])
 def test_a_copy_of_a_held_out_utterance_put_into_training_fails(changes, split):
     folds = make_folds(manifest(), task_of(**changes), AUGMENTATION)
     held_out = folds[(folds["fold"] == 1) & (folds["split"] == split)].head(1)
     (name,) = held_out["utterance"]
-    smuggled = held_out.assign(utterance=copy_name(name, "noise"), split="train")
-    audit = audit_of(changes, pd.concat([folds, smuggled]))
+    leaked = held_out.assign(utterance=copy_name(name, "noise"), split="train")
+    audit = audit_of(changes, pd.concat([folds, leaked]))
     assert audit.failures[0] == (
         f"fold 1: copies of {name} are in train ({name}~noise) and {split} ({name}); expected one split"
     )
@@ -196,27 +203,26 @@ def test_a_copy_of_a_held_out_utterance_put_into_training_fails(changes, split):
 
 def test_copies_in_dev_or_test_of_a_task_that_augments_training_fail():
     copies = {"s0_anger_0~noise": "train", "s2_anger_0~noise": "dev", "s3_anger_0~speed": "test"}
-    audit = audit_of(C, folds_of(CLEAN | copies))
+    audit = audit_of(GROUPS, folds_of(CLEAN | copies))
     assert audit.failures == (
         "fold 0: copy s2_anger_0~noise is in dev; expected copies in train only",
         "fold 0: copy s3_anger_0~speed is in test; expected copies in train only",
     )
 
 
-def test_copies_of_a_task_without_fail():
+def test_copies_in_a_task_without_augmentation_fail():
     audit = audit_of(HOLDOUT, folds_of(CLEAN | {"s0_anger_0~noise": "train"}))
     assert audit.failures == (
-        "fold 0: copy s0_anger_0~noise is in train; expected no copies, as the task makes none",
+        "fold 0: copy s0_anger_0~noise is in train; expected no copies in a task without augmentation",
     )
 
 
-def test_a_task_that_shows_what_copies_leak_may_share_nothing_else():
-    utterances = manifest()
-    utterances.loc["s3_anger_0", "audio_sha256"] = utterances.loc["s1_anger_0", "audio_sha256"]
-    shown = {"s2_anger_0~noise": "train", "s1_anger_0~noise": "test"}
+def test_a_task_with_shows_leak_may_share_nothing_but_copies():
+    utterances = same_audio("s3_anger_0", "s1_anger_0")
+    copies = {"s2_anger_0~noise": "train", "s1_anger_0~noise": "test"}
     twice = folds_of({"s0_anger_0": "test"})
-    folds = pd.concat([folds_of(CLEAN | shown), twice])
-    audit = audit_task(folds, utterances, task_of(**A, claims_unseen_speakers=True), WHOLE)
+    folds = pd.concat([folds_of(CLEAN | copies), twice])
+    audit = audit_of(LEAKY | {"claims_unseen_speakers": True}, folds, utterances)
     assert [line.partition("; ")[0] for line in audit.failures] == [
         "fold 0: utterance s0_anger_0 is in train and test",
         "fold 0: s1_anger_0 (train) and s3_anger_0 (test) have the same audio",
@@ -227,13 +233,12 @@ def test_a_task_that_shows_what_copies_leak_may_share_nothing_else():
 
 
 def test_the_same_audio_of_copied_utterances_is_one_pair_of_two_splits():
-    utterances = manifest()
-    utterances.loc["s3_anger_0", "audio_sha256"] = utterances.loc["s1_anger_0", "audio_sha256"]
+    utterances = same_audio("s3_anger_0", "s1_anger_0")
     copies = {
         copy_name(name, kind): "train" for name in ("s0_anger_0", "s1_anger_0") for kind in ("noise", "speed")
     }
     folds = folds_of({name: split for name, split in CLEAN.items() if name != "s1_anger_0"} | copies)
-    audit = audit_task(folds, utterances, task_of(**(HOLDOUT | AUGMENTED)), WHOLE)
+    audit = audit_of(HOLDOUT | AUGMENTED, folds, utterances)
     assert audit.failures == (
         "fold 0: s1_anger_0~noise (train) and s3_anger_0 (test) have the same audio; expected them in one split",
     )
@@ -241,12 +246,11 @@ def test_the_same_audio_of_copied_utterances_is_one_pair_of_two_splits():
 
 
 def test_the_same_audio_twice_in_training_is_one_warning_whatever_its_copies():
-    utterances = manifest()
-    utterances.loc["s1_anger_0", "audio_sha256"] = utterances.loc["s0_anger_0", "audio_sha256"]
+    utterances = same_audio("s1_anger_0", "s0_anger_0")
     copies = {
         copy_name(name, kind): "train" for name in ("s0_anger_0", "s1_anger_0") for kind in ("noise", "speed")
     }
-    audit = audit_task(folds_of(CLEAN | copies), utterances, task_of(**(HOLDOUT | AUGMENTED)), WHOLE)
+    audit = audit_of(HOLDOUT | AUGMENTED, folds_of(CLEAN | copies), utterances)
     assert audit.failures == ()
     assert audit.warnings == (
         "s0_anger_0 and s1_anger_0 have the same audio, and the same split in 1 of 1 fold(s)",
@@ -254,10 +258,9 @@ def test_the_same_audio_twice_in_training_is_one_warning_whatever_its_copies():
 
 
 def test_a_pair_whose_copies_are_in_every_split_is_counted_once():
-    utterances = manifest()
-    utterances.loc["s3_anger_0", "audio_sha256"] = utterances.loc["s1_anger_0", "audio_sha256"]
+    utterances = same_audio("s3_anger_0", "s1_anger_0")
     copies = {"s1_anger_0~noise": "test", "s3_anger_0~noise": "train"}
-    audit = audit_task(folds_of(CLEAN | copies), utterances, task_of(**A), WHOLE)
+    audit = audit_of(LEAKY, folds_of(CLEAN | copies), utterances)
     assert audit.failures == (
         "fold 0: s1_anger_0~noise (test) and s3_anger_0~noise (train) have the same audio; expected them in one split",
         "fold 0: s1_anger_0 (train) and s3_anger_0 (test) have the same audio; expected them in one split",
@@ -274,7 +277,7 @@ def test_an_original_that_is_not_what_the_name_says_is_refused(name, original):
     folds = pd.concat([folds_of(CLEAN), folds_of({"s0_anger_0~noise": "train"})])
     folds.loc[folds["utterance"] == "s0_anger_0~noise", ["utterance", "original"]] = name, original
     with pytest.raises(InputError) as error:
-        audit_of(B, folds)
+        audit_of(RANDOM, folds)
     assert str(error.value) == (
         f"folds: original of {name!r} is 's0_anger_0', expected {name.removesuffix('~noise')!r}"
     )
@@ -286,7 +289,7 @@ def test_another_speaker_or_class_than_the_manifest_s_fails(name, column, value)
     folds = folds_of(CLEAN | {"s0_anger_0~noise": "train"})
     true = folds.loc[folds["utterance"] == name, column].item()
     folds.loc[folds["utterance"] == name, column] = value
-    assert audit_of(C, folds).failures == (
+    assert audit_of(GROUPS, folds).failures == (
         f"{column} of {name} is {value}, {true} in the manifest; expected the same",
     )
 
@@ -294,7 +297,7 @@ def test_another_speaker_or_class_than_the_manifest_s_fails(name, column, value)
 def test_an_utterance_of_no_class_of_the_task_fails():
     utterances = manifest()
     utterances.loc["s0_anger_0", "emotion"] = "fear"
-    audit = audit_task(folds_of(CLEAN), utterances, task_of(**HOLDOUT), WHOLE)
+    audit = audit_of(HOLDOUT, folds_of(CLEAN), utterances)
     assert audit.failures == (
         "emotion of s0_anger_0 is anger, no class of the task in the manifest; expected the same",
     )
@@ -306,8 +309,7 @@ def test_an_utterance_of_no_class_of_the_task_fails():
 
 @pytest.mark.parametrize("claims_unseen_speakers", [True, False])
 def test_the_same_audio_in_two_splits_fails_with_the_pair_named(claims_unseen_speakers):
-    utterances = manifest()
-    utterances.loc["s3_anger_0", "audio_sha256"] = utterances.loc["s1_anger_0", "audio_sha256"]
+    utterances = same_audio("s3_anger_0", "s1_anger_0")
     task = task_of(**(HOLDOUT | {"claims_unseen_speakers": claims_unseen_speakers}))
     audit = audit_task(folds_of(CLEAN), utterances, task, WHOLE)
     assert audit.failures == (
@@ -323,7 +325,7 @@ def test_the_same_audio_in_two_splits_fails_with_the_pair_named(claims_unseen_sp
 def test_pairs_of_same_audio_are_counted_whichever_name_is_first(trained, tested):
     utterances = manifest()
     utterances.loc[tested, "audio_sha256"] = utterances.loc[trained, "audio_sha256"]
-    audit = audit_task(folds_of(CLEAN | {trained: "train"}), utterances, task_of(**HOLDOUT), WHOLE)
+    audit = audit_of(HOLDOUT, folds_of(CLEAN | {trained: "train"}), utterances)
     assert len(audit.failures) == 1
     assert audit.folds[0].shared["train/test"].n_audio_pairs == 1
 
@@ -331,15 +333,14 @@ def test_pairs_of_same_audio_are_counted_whichever_name_is_first(trained, tested
 def test_one_recording_listed_as_two_utterances_is_one_pair():
     utterances = segments(s1_anger_0=(np.nan, np.nan), s3_anger_0=(np.nan, np.nan))
     utterances.loc[["s1_anger_0", "s3_anger_0"], "audio_sha256"] = "digest of long"
-    audit = audit_task(folds_of(CLEAN), utterances, task_of(**HOLDOUT), WHOLE)
+    audit = audit_of(HOLDOUT, folds_of(CLEAN), utterances)
     assert len(audit.failures) == 1
     assert "the same audio" in audit.failures[0]
 
 
 def test_the_same_audio_within_a_split_is_a_warning_with_the_pair_named():
-    utterances = manifest()
-    utterances.loc["s1_anger_0", "audio_sha256"] = utterances.loc["s0_anger_0", "audio_sha256"]
-    audit = audit_task(folds_of(CLEAN), utterances, task_of(**HOLDOUT), WHOLE)
+    utterances = same_audio("s1_anger_0", "s0_anger_0")
+    audit = audit_of(HOLDOUT, folds_of(CLEAN), utterances)
     assert audit.verdict == "pass"
     assert audit.warnings == (
         "s0_anger_0 and s1_anger_0 have the same audio, and the same split in 1 of 1 fold(s)",
@@ -358,7 +359,7 @@ def test_overlapping_segments_of_a_recording_in_two_splits_fail():
     utterances = segments(
         s1_anger_0=(0.0, 9.0), s0_anger_0=(1.0, 2.0), s0_sadness_0=(3.0, 4.0), s3_anger_0=(8.0, 12.0)
     )
-    audit = audit_task(folds_of(CLEAN), utterances, task_of(**HOLDOUT), WHOLE)
+    audit = audit_of(HOLDOUT, folds_of(CLEAN), utterances)
     assert audit.failures == (
         "fold 0: s1_anger_0 (train) and s3_anger_0 (test) have overlapping audio of long.wav; "
         "expected them in one split",
@@ -367,13 +368,13 @@ def test_overlapping_segments_of_a_recording_in_two_splits_fail():
 
 def test_segments_that_only_touch_share_no_audio():
     utterances = segments(s1_anger_0=(0.0, 8.0), s3_anger_0=(8.0, 12.0))
-    audit = audit_task(folds_of(CLEAN), utterances, task_of(**HOLDOUT), WHOLE)
+    audit = audit_of(HOLDOUT, folds_of(CLEAN), utterances)
     assert (audit.failures, audit.warnings) == ((), ())
 
 
 def test_a_whole_recording_overlaps_every_segment_of_it():
     utterances = segments(s1_anger_0=(np.nan, np.nan), s3_anger_0=(8.0, 12.0))
-    audit = audit_task(folds_of(CLEAN), utterances, task_of(**HOLDOUT), WHOLE)
+    audit = audit_of(HOLDOUT, folds_of(CLEAN), utterances)
     assert len(audit.failures) == 1
     assert "s1_anger_0 (train) and s3_anger_0 (test) have overlapping audio" in audit.failures[0]
 
@@ -384,7 +385,7 @@ def test_a_whole_recording_overlaps_every_segment_of_it():
 def test_a_shared_speaker_fails_a_task_that_claims_unseen_speakers(split, other):
     home = {"train": "s0", "dev": "s2"}[split]
     folds = folds_of(CLEAN | {f"{home}_anger_1": other})
-    audit = audit_task(folds, manifest(), task_of(**HOLDOUT), WHOLE)
+    audit = audit_of(HOLDOUT, folds)
     assert audit.failures == (
         f"fold 0: speaker {home} is in {split} ({home}_anger_0) and {other} ({home}_anger_1); "
         "expected one split, as the task claims unseen speakers",
@@ -416,7 +417,7 @@ def test_dev_of_training_speakers_passes_and_their_test_does_not(n_speakers):
 def test_speakers_are_those_of_the_manifest():
     utterances = manifest()
     utterances.loc["s3_anger_0", "speaker"] = "s0"
-    audit = audit_task(folds_of(CLEAN), utterances, task_of(**HOLDOUT), WHOLE)
+    audit = audit_of(HOLDOUT, folds_of(CLEAN), utterances)
     assert audit.failures[0].startswith("fold 0: speaker s0 is in train (s0_anger_0) and test (s3_anger_0)")
 
 
@@ -435,10 +436,10 @@ def test_a_shared_speaker_is_a_warning_of_a_speaker_dependent_task():
 def test_heard_texts_are_counted_over_known_texts():
     utterances = manifest()
     utterances.loc["s3_anger_0", "text"] = "heard by nobody else"
-    audit = audit_task(folds_of(CLEAN), utterances, task_of(**HOLDOUT), WHOLE)
+    audit = audit_of(HOLDOUT, folds_of(CLEAN), utterances)
     assert audit.text_in_training_fraction == audit.folds[0].shared["train/test"].text_fraction == 0.5
     utterances.loc["s3_anger_0", "text"] = ""
-    audit = audit_task(folds_of(CLEAN), utterances, task_of(**HOLDOUT), WHOLE)
+    audit = audit_of(HOLDOUT, folds_of(CLEAN), utterances)
     assert audit.text_in_training_fraction == 1.0
     audit = audit_task(folds_of(CLEAN), utterances.assign(text=""), task_of(**HOLDOUT), WHOLE)
     assert audit.text_in_training_fraction is None
@@ -447,14 +448,14 @@ def test_heard_texts_are_counted_over_known_texts():
 
 def test_a_class_missing_from_dev_or_test_warns_and_from_train_fails():
     without = {name: split for name, split in CLEAN.items() if name not in ("s2_anger_0", "s3_sadness_0")}
-    audit = audit_task(folds_of(without), manifest(), task_of(**HOLDOUT), WHOLE)
+    audit = audit_of(HOLDOUT, folds_of(without))
     assert audit.verdict == "pass"
     assert audit.warnings == (
         "fold 0: dev has no utterance of anger",
         "fold 0: test has no utterance of sadness",
     )
     without = {name: split for name, split in CLEAN.items() if (split, name[3:-2]) != ("train", "anger")}
-    audit = audit_task(folds_of(without), manifest(), task_of(**HOLDOUT), WHOLE)
+    audit = audit_of(HOLDOUT, folds_of(without))
     assert audit.failures == ("fold 0: train has no utterance of anger",)
 
 
@@ -479,7 +480,7 @@ def test_many_findings_of_a_kind_are_counted():
 def test_folds_of_another_manifest_are_refused():
     folds = pd.concat([folds_of(CLEAN), folds_of({"s9_anger_0": "test"})])
     with pytest.raises(InputError, match=r"folds: 1 utterance\(s\) are not in the manifest, 's9_anger_0' is one"):
-        audit_task(folds, manifest(), task_of(**HOLDOUT), WHOLE)
+        audit_of(HOLDOUT, folds)
 
 
 def test_row_order_changes_no_byte_of_the_audit():
@@ -555,9 +556,8 @@ def test_a_copy_of_a_seen_utterance_fails_wherever_it_is():
 
 
 def test_audio_that_is_trained_and_seen_fails():
-    utterances = manifest()
-    utterances.loc["s0_anger_1", "audio_sha256"] = utterances.loc["s1_anger_0", "audio_sha256"]
-    audit = audit_task(folds_of(SEEN), utterances, task_of(**SEEN_TASK), WHOLE)
+    utterances = same_audio("s0_anger_1", "s1_anger_0")
+    audit = audit_of(SEEN_TASK, folds_of(SEEN), utterances)
     assert audit.failures == (
         "fold 0: s0_anger_1 (held_out) and s1_anger_0 (train) have the same audio; expected them in one split",
     )

@@ -60,7 +60,7 @@ class Told(nn.Module):
         assert len(speaker) == len(codes.content)
         return torch.cat([codes.content, codes.rhythm, codes.pitch], dim=2).repeat_interleave(8, dim=1)
 
-    def reconstruct_from(self, speech, kept, speaker):
+    def reconstruct(self, speech, kept, speaker):
         return self.decode(self.encode(speech, kept), self.speaker_embedding(speaker))
 
 

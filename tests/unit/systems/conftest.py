@@ -10,7 +10,7 @@ CONFIG = Path(__file__).parents[3] / "config"
 
 @pytest.fixture
 def study_of_all_variants(tmp_path):
-    """Makes a study that wants every variant of a system, at the settings of its file."""
+    """Function of a system: a study of all its variants, with the settings of its file."""
 
     def make(system):
         variants = yaml.safe_load((CONFIG / "systems" / f"{system}.yaml").read_text())["variants"]

@@ -32,7 +32,7 @@ def test_every_variant_of_the_file_is_built(study_of_all_variants):
     system = study.systems["factor_classifier"]
     assert len(system.variants) == 1 + 4 * len(CONDITIONS)
     arguments = {repr(system.arguments(variant)) for variant in system.variants}
-    assert len(arguments) == 1  # one network hears all conditions
+    assert len(arguments) == 1  # one network for all conditions
     run = system.run("raw")
     data = TrainingData(study.features[run.features].n_bins, (3, 4, 5, 6), n_frames=run.segment_frames)
     built = build_system("factor_classifier", system.arguments("raw"), data)
@@ -40,7 +40,7 @@ def test_every_variant_of_the_file_is_built(study_of_all_variants):
     assert sum(p.numel() for p in built.parameters()) == 9_301_830
 
 
-def test_names_say_what_is_kept_by_which_decomposer(study_of_all_variants):
+def test_names_of_variants_are_decomposer_and_condition(study_of_all_variants):
     system = study_of_all_variants("factor_classifier").systems["factor_classifier"]
     assert system.run("raw").reconstructed is None
     for decomposer in ("original", "cycle", "original_small", "cycle_small"):
@@ -50,9 +50,9 @@ def test_names_say_what_is_kept_by_which_decomposer(study_of_all_variants):
             assert system.needs[variant].decomposer == f"speechflow/{decomposer}"
 
 
-def test_a_segment_gives_the_same_whatever_its_batch():
+def test_segment_does_not_depend_on_its_batch():
     system = build()
-    system(make_batch(9))  # running statistics of some data
+    system(make_batch(9))  # set the running statistics
     system.eval()
     batch = make_batch(6, seed=4)
     together = system(batch)
@@ -62,18 +62,18 @@ def test_a_segment_gives_the_same_whatever_its_batch():
         torch.testing.assert_close(alone.embedding[0], together.embedding[row])
 
 
-def test_deltas_are_heard_at_the_scale_of_the_features():
+def test_deltas_are_scaled_like_the_features():
     """In training each channel has mean 0 and std 1."""
-    system, heard = build(), []
-    system.convolutions.register_forward_pre_hook(lambda _, inputs: heard.append(inputs[0]))
+    system, inputs = build(), []
+    system.convolutions.register_forward_pre_hook(lambda _, arguments: inputs.append(arguments[0]))
     batch = make_batch(5)
     system(batch)
-    (x,) = heard
+    (x,) = inputs
     assert x.shape == (5, 3, 12, 8)
     torch.testing.assert_close(x.mean(dim=(0, 2, 3)), torch.zeros(3), rtol=0, atol=1e-5)
     torch.testing.assert_close(x.std(dim=(0, 2, 3), correction=0), torch.ones(3), rtol=1e-3, atol=0)
-    change = torch.stack([2 * (f[4] - f[0]) + f[3] - f[1] for f in batch.features]) / 10  # of frame 2
-    together = torch.stack([change.flatten(), x[:, 1, 2].flatten()])
+    delta = torch.stack([2 * (f[4] - f[0]) + f[3] - f[1] for f in batch.features]) / 10  # of frame 2
+    together = torch.stack([delta.flatten(), x[:, 1, 2].flatten()])
     torch.testing.assert_close(torch.corrcoef(together)[0, 1], torch.tensor(1.0))
 
 
@@ -84,15 +84,15 @@ def test_cross_entropy_is_weighted_by_the_inverse_frequency_of_the_class():
     terms = -output.logits.log_softmax(dim=1).detach().numpy()[np.arange(5), batch.emotion.numpy()]
     loss = system.losses(output, batch)["cross_entropy"].item()
     assert loss == pytest.approx((weights * terms).sum() / weights.sum(), rel=1e-5)
-    plain = build(class_weighted=False)
-    assert plain.losses(output, batch)["cross_entropy"].item() == pytest.approx(terms.mean(), rel=1e-5)
+    unweighted = build(class_weighted=False)
+    assert unweighted.losses(output, batch)["cross_entropy"].item() == pytest.approx(terms.mean(), rel=1e-5)
 
 
-def test_a_class_without_training_segments_spoils_no_weight():
+def test_weights_are_finite_with_an_empty_class():
     assert torch.isfinite(build(replace(DATA, class_counts=(40, 0, 20))).class_weights).all()
 
 
-def test_every_parameter_learns_in_both_precisions():
+def test_every_parameter_has_a_gradient_in_both_precisions():
     for enabled in (False, True):
         system, batch = build(), make_batch(6)
         with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
@@ -115,8 +115,8 @@ def test_utterances_of_different_lengths_are_refused():
         ("delta_window", 0, "at least 1"),
         ("conv_channels", [], "at least 1 each"),
         ("conv_channels", [4, 0], "at least 1 each"),
-        ("conv_kernel_size", [5, 2], "frames and bins, odd both"),
-        ("conv_kernel_size", [5], "frames and bins, odd both"),
+        ("conv_kernel_size", [5, 2], "frames and bins, both odd"),
+        ("conv_kernel_size", [5], "frames and bins, both odd"),
         ("pool_size", [2, 0], "frames and bins, at least 1 each"),
         ("pool_size", [2, 9], "at most the 12 frames and 8 bins of a segment"),
         ("pool_size", [13, 4], "at most the 12 frames and 8 bins of a segment"),
@@ -127,7 +127,7 @@ def test_utterances_of_different_lengths_are_refused():
         ("embedding_dim", 0, "at least 1"),
     ],
 )
-def test_an_impossible_setting_is_refused(key, value, expected):
+def test_impossible_setting_is_refused(key, value, expected):
     with pytest.raises(InputError) as error:
         build(**{key: value})
     assert str(error.value) == f"factor_classifier: {key} is {value}, expected {expected}"

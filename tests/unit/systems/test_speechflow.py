@@ -53,7 +53,7 @@ def build(data=DATA, **changes):
 
 
 def make_speech(n, n_frames, seed=0):
-    """Six bands in [0, 1] and a pitch that is at times unvoiced."""
+    """Six bands in [0, 1] and a pitch that is partly unvoiced."""
     generator = torch.Generator().manual_seed(seed)
     speech = torch.rand(n, n_frames, 7, generator=generator)
     speech[..., 6] = torch.where(speech[..., 6] < 0.3, -1e10, speech[..., 6])
@@ -82,7 +82,7 @@ def test_every_variant_is_built_with_the_published_bottlenecks(variant):
     assert [getattr(codes, name).shape for name in FACTORS] == [(2, 2, 16), (2, 2, 2), (2, 2, 64)]
 
 
-def test_a_crop_has_a_length_of_whole_codes_and_may_lie_anywhere_in_its_utterance():
+def test_crops_have_whole_codes_and_any_position():
     system, batch = build(), make_batch(70, 45, 30)
     index = torch.arange(70.0).expand(3, 70)
     batch = replace(batch, features=index[:, :, None].expand(3, 70, 7))
@@ -100,7 +100,7 @@ def test_a_crop_has_a_length_of_whole_codes_and_may_lie_anywhere_in_its_utteranc
     assert {first for first, length in firsts[0] if length == 16} == set(range(55))
 
 
-def test_losses_are_the_weighted_errors_of_what_is_rebuilt():
+def test_losses_are_the_weighted_errors_of_the_reconstruction():
     system = build(mel_weight=0.3, f0_weight=2.0, cycle_weight=0.5)
     batch = make_batch(40, 32)
     output = system(batch)
@@ -115,28 +115,28 @@ def test_losses_are_the_weighted_errors_of_what_is_rebuilt():
     assert all(parameter.grad.abs().max() > 0 for parameter in system.parameters())
 
 
-def test_without_its_weight_there_is_no_cycle_and_one_row_less_is_decoded(monkeypatch):
+def test_cycle_is_not_computed_without_its_weight(monkeypatch):
     batch = make_batch(40, 32)
     for weight, rows in ((0.0, 2), (1.0, 4)):
-        system, heard = build(cycle_weight=weight), []
-        system.decoder.register_forward_hook(lambda module, inputs, out, heard=heard: heard.append(len(out)))
+        system, decoded = build(cycle_weight=weight), []
+        system.decoder.register_forward_hook(lambda module, inputs, out, decoded=decoded: decoded.append(len(out)))
         assert ("cycle" in system.losses(system(batch), batch)) == (weight > 0)
-        assert heard == [rows]
+        assert decoded == [rows]
 
 
 @pytest.mark.parametrize("resample_cycle", [True, False])
-def test_one_step_of_training_is_what_the_paper_says_written_plainly(resample_cycle):
+def test_training_pass_equals_the_paper(resample_cycle):
     system, speech, speaker = build(resample_cycle=resample_cycle), make_speech(4, 24), torch.tensor([0, 1, 2, 0])
     torch.manual_seed(5)
-    output = system.reconstruct(speech, speaker)
+    output = system.forward_speech(speech, speaker)
 
     torch.manual_seed(5)
 
     def weights():
         return resampling_weights(draw_segments(4, 24, segment_frames=(19, 31), scale=(0.5, 1.5)), 24)
 
-    def encode(heard_mel, heard_pitch, mel, resampling):
-        codes = system.encoder(heard_mel, heard_pitch, mel, resampling)
+    def encode(content, pitch, rhythm, resampling):
+        codes = system.encoder(content, pitch, rhythm, resampling)
         return [codes.content, codes.rhythm, codes.pitch]
 
     def decode(codes):
@@ -145,24 +145,24 @@ def test_one_step_of_training_is_what_the_paper_says_written_plainly(resample_cy
         return joint, system.decoder(joint), system.pitch_decoder(torch.cat(codes[1:], dim=2))
 
     at_input, *layers = [weights() for _ in range(4)]
-    heard = at_input @ speech
-    pitch = heard[..., 6]
+    resampled = at_input @ speech
+    pitch = resampled[..., 6]
     bins = torch.where(pitch > 0, (pitch * 255).round().long() + 1, 0)
-    codes = encode(heard[..., :6], torch.eye(257)[bins], speech[..., :6], layers)
+    codes = encode(resampled[..., :6], torch.eye(257)[bins], speech[..., :6], layers)
     _, mel, f0 = decode(codes)
     torch.testing.assert_close(output.mel, mel)
     torch.testing.assert_close(output.pitch, f0)
-    plain = speech[..., 6]
-    assert torch.equal(output.target_bins, torch.where(plain > 0, (plain * 255).round().long() + 1, 0))
+    pitch = speech[..., 6]
+    assert torch.equal(output.target_bins, torch.where(pitch > 0, (pitch * 255).round().long() + 1, 0))
 
     factor, order = int(torch.randint(3, ())), torch.randperm(4)
     codes[factor] = codes[factor][order]
     joint, mel, f0 = decode(codes)
-    again = encode(mel, f0, mel, [weights() for _ in range(3)] if resample_cycle else None)
-    torch.testing.assert_close(output.cycle, (joint - decode(again)[0]).square().mean())
+    encoded = encode(mel, f0, mel, [weights() for _ in range(3)] if resample_cycle else None)
+    torch.testing.assert_close(output.cycle, (joint - decode(encoded)[0]).square().mean())
 
 
-def test_training_draws_and_evaluation_does_not():
+def test_training_is_random_and_evaluation_is_not():
     system, batch = build(), make_batch(40, 35)
     torch.manual_seed(1)
     first = system(batch)
@@ -179,7 +179,7 @@ def test_training_draws_and_evaluation_does_not():
     assert torch.equal(output.target_mel, batch.features[..., :6])
 
 
-def test_in_evaluation_silence_fills_the_last_code():
+def test_evaluation_pads_the_last_code_with_silence():
     system, batch = build().eval(), make_batch(35)
     output = system(batch)
     assert output.mel.shape == (1, 40, 6)
@@ -188,32 +188,31 @@ def test_in_evaluation_silence_fills_the_last_code():
 
 
 @pytest.mark.parametrize("condition", CONDITIONS)
-def test_what_is_not_kept_is_not_heard(condition):
-    system, kept = build().eval(), CONDITIONS[condition]
-    factors = [name for name in kept if name != "speaker"]
+def test_removed_factors_have_no_effect(condition):
+    system, factors = build().eval(), CONDITIONS[condition]
+    encoded = [name for name in factors if name != "speaker"]
     speech, other = make_speech(2, 24), make_speech(2, 24, seed=1)
-    codes, others = system.encode(speech, factors), system.encode(other, factors)
+    codes, others = system.encode(speech, encoded), system.encode(other, encoded)
     for name in FACTORS:
-        assert torch.equal(getattr(codes, name), getattr(others, name)) == (name not in kept)
+        assert torch.equal(getattr(codes, name), getattr(others, name)) == (name not in factors)
     speaker = torch.tensor([0, 1])
-    reconstructed = system.reconstruct_from(speech, kept, speaker)
+    reconstructed = system.reconstruct(speech, factors, speaker)
     assert reconstructed.shape == (2, 24, 6)
-    assert torch.equal(reconstructed, system.reconstruct_from(other, kept, speaker)) == (not factors)
-    assert torch.equal(reconstructed, system.reconstruct_from(speech, kept, torch.tensor([2, -1]))) == (
-        "speaker" not in kept
-    )
+    assert torch.equal(reconstructed, system.reconstruct(other, factors, speaker)) == (not encoded)
+    by_others = system.reconstruct(speech, factors, torch.tensor([2, -1]))
+    assert torch.equal(reconstructed, by_others) == ("speaker" not in factors)
 
 
-def test_speech_is_rebuilt_from_its_codes_and_its_speaker_or_the_mean_speaker():
+def test_reconstruction_uses_the_speaker_or_the_mean_speaker():
     system, speech, speaker = build().eval(), make_speech(2, 24), torch.tensor([0, 2])
     codes = system.encode(speech)
-    for kept, index in (((*FACTORS, "speaker"), speaker), (FACTORS, torch.tensor([-1, -1]))):
+    for factors, index in (((*FACTORS, "speaker"), speaker), (FACTORS, torch.tensor([-1, -1]))):
         expected = system.decode(codes, system.speaker_embedding(index))
-        torch.testing.assert_close(system.reconstruct_from(speech, kept, speaker), expected)
+        torch.testing.assert_close(system.reconstruct(speech, factors, speaker), expected)
     assert system.decode_pitch(codes).shape == (2, 24, 257)
 
 
-def test_pitch_is_heard_in_bins_and_unvoiced_where_it_is_not_above_0():
+def test_pitch_is_quantised_and_unvoiced_at_0_and_below():
     system, speech = build().eval(), make_speech(2, 24)
     codes = system.encode(speech)
     moved = speech.clone()
@@ -223,19 +222,23 @@ def test_pitch_is_heard_in_bins_and_unvoiced_where_it_is_not_above_0():
 
 
 @pytest.mark.parametrize(
-    ("n_frames", "kept", "message"),
+    ("n_frames", "factors", "message"),
     [
         (20, FACTORS, "speech has 20 frames, expected a multiple of 8"),
-        (16, ("content", "timbre"), r"kept is \['content', 'timbre'\], expected of content, rhythm, pitch"),
+        (
+            16,
+            ("content", "timbre"),
+            r"factors is \['content', 'timbre'\], expected some of content, rhythm, pitch",
+        ),
     ],
 )
-def test_speech_that_cannot_be_taken_apart_is_refused(n_frames, kept, message):
+def test_invalid_input_is_refused(n_frames, factors, message):
     with pytest.raises(ValueError, match=message):
-        build().encode(make_speech(1, n_frames), kept)
+        build().encode(make_speech(1, n_frames), factors)
 
 
-def test_a_batch_without_speakers_is_refused():
-    with pytest.raises(InputError, match="speechflow: a batch has no speakers"):
+def test_batch_without_speakers_is_refused():
+    with pytest.raises(InputError, match="speechflow: batch has no speakers"):
         build()(replace(make_batch(40), speaker=None))
 
 
@@ -246,32 +249,37 @@ def test_a_batch_without_speakers_is_refused():
         ("reconstructed_frames", 20, "a multiple of downsample (8)"),
         ("pitch_channels", 10, "a multiple of channels_per_group (4)"),
         ("conv_kernel_size", 4, "odd and at least 1"),
-        ("crop_frames", [20, 32], "multiples of downsample (8)"),
-        ("crop_frames", [32, 16], "a least and a greatest value, from 8"),
-        ("crop_frames", [0, 16], "a least and a greatest value, from 8"),
-        ("resampled_frames", [1, 31], "a least and a greatest value, from 2"),
-        ("resampling", [0.0, 1.5], "a least and a greatest value, from 0.01"),
+        ("crop_frames", [32, 16], "[min, max] with min at least 8"),
+        ("crop_frames", [0, 16], "[min, max] with min at least 8"),
+        ("resampled_frames", [1, 31], "[min, max] with min at least 2"),
+        ("resampling", [0.0, 1.5], "[min, max] with min at least 0.01"),
         ("mel_weight", -1, "at least 0"),
         ("cycle_weight", -0.1, "at least 0"),
     ],
 )
-def test_an_impossible_setting_is_refused(key, value, expected):
+def test_impossible_setting_is_refused(key, value, expected):
     with pytest.raises(InputError) as error:
         build(**{key: value})
     assert str(error.value) == f"speechflow: {key} is {value}, expected {expected}"
 
 
+def test_crops_of_partial_codes_are_refused():
+    with pytest.raises(InputError, match=r"crop_frames is 20, expected a multiple of downsample \(8\)"):
+        build(crop_frames=[20, 32])
+
+
 @pytest.mark.parametrize(
-    ("change", "message"), [({"n_bins": 1}, "a frame has 1 bins"), ({"n_speakers": 0}, "training has 0 speakers")]
+    ("change", "message"),
+    [({"n_bins": 1}, "a frame has 1 bins"), ({"n_speakers": 0}, "training_speakers is 0, expected at least 1")],
 )
-def test_rows_that_teach_nothing_are_refused(change, message):
+def test_unusable_training_data_are_refused(change, message):
     with pytest.raises(InputError, match=f"speechflow: {message}"):
         build(replace(DATA, **change))
 
 
 @pytest.fixture
 def split():
-    """Utterances of three speakers: bands that rise and fall, at a pace and a height of their own."""
+    """Utterances of three speakers with oscillating bands, each with its own period and level."""
     generator = np.random.default_rng(0)
     n_frames = generator.integers(24, 48, 24)
     speaker = np.arange(24) % 3
@@ -287,7 +295,7 @@ def split():
     return SplitData(names, names, emotion, frames, n_frames, torch.device("cpu"), speaker=speaker)
 
 
-def test_training_rebuilds_better_than_the_mean_spectrogram(split, tmp_path):
+def test_trained_reconstruction_is_better_than_the_mean_spectrogram(split, tmp_path):
     empty = replace(split, utterances=(), n_frames=split.n_frames[:0])
     run = RunSettings(
         features="f", batch_size=12, pool_batches=2, learning_rate=0.01, max_steps=100, select="last"
@@ -296,17 +304,17 @@ def test_training_rebuilds_better_than_the_mean_spectrogram(split, tmp_path):
     system = build(decoder_units=32, decoder_layers=1, cycle_weight=0.01)
     system = fit(system, split, empty, run, seed=0, precision="float32", checkpoint=checkpoint).system
     bands = torch.cat(split.frames)[:, :6]
-    of_mean = (bands - bands.mean(dim=0)).square().mean()
+    error_of_mean = (bands - bands.mean(dim=0)).square().mean()
     errors = []
     for frames, n_frames, who in zip(split.frames, split.n_frames // 8 * 8, split.speaker, strict=True):
         speech = frames[:n_frames][None]
         with torch.inference_mode():
-            reconstructed = system.reconstruct_from(speech, (*FACTORS, "speaker"), torch.tensor([who]))
+            reconstructed = system.reconstruct(speech, (*FACTORS, "speaker"), torch.tensor([who]))
         errors.append((reconstructed - speech[..., :6]).square().mean())
-    assert torch.stack(errors).mean() < 0.6 * of_mean
+    assert torch.stack(errors).mean() < 0.6 * error_of_mean
 
 
-def test_bfloat16_changes_the_losses_by_its_rounding_alone():
+def test_bfloat16_changes_the_losses_by_rounding_only():
     batch, losses = make_batch(40, 32), []
     for enabled in (False, True):
         system = build()

@@ -45,28 +45,28 @@ def test_every_variant_of_the_file_is_built(study_of_all_variants):
         build_system("vit_transfer", system.arguments(variant), data)
 
 
-def test_a_variant_that_compares_with_a_teacher_has_one(study_of_all_variants):
+def test_variants_with_feature_matching_have_a_teacher(study_of_all_variants):
     system = study_of_all_variants("vit_transfer").systems["vit_transfer"]
     for variant in system.variants:
         arguments, needs = system.arguments(variant), system.needs.get(variant)
-        compares = arguments["stage"] == "matched" or (arguments["stage"] == "student" and arguments["alpha"] > 0)
-        assert compares == (needs is not None and needs.teacher is not None)
+        matches = arguments["stage"] == "matched" or (arguments["stage"] == "student" and arguments["alpha"] > 0)
+        assert matches == (needs is not None and needs.teacher is not None)
 
 
-def test_stages_are_as_long_as_the_scratch_they_are_compared_with(study_of_all_variants):
+def test_both_student_stages_have_the_epochs_of_training_from_scratch(study_of_all_variants):
     system = study_of_all_variants("vit_transfer").systems["vit_transfer"]
     epochs = {variant: system.run(variant).max_epochs for variant in system.variants}
     assert epochs["matched"] + epochs["student"] == epochs["student_scratch"] == 100
 
 
 @pytest.mark.parametrize(("variant", "parameters"), [("teacher", 2_912_200), ("student", 1_417_991)])
-def test_parameters_are_the_published_number(study_of_all_variants, variant, parameters):
+def test_number_of_parameters_equals_the_published_one(study_of_all_variants, variant, parameters):
     arguments = study_of_all_variants("vit_transfer").systems["vit_transfer"].arguments(variant)
     system = build_system("vit_transfer", arguments, DATA)
     assert sum(p.numel() for p in system.parameters()) == parameters
 
 
-def test_the_published_number_is_the_same_for_any_number_of_frames(study_of_all_variants):
+def test_number_of_parameters_does_not_depend_on_the_number_of_frames(study_of_all_variants):
     arguments = study_of_all_variants("vit_transfer").systems["vit_transfer"].arguments("teacher_128xt")
     system = build_system("vit_transfer", arguments, TrainingData(128, (7,) * 7))
     assert sum(p.numel() for p in system.parameters()) == 2_912_200
@@ -74,7 +74,7 @@ def test_the_published_number_is_the_same_for_any_number_of_frames(study_of_all_
 
 
 @pytest.mark.parametrize("arguments", [SMALL, TEACHER], ids=["student", "teacher"])
-def test_an_utterance_gives_the_same_alone_and_beside_longer_ones(arguments):
+def test_utterance_does_not_depend_on_its_batch(arguments):
     system = build(arguments).eval()
     batch = make_batch([5, 9, 7])
     together, attention = system(batch), system.class_attention(batch)
@@ -87,33 +87,33 @@ def test_an_utterance_gives_the_same_alone_and_beside_longer_ones(arguments):
         assert (attention[row, length:] == 0).all()
 
 
-def test_nothing_is_masked_where_all_have_one_length(monkeypatch):
-    system, seen = build(TEACHER), []
-    monkeypatch.setattr(system.stem, "forward", lambda x, valid: seen.append(valid) or x)
+def test_equal_lengths_need_no_mask(monkeypatch):
+    system, masks = build(TEACHER), []
+    monkeypatch.setattr(system.stem, "forward", lambda x, valid: masks.append(valid) or x)
     system(make_batch([6, 6]))
     system(make_batch([6, 5]))
-    assert seen[0] is None
-    assert seen[1].tolist() == [[True] * 6, [True] * 5 + [False]]
+    assert masks[0] is None
+    assert masks[1].tolist() == [[True] * 6, [True] * 5 + [False]]
 
 
 @pytest.mark.parametrize(
-    ("stem", "coordinates", "knows_order"),
+    ("stem", "coordinates", "depends_on_order"),
     [(False, False, False), (True, False, True), (False, True, True), (True, True, True)],
 )
 @pytest.mark.parametrize("stage", ["teacher", "student"])
-def test_only_stem_and_coordinates_know_the_order_of_the_frames(stage, stem, coordinates, knows_order):
+def test_only_stem_and_coordinates_depend_on_the_order_of_the_frames(stage, stem, coordinates, depends_on_order):
     system = build(SMALL | {"stage": stage, "stem": stem, "coordinates": coordinates}).eval()
     batch = make_batch([16, 16])
     change = (system(batch).logits - system(shuffled(batch)).logits).abs().max().item()
-    assert change > 1e-3 if knows_order else change < 1e-5
+    assert change > 1e-3 if depends_on_order else change < 1e-5
 
 
-def test_teacher_learns_the_classes_alone():
+def test_teacher_is_trained_on_the_classes_only():
     system, batch = build(TEACHER), make_batch([8, 8])
     assert list(system.losses(system(batch), batch)) == ["cross_entropy"]
 
 
-def test_matched_student_learns_embeddings_alone_and_no_classes():
+def test_matched_student_is_trained_on_the_embeddings_only():
     system, batch = build(SMALL | {"stage": "matched"}), make_batch([8, 8])
     output = system(batch)
     losses = system.losses(output, batch)
@@ -125,47 +125,47 @@ def test_matched_student_learns_embeddings_alone_and_no_classes():
     assert without == ["classify.weight", "classify.bias"]
 
 
-def test_student_learns_both_with_alpha_on_the_second():
+def test_student_is_trained_on_both_with_alpha_on_the_embeddings():
     system, batch = build(SMALL | {"alpha": 0.25}), make_batch([8, 8])
     output = system(batch)
     losses = system.losses(output, batch)
     assert list(losses) == ["cross_entropy", "feature_matching"]
-    plain = -output.logits.log_softmax(dim=1)[torch.arange(2), batch.emotion].mean()
-    torch.testing.assert_close(losses["cross_entropy"], plain)
+    expected = -output.logits.log_softmax(dim=1)[torch.arange(2), batch.emotion].mean()
+    torch.testing.assert_close(losses["cross_entropy"], expected)
     expected = 0.25 * (output.embedding - batch.teacher_embedding).abs().mean()
     torch.testing.assert_close(losses["feature_matching"], expected)
 
 
-def test_without_alpha_a_student_needs_no_teacher():
+def test_student_without_alpha_needs_no_teacher():
     system, batch = build(SMALL | {"alpha": 0.0}), make_batch([8, 8], teacher=False)
     assert list(system.losses(system(batch), batch)) == ["cross_entropy"]
 
 
 @pytest.mark.parametrize("stage", ["matched", "student"])
-def test_a_missing_teacher_is_said_in_one_line(stage):
+def test_missing_teacher_is_refused(stage):
     system, batch = build(SMALL | {"stage": stage}), make_batch([8, 8], teacher=False)
-    with pytest.raises(InputError, match=f"stage '{stage}' .* has no teacher's embeddings; expected .*needs"):
+    with pytest.raises(InputError, match=f"stage '{stage}' .* has no teacher embeddings, expected .*needs"):
         system.losses(system(batch), batch)
 
 
-def test_student_of_all_stages_is_one_network():
+def test_both_student_stages_have_one_network():
     matched, student = build(SMALL | {"stage": "matched"}), build(SMALL, seed=1)
     student.load_state_dict(matched.state_dict())
     assert torch.equal(student(make_batch([8])).embedding, matched(make_batch([8])).embedding)
 
 
 @pytest.mark.parametrize("patch", [[12, 1], [1, 12], [4, 3], [3, 1]])
-def test_class_attention_is_a_share_of_each_frame(patch):
+def test_class_attention_is_a_distribution_over_frames(patch):
     system = build(SMALL | {"patch": patch}, n_frames=12).eval()
     attention = system.class_attention(make_batch([12, 12]))
     assert attention.shape == (2, 12)
     torch.testing.assert_close(attention.sum(dim=1), torch.ones(2))
     assert (attention >= 0).all()
-    of_columns = attention.unflatten(1, (-1, patch[1]))
-    torch.testing.assert_close(of_columns, of_columns[:, :, :1].expand_as(of_columns))
+    columns = attention.unflatten(1, (-1, patch[1]))
+    torch.testing.assert_close(columns, columns[:, :, :1].expand_as(columns))
 
 
-def test_class_attention_follows_the_frames():
+def test_class_attention_permutes_with_the_frames():
     system, batch = build(SMALL).eval(), make_batch([12])
     order = torch.randperm(12, generator=torch.Generator().manual_seed(2))
     moved = system.class_attention(replace(batch, features=batch.features[:, order]))
@@ -173,7 +173,7 @@ def test_class_attention_follows_the_frames():
     assert moved.std() > 1e-4
 
 
-def test_the_classes_are_told_in_float32_whatever_the_precision():
+def test_output_is_float32_under_bfloat16():
     system, batch = build(TEACHER), make_batch([8, 8])
     with torch.autocast("cpu", torch.bfloat16):
         output = system(batch)
@@ -182,28 +182,28 @@ def test_the_classes_are_told_in_float32_whatever_the_precision():
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"stage": "pupil"}, "stage is 'pupil', expected one of teacher, matched, student"),
         ({"alpha": -0.5}, "alpha is -0.5, expected at least 0"),
         ({"student_depth": 0}, "student_depth is 0, expected at least 1"),
         ({"stem_channels": [4, 2]}, r"stem_channels is \[4, 2\], expected to end in 1"),
         ({"stem_channels": []}, r"stem_channels is \[\], expected"),
-        ({"patch": [5, 1]}, r"patch is \[5, 1\], expected bins that divide the 12 of a frame"),
+        ({"patch": [5, 1]}, r"patch is \[5, 1\], expected a divisor of the 12 bins of a frame"),
         ({"patch": [12]}, r"patch is \[12\], expected \[bins, frames\]"),
-        ({"patch": [12, 5]}, r"patch is \[12, 5\], expected frames that divide .* \(each has 12\)"),
+        ({"patch": [12, 5]}, r"patch is \[12, 5\], expected a divisor of the frames .* \(12 each\)"),
     ],
 )
-def test_an_impossible_setting_is_refused_in_one_line(changes, said):
-    with pytest.raises(InputError, match=f"^vit_transfer: {said}"):
+def test_impossible_setting_is_refused(changes, message):
+    with pytest.raises(InputError, match=f"^vit_transfer: {message}"):
         build(SMALL | changes, n_frames=12)
 
 
-def test_wide_patches_are_refused_where_utterances_differ_in_length():
+def test_wide_patches_need_utterances_of_one_length():
     with pytest.raises(InputError, match="lengths differ"):
         build(SMALL | {"patch": [6, 2]})
 
 
-def test_least_frames_are_those_of_a_patch():
+def test_min_frames_are_those_of_a_patch():
     assert build(SMALL).min_frames == 1
     assert build(SMALL | {"patch": [4, 3]}, n_frames=12).min_frames == 3

@@ -1,22 +1,23 @@
-import errno
-import os
 import signal
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.special import softmax
 from torch import nn
 
 from emofactors.features.archive import ArchiveWriter, FeatureArchive
-from emofactors.inference.predict import predict
 from emofactors.systems import build_system
 from emofactors.systems.base import TrainingData
+from emofactors.training.batches import shuffled_batches
 from emofactors.training.checkpoint import Checkpoint
-from emofactors.training.dataset import SplitData, load_split, shuffled_batches
-from emofactors.training.fit import fit, infer, run_key
+from emofactors.training.dataset import SplitData, load_split
+from emofactors.training.fit import fit, run_key
+from emofactors.training.outputs import model_outputs
+
+pytestmark = pytest.mark.usefixtures("restored_process")
 
 ARGUMENTS = {
     "cnn_bigru": {
@@ -33,7 +34,7 @@ ARGUMENTS = {
 
 
 def rows_of(split, chosen):
-    """Some rows of a split."""
+    """Return some rows of a split."""
     return replace(
         split,
         utterances=tuple(np.array(split.utterances)[chosen]),
@@ -44,8 +45,12 @@ def rows_of(split, chosen):
     )
 
 
+def no_rows(split):
+    return rows_of(split, np.zeros(len(split), dtype=bool))
+
+
 class StoppingCheckpoint(Checkpoint):
-    """Ends the training by a signal at one step, as a scheduler or a user would."""
+    """Raises a signal at one step, as a scheduler or a user would."""
 
     def __init__(self, path, at_step, by=signal.SIGTERM):
         super().__init__(path, interval_s=1e9)
@@ -60,7 +65,7 @@ class StoppingCheckpoint(Checkpoint):
 
 
 class KilledError(Exception):
-    """Stands for SIGKILL: nothing is written on the way out."""
+    """Stands for SIGKILL: nothing is written before the process ends."""
 
 
 class KillingCheckpoint(Checkpoint):
@@ -75,23 +80,28 @@ class KillingCheckpoint(Checkpoint):
         self.left -= 1
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 @pytest.fixture
-def fitted(tmp_path, train, dev, run, fresh_system):
-    def go(checkpoint=None, seed=0, run=run, dev=dev):
-        checkpoint = checkpoint or Checkpoint(tmp_path / "unused.pt")
-        return fit(fresh_system(seed), train, dev, run, seed=seed, precision="float32", checkpoint=checkpoint)
+def fitted(tmp_path, train, dev, settings, fresh_system):
+    """Function that trains the tiny cnn_bigru, or another system."""
+    default_train, default_dev, default_settings = train, dev, settings
+
+    def go(checkpoint=None, seed=0, precision="float32", system=None, **changes):
+        return fit(
+            system or fresh_system(seed),
+            changes.get("train", default_train),
+            changes.get("dev", default_dev),
+            default_settings.model_copy(update=changes.get("settings", {})),
+            seed=seed,
+            precision=precision,
+            checkpoint=checkpoint or Checkpoint(tmp_path / "unused.pt"),
+        )
 
     return go
+
+
+def accuracy(trained, dev, precision="float32"):
+    outputs = model_outputs(trained.system, dev, split="dev", batch_size=8, precision=precision)
+    return (outputs.logits.argmax(axis=1) == dev.emotion).mean()
 
 
 def assert_same(a, b):
@@ -101,50 +111,43 @@ def assert_same(a, b):
         assert torch.equal(tensor, b.system.state_dict()[name]), name
 
 
-def test_it_learns(fitted, dev):
-    trained = fitted()
-    logits, _ = infer(trained.system, dev, 8, "float32")
-    assert (logits.argmax(axis=1) == dev.emotion).mean() > 0.9
-
-
-def test_it_learns_in_bfloat16_too(tmp_path, train, dev, run, fresh_system):
-    checkpoint = Checkpoint(tmp_path / "unused.pt")
-    trained = fit(fresh_system(), train, dev, run, seed=0, precision="bfloat16", checkpoint=checkpoint)
-    logits, _ = infer(trained.system, dev, 8, "bfloat16")
-    assert (logits.argmax(axis=1) == dev.emotion).mean() > 0.9
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_task_is_learned_with_float32_weights(fitted, dev, precision):
+    trained = fitted(precision=precision)
+    assert accuracy(trained, dev, precision) > 0.9
     assert all(p.dtype == torch.float32 for p in trained.system.parameters())
 
 
-def test_same_seed_same_bits_other_seed_other(fitted):
+def test_equal_seeds_give_equal_bits_and_other_seeds_do_not(fitted):
     first = fitted()
     assert_same(first, fitted())
     assert first.history != fitted(seed=1).history
 
 
-def test_a_part_with_a_factor_learns_at_its_own_rate(tmp_path, train, dev, run, fresh_system):
-    """A factor so small that the part stays where it was, while the others move as ever."""
-    named = [name for name, _ in fresh_system().named_parameters()]
-    part = named[0]
+def test_a_part_with_a_learning_rate_factor_has_its_own_rate(fitted, fresh_system):
+    """With a tiny factor, one part stays unchanged while the others change as before."""
+    names = [name for name, _ in fresh_system().named_parameters()]
+    part = names[0]
     slowed = fresh_system()
     slowed.learning_rate_factors = {part: 1e-30}
-    one_step = run.model_copy(
-        update={"max_steps": 1, "max_epochs": None, "select": "last", "select_after_step": 0}
-    )
-    moved = {}
-    for name, system in (("plain", fresh_system()), ("slowed", slowed)):
-        before = {key: tensor.clone() for key, tensor in system.named_parameters()}
-        fit(system, train, dev, one_step, seed=0, precision="float32", checkpoint=Checkpoint(tmp_path / name))
-        moved[name] = {key: tensor - before[key] for key, tensor in system.named_parameters()}
-    assert moved["plain"][part].abs().max() > 0
-    assert moved["slowed"][part].abs().max() == 0
-    for other in named[1:]:
+    change = {}
+    for kind, system in (("default", fresh_system()), ("slowed", slowed)):
+        before = {name: tensor.clone() for name, tensor in system.named_parameters()}
+        fitted(system=system, settings={"max_steps": 1, "select": "last"})
+        change[kind] = {name: tensor - before[name] for name, tensor in system.named_parameters()}
+    assert change["default"][part].abs().max() > 0
+    assert change["slowed"][part].abs().max() == 0
+    for other in names[1:]:
         if not other.startswith(part):
-            assert torch.equal(moved["plain"][other], moved["slowed"][other])
+            assert torch.equal(change["default"][other], change["slowed"][other])
+
+
+# --- checkpoints ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("at_step", [1, 6, 7, 23])
-def test_resume_after_a_signal_is_bit_equal(tmp_path, fitted, at_step, by):
+def test_a_training_resumed_after_a_signal_is_bit_equal(tmp_path, fitted, at_step, by):
     path = tmp_path / "state.pt"
     with pytest.raises(SystemExit) as ended:
         fitted(StoppingCheckpoint(path, at_step, by))
@@ -154,8 +157,17 @@ def test_resume_after_a_signal_is_bit_equal(tmp_path, fitted, at_step, by):
     assert_same(fitted(), resumed)
 
 
+@pytest.mark.parametrize("interval_s", [0.0, 1e9])
+def test_a_training_resumed_after_a_kill_is_bit_equal(tmp_path, fitted, interval_s):
+    path = tmp_path / "state.pt"
+    with pytest.raises(KilledError):
+        fitted(KillingCheckpoint(path, at_step=17, interval_s=interval_s))
+    assert path.exists() == (interval_s == 0.0)
+    assert_same(fitted(), fitted(Checkpoint(path)))
+
+
 def from_archive(split, folder, *, stream):
-    """The same split, its frames in an archive."""
+    """Return the same split, with its frames in an archive."""
     if not folder.exists():
         with ArchiveWriter(folder, 16) as archive:
             for utterance, frames in zip(split.utterances, split.frames, strict=True):
@@ -174,42 +186,25 @@ def from_archive(split, folder, *, stream):
     )
 
 
-@pytest.mark.parametrize("first", ["held", "streamed"])
-def test_a_training_goes_on_in_the_other_form_bit_by_bit(tmp_path, train, dev, run, fresh_system, first):
-    forms = {
-        form: [
-            from_archive(train, tmp_path / "train", stream=form == "streamed"),
-            from_archive(dev, tmp_path / "dev", stream=form == "streamed"),
-        ]
-        for form in ("held", "streamed")
+@pytest.mark.parametrize("first", ["in_memory", "streamed"])
+def test_a_training_resumes_with_streamed_frames_or_without(tmp_path, train, dev, fitted, fresh_system, first):
+    splits = {
+        form: {
+            name: from_archive(split, tmp_path / name, stream=form == "streamed")
+            for name, split in (("train", train), ("dev", dev))
+        }
+        for form in ("in_memory", "streamed")
     }
-    (second,) = forms.keys() - {first}
-
-    def fitted(form, checkpoint):
-        return fit(fresh_system(), *forms[form], run, seed=0, precision="float32", checkpoint=checkpoint)
-
-    keys = {run_key({}, "code", fresh_system(), *splits) for splits in forms.values()}
-    assert len(keys) == 1
+    (second,) = splits.keys() - {first}
+    assert len({run_key({}, "code", fresh_system(), *of_form.values()) for of_form in splits.values()}) == 1
     with pytest.raises(SystemExit):
-        fitted(first, StoppingCheckpoint(tmp_path / "state.pt", 17))
-    resumed = fitted(second, Checkpoint(tmp_path / "state.pt"))
+        fitted(StoppingCheckpoint(tmp_path / "state.pt", 17), **splits[first])
+    resumed = fitted(Checkpoint(tmp_path / "state.pt"), **splits[second])
     assert resumed.resumed_at_step == 17
-    assert_same(fitted(first, Checkpoint(tmp_path / "unused.pt")), resumed)
-    heard = [infer(resumed.system, forms[form][1], 8, "float32") for form in (first, second)]
-    for ours, theirs in zip(*heard, strict=True):
-        assert np.array_equal(ours, theirs)
+    assert_same(fitted(**splits[first]), resumed)
 
 
-@pytest.mark.parametrize("interval_s", [0.0, 1e9])
-def test_resume_after_a_kill_is_bit_equal(tmp_path, fitted, interval_s):
-    path = tmp_path / "state.pt"
-    with pytest.raises(KilledError):
-        fitted(KillingCheckpoint(path, at_step=17, interval_s=interval_s))
-    assert path.exists() == (interval_s == 0.0)
-    assert_same(fitted(), fitted(Checkpoint(path)))
-
-
-def test_the_generator_of_the_gpu_in_use_goes_on_on_whichever_is_leased_next(tmp_path, fitted, monkeypatch):
+def test_the_generator_of_the_current_gpu_is_restored_on_any_other(tmp_path, fitted, monkeypatch):
     restored = []
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_rng_state", lambda: torch.tensor([7], dtype=torch.uint8))
@@ -221,7 +216,7 @@ def test_the_generator_of_the_gpu_in_use_goes_on_on_whichever_is_leased_next(tmp
     assert [state.tolist() for state in restored] == [[7]]
 
 
-def test_a_damaged_checkpoint_starts_anew(tmp_path, fitted):
+def test_a_training_with_a_damaged_checkpoint_starts_from_scratch(tmp_path, fitted):
     path = tmp_path / "state.pt"
     with pytest.raises(SystemExit):
         fitted(StoppingCheckpoint(path, 5))
@@ -231,173 +226,130 @@ def test_a_damaged_checkpoint_starts_anew(tmp_path, fitted):
     assert_same(fitted(), resumed)
 
 
-def test_a_training_goes_on_when_there_is_no_room_for_its_checkpoint(tmp_path, monkeypatch, caplog, fitted):
-    def full(file):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    undisturbed = fitted()
-    assert_same(undisturbed, fitted(Checkpoint(tmp_path / "state.pt", interval_s=0.0)))
-    assert "cannot be written (No space left on device): going on without" in caplog.text
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_checkpoint_leaves_no_temporary_file_and_is_removed(tmp_path, fitted):
-    path = tmp_path / "state.pt"
-    with pytest.raises(SystemExit):
-        fitted(StoppingCheckpoint(path, 5))
-    assert [file.name for file in tmp_path.iterdir()] == ["state.pt"]
-    Checkpoint(path).remove()
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_what_a_kill_left_half_written_goes_with_the_checkpoint(tmp_path, monkeypatch):
-    path = tmp_path / "state.pt"
-    with monkeypatch.context() as killed:
-        killed.setattr(Path, "replace", lambda self, target: None)
-        killed.setattr(Path, "unlink", lambda self, missing_ok: None)
-        Checkpoint(path, interval_s=0.0).offer(dict)
-    assert not path.exists()
-    assert len(list(tmp_path.iterdir())) == 1
-
-    Checkpoint(path).remove()
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_the_best_evaluation_on_dev_is_kept(fitted, dev):
-    trained = fitted()
-    best = max(trained.history, key=lambda row: row["dev_ua"])
-    assert trained.best_step == best["step"]
-    logits, _ = infer(trained.system, dev, 8, "float32")
-    recalls = [(logits.argmax(axis=1)[dev.emotion == c] == c).mean() for c in (0, 1)]
-    assert np.mean(recalls) == pytest.approx(best["dev_ua"])
-
-
-def test_an_early_evaluation_is_never_selected(fitted, run):
-    trained = fitted(run=run.model_copy(update={"select_after_step": 30}))
-    assert trained.best_step > 30
-
-
-def test_evaluations_come_as_often_as_said(fitted, run):
-    every_seven_steps = [7, 14, 21, 28, 35, 40]
-    history = fitted(run=run.model_copy(update={"evaluate_every_steps": 7})).history
-    assert [row["step"] for row in history] == every_seven_steps
-    once_an_epoch = [7, 14, 21, 28, 35, 40]  # 50 utterances in batches of 8
-    assert [row["step"] for row in fitted().history] == once_an_epoch
-
-
-def test_patience_ends_a_training_that_gets_no_better(fitted, run):
-    trained = fitted(run=run.model_copy(update={"patience": 2, "evaluate_every_steps": 1, "max_steps": 400}))
-    assert trained.steps < 400
-
-
-def test_every_loss_has_its_column(tmp_path, fitted):
-    trained = fitted()
-    trained.save(tmp_path / "model.safetensors", tmp_path / "history.csv")
-    history = pd.read_csv(tmp_path / "history.csv")
-    assert list(history.columns) == ["epoch", "step", "cross_entropy", "center", "dev_ua", "dev_wa"]
-
-
-def test_without_dev_the_last_weights_are_kept(fitted, dev):
-    trained = fitted(dev=rows_of(dev, np.zeros(len(dev), dtype=bool)))
-    assert trained.best_step == 40
-    assert "dev_ua" not in trained.history[0]
-
-
-def test_a_training_that_diverges_says_so(fitted, run):
-    with pytest.raises(FloatingPointError, match="diverged"):
-        fitted(run=run.model_copy(update={"learning_rate": 1e30}))
-
-
-def test_key_follows_settings_code_first_weights_data_and_teacher(train, dev, fresh_system):
+def test_the_key_depends_on_settings_code_initial_weights_data_and_teacher(train, dev, fresh_system):
     def key(settings=1, code="c", system=None, train=train, dev=dev):
         return run_key([settings], code, system or fresh_system(), train, dev)
 
-    taught = replace(train, teacher_embedding=torch.ones(len(train), 4))
+    with_teacher = replace(train, teacher_embedding=torch.ones(len(train), 4))
     others = [
         key(settings=2),
         key(code="d"),
         key(system=fresh_system(1)),
         key(train=dev, dev=train),
-        key(train=taught),
+        key(train=with_teacher),
     ]
     assert key() == key()
     assert len({key(), *others}) == 6
 
 
-def test_epochs_are_counted_in_batches(fitted, run, train):
-    by_epochs = run.model_copy(update={"max_steps": None, "max_epochs": 3})
-    trained = fitted(run=by_epochs)
-    assert trained.steps == 3 * -(-len(train) // run.batch_size)
-    assert [row["epoch"] for row in trained.history] == [1, 2, 3]
-    assert_same(trained, fitted(run=run.model_copy(update={"max_steps": trained.steps})))
+# --- evaluation and selection --------------------------------------------------------------------------------
 
 
-def test_the_last_weights_are_kept_where_the_run_says_so_and_dev_is_not_heard(fitted, run, dev):
-    last = fitted(run=run.model_copy(update={"select": "last"}))
-    assert last.best_step == last.steps == run.max_steps
+def test_the_weights_of_the_best_evaluation_on_dev_are_selected(fitted, dev):
+    trained = fitted()
+    best = max(trained.history, key=lambda row: row["dev_ua"])
+    assert trained.best_step == best["step"]
+    outputs = model_outputs(trained.system, dev, split="dev", batch_size=8, precision="float32")
+    recalls = [(outputs.logits.argmax(axis=1)[dev.emotion == c] == c).mean() for c in (0, 1)]
+    assert np.mean(recalls) == pytest.approx(best["dev_ua"])
+
+
+def test_an_early_evaluation_is_not_selected(fitted):
+    assert fitted(settings={"select_after_step": 30}).best_step > 30
+
+
+def test_evaluations_follow_the_settings(fitted):
+    by_steps = fitted(settings={"evaluate_every_steps": 9}).history
+    assert [row["step"] for row in by_steps] == [9, 18, 27, 36, 40]
+    by_epochs = [7, 14, 21, 28, 35, 40]  # 50 utterances in batches of 8
+    assert [row["step"] for row in fitted().history] == by_epochs
+
+
+def test_patience_stops_a_training_without_improvement(fitted):
+    trained = fitted(settings={"patience": 2, "evaluate_every_steps": 1, "max_steps": 400})
+    assert trained.steps < 400
+
+
+def test_every_loss_has_its_column_in_the_history(tmp_path, fitted):
+    fitted().save(tmp_path / "model.safetensors", tmp_path / "history.csv")
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert list(history.columns) == ["epoch", "step", "cross_entropy", "center", "dev_ua", "dev_wa"]
+
+
+def test_the_last_weights_are_selected_without_dev_rows_or_if_the_run_says_so(fitted, dev):
+    last = fitted(settings={"select": "last"})
+    assert last.best_step == last.steps == 40
     assert "dev_ua" not in last.history[-1]
-    no_dev = rows_of(dev, np.zeros(len(dev), dtype=bool))
-    assert_same(last, fitted(dev=no_dev))
+    assert_same(last, fitted(dev=no_rows(dev)))
 
 
-def test_weight_decay_shrinks_the_weights(fitted, run):
+def test_a_training_that_diverges_is_an_error(fitted):
+    with pytest.raises(FloatingPointError, match="diverged"):
+        fitted(settings={"learning_rate": 1e30})
+
+
+def test_epochs_are_counted_in_batches(fitted):
+    trained = fitted(settings={"max_steps": None, "max_epochs": 3})
+    assert trained.steps == 3 * 7
+    assert [row["epoch"] for row in trained.history] == [1, 2, 3]
+    assert_same(trained, fitted(settings={"max_steps": trained.steps}))
+
+
+def test_weight_decay_shrinks_the_weights(fitted):
     def norm(weight_decay):
-        settings = {"weight_decay": weight_decay, "select": "last"}
-        state = fitted(run=run.model_copy(update=settings)).system.state_dict()
+        state = fitted(settings={"weight_decay": weight_decay, "select": "last"}).system.state_dict()
         return sum(float(t.square().sum()) for name, t in state.items() if name.endswith("weight"))
 
     assert norm(3.0) < norm(0.0)
 
 
-def test_without_weight_decay_it_is_adam(fitted, run, train, fresh_system):
+def test_the_optimiser_without_weight_decay_is_adam(fitted, settings, train, fresh_system):
     system = fresh_system()
-    optimiser = torch.optim.Adam(system.parameters(), lr=run.learning_rate)
-    for step in range(5):
-        chosen = shuffled_batches(train.n_frames, run.batch_size, pool_batches=run.pool_batches, seed=0, epoch=0)
-        batch = train.batch(chosen[step], system.min_frames)
+    optimiser = torch.optim.Adam(system.parameters(), lr=settings.learning_rate)
+    batches = shuffled_batches(
+        train.n_frames, settings.batch_size, pool_batches=settings.pool_batches, seed=0, epoch=0
+    )
+    for chosen in batches[:5]:
+        batch = train.batch(chosen, system.min_frames)
         output = system(batch)
         optimiser.zero_grad()
         sum(system.losses(output, batch).values()).backward()
         optimiser.step()
         system.after_step(output, batch)
-    trained = fitted(run=run.model_copy(update={"max_steps": 5, "select": "last"}))
+    trained = fitted(settings={"max_steps": 5, "select": "last"})
     for name, tensor in trained.system.state_dict().items():
         assert torch.equal(tensor, system.state_dict()[name]), name
 
 
-def test_dev_split_may_lack_a_class(fitted, dev):
+def test_the_dev_rows_may_lack_a_class(fitted, dev):
     trained = fitted(dev=rows_of(dev, dev.emotion == 0))
     assert 0 <= trained.history[0]["dev_ua"] <= 1
 
 
-def test_dev_is_scored_by_utterance_where_rows_are_segments(fitted, dev):
-    """Each dev utterance twice in a row, as two segments that are alike: scored as once."""
-    twice = np.repeat(np.arange(len(dev)), 2)
+def test_dev_is_scored_by_utterance_if_rows_are_segments(fitted, dev):
+    twice = np.repeat(np.arange(len(dev)), 2)  # two equal segments per utterance
     assert fitted(dev=rows_of(dev, twice)).history == fitted().history
 
 
-def test_an_utterance_with_many_segments_weighs_no_more_on_dev(tmp_path, train, dev, run, fresh_system):
-    trained = fit(
-        fresh_system(), train, dev, run, seed=0, precision="float32", checkpoint=Checkpoint(tmp_path / "a")
-    )
-    logits, _ = infer(trained.system, dev, 8, "float32")
-    n_segments = np.where(logits.argmax(axis=1) == dev.emotion, 1, 5)  # of what is recognised wrongly
+def test_dev_utterances_weigh_the_same_whatever_their_number_of_segments(fitted, dev):
+    trained = fitted()
+    outputs = model_outputs(trained.system, dev, split="dev", batch_size=8, precision="float32")
+    n_segments = np.where(outputs.logits.argmax(axis=1) == dev.emotion, 1, 5)  # more segments of wrong ones
     repeated = rows_of(dev, np.repeat(np.arange(len(dev)), n_segments))
-    again = fit(
-        fresh_system(), train, repeated, run, seed=0, precision="float32", checkpoint=Checkpoint(tmp_path / "b")
-    )
-    assert again.history[-1] == trained.history[-1]
+    assert fitted(dev=repeated).history[-1] == trained.history[-1]
+
+
+# --- systems without logits ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Opaque:
-    """The output of a system that knows no emotions."""
+class MeanOutput:
+    """Output of a system without classes."""
 
-    guess: torch.Tensor
+    mean: torch.Tensor
 
 
-class Decomposer(nn.Module):
+class MeanSystem(nn.Module):
     """Learns the mean of the first feature; has losses on dev."""
 
     min_frames = 1
@@ -407,11 +359,11 @@ class Decomposer(nn.Module):
         self.mean = nn.Parameter(torch.zeros(()))
 
     def forward(self, batch):
-        return Opaque(self.mean.expand(len(batch.features)))
+        return MeanOutput(self.mean.expand(len(batch.features)))
 
     def losses(self, output, batch):
         mean = batch.features[:, :, 0].sum(dim=1) / batch.n_frames
-        return {"mel": (output.guess - mean).square().mean()}
+        return {"mel": (output.mean - mean).square().mean()}
 
     def dev_losses(self, batch):
         assert not self.training
@@ -422,13 +374,10 @@ class Decomposer(nn.Module):
         assert self.training
 
 
-def test_a_system_without_logits_is_trained_and_says_what_it_loses_on_dev(tmp_path, train, dev, run):
-    system = Decomposer()
-    settings = run.model_copy(update={"select": "last"})
-    trained = fit(
-        system, train, dev, settings, seed=0, precision="float32", checkpoint=Checkpoint(tmp_path / "c.pt")
-    )
-    assert trained.best_step == run.max_steps
+def test_losses_on_dev_are_recorded_for_a_system_without_logits(fitted, dev):
+    system = MeanSystem()
+    trained = fitted(system=system, settings={"select": "last"})
+    assert trained.best_step == 40
     assert list(trained.history[-1]) == ["epoch", "step", "mel", "dev_mel"]
     assert len(trained.history) == 6
     means = [frames[:, 0].mean() for frames in dev.frames]
@@ -436,17 +385,17 @@ def test_a_system_without_logits_is_trained_and_says_what_it_loses_on_dev(tmp_pa
     assert trained.history[-1]["dev_mel"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_without_dev_rows_there_is_nothing_to_lose_on(tmp_path, train, dev, run):
-    empty = rows_of(dev, np.zeros(len(dev), dtype=bool))
-    settings = run.model_copy(update={"select": "last"})
-    checkpoint = Checkpoint(tmp_path / "c.pt")
-    trained = fit(Decomposer(), train, empty, settings, seed=0, precision="float32", checkpoint=checkpoint)
+def test_without_dev_rows_there_are_no_losses_on_dev(fitted, dev):
+    trained = fitted(system=MeanSystem(), dev=no_rows(dev), settings={"select": "last"})
     assert list(trained.history[-1]) == ["epoch", "step", "mel"]
 
 
+# --- input without information -------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("name", ["cnn_bigru", "factor_classifier"])
-def test_judges_that_hear_always_the_same_say_always_the_same(tmp_path, run, name):
-    """Of speech without any factor nothing is left to tell utterances by: not their lengths, nor their batches."""
+def test_classifiers_of_constant_input_predict_a_constant(fitted, name):
+    """Without any factor of speech, neither lengths nor batches distinguish utterances."""
     generator = np.random.default_rng(0)
     segment = generator.normal(size=(24, 16)).astype(np.float32)
 
@@ -466,10 +415,11 @@ def test_judges_that_hear_always_the_same_say_always_the_same(tmp_path, run, nam
     train = constant_split(generator.integers(1, 4, size=30), 1)
     system = build_system(name, ARGUMENTS[name], TrainingData(16, tuple(np.bincount(train.emotion)), n_frames=24))
     dev = constant_split(generator.integers(1, 6, size=17), 2)
-    trained = fit(system, train, dev, run, seed=0, precision="float32", checkpoint=Checkpoint(tmp_path / "c.pt"))
+    trained = fitted(system=system, train=train, dev=dev)
     assert all(row["dev_ua"] == 0.5 for row in trained.history)
     for batch_size in (1, 7, 50):
-        table = predict(trained.system, {"dev": dev}, ["a", "b"], batch_size=batch_size, precision="float32").table
-        assert len(table) == 17
-        assert table["prediction"].nunique() == 1
-        np.testing.assert_allclose(table["p_a"], table["p_a"][0], atol=1e-5)
+        outputs = model_outputs(trained.system, dev, split="dev", batch_size=batch_size, precision="float32")
+        assert len(outputs.logits) == 17
+        assert len(set(outputs.logits.argmax(axis=1))) == 1
+        posterior = softmax(outputs.logits, axis=1)
+        np.testing.assert_allclose(posterior, posterior[:1].repeat(17, axis=0), atol=1e-5)

@@ -1,6 +1,6 @@
 """What the sections of all kinds of tables share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
@@ -95,6 +95,10 @@ class TableSection(Section):
             return f"{self.label(row)} minus {self.label(minus)}"
         label = self.rows[row]
         return label if isinstance(label, str) else f"{label:g}"
+
+    def task_letters(self, tasks: Sequence[str]) -> dict[str, str]:
+        """Return task -> the letter that stands for it in the table; empty if the table names its tasks."""
+        return {}
 
     def task_faults(self, tasks: Mapping[str, TaskConfig]) -> list[str]:
         """Return why the table cannot be made for some tasks, one line per fault; none if it can."""

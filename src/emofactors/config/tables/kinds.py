@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
 from emofactors.config.base import sections_by_kind
 from emofactors.config.tables.base import TableSection
@@ -22,13 +22,12 @@ TableConfig = Annotated[
 #: Kind -> section of its tables.
 TABLE_SECTIONS: Mapping[str, type[TableSection]] = sections_by_kind(TableConfig)
 
-_TABLE: TypeAdapter[TableConfig] = TypeAdapter(TableConfig)
 
-
-def table_config(content: Mapping[str, Any]) -> TableConfig:
+def table_config(content: Mapping[str, Any]) -> TableSection:
     """Return the settings of a table from plain data; without ``kind`` it is of kind ``variants``.
 
     Raises:
-        pydantic.ValidationError: if a key is unknown or missing, or a value impossible.
+        KeyError: if ``kind`` is unknown.
+        pydantic.ValidationError: if a key is unknown or missing, or a value is impossible.
     """
-    return _TABLE.validate_python({"kind": "variants"} | dict(content))
+    return TABLE_SECTIONS[content.get("kind", "variants")].model_validate(content)

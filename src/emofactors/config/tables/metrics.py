@@ -19,6 +19,3 @@ Metric = Literal["ua", "wa", "held_out_ua", "held_out_gap", "speaker_ua", ProbeM
 
 #: Metrics of held-out utterances of the training speakers; the task needs ``held_out``.
 HELD_OUT_METRICS = ("held_out_ua", "held_out_gap", "speaker_held_out")
-
-#: Accuracies of speaker probes, the horizontal axis of a trade-off figure.
-SPEAKER_PROBES = ("speaker_linear", "speaker_mlp")

@@ -1,6 +1,7 @@
 """What the sections of tables of scores share."""
 
 from collections.abc import Mapping
+from math import nan
 from typing import Literal, Self
 
 from pydantic import model_validator
@@ -20,6 +21,10 @@ class PublishedScores(PublishedSource):
 
     task: Name
     values: dict[Name, dict[Literal["ua", "wa"], float]]
+
+    def value(self, row: str, metric: str) -> float:
+        """Return the published value of a row in percent; NaN if there is none."""
+        return next((value for name, value in self.values.get(row, {}).items() if name == metric), nan)
 
 
 class ScoreTable(TableSection):

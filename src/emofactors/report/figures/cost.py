@@ -26,7 +26,7 @@ _LABEL_HEIGHT = 0.13
 
 
 @dataclass(frozen=True)
-class VariantCost:
+class CostPoint:
     """A variant as a figure of cost shows it.
 
     Attributes:
@@ -48,14 +48,14 @@ def draw(settings: Mapping[str, Any], inputs: FigureInputs) -> Figure:
     costs = {}
     for of, (confusion,) in confusions.items():
         run = read_json(runs[of][0], "the metadata of a run", ["flops", "parameters"])
-        costs[of] = VariantCost(read_confusion(confusion), flops=run["flops"], parameters=run["parameters"])
+        costs[of] = CostPoint(read_confusion(confusion), flops=run["flops"], parameters=run["parameters"])
     return cost_figure(figure, inputs.tasks, costs, IntervalSettings(**(inputs.intervals or {})))
 
 
 def cost_figure(
     figure: CostFigure,
     tasks: Mapping[str, TaskConfig],
-    costs: Mapping[tuple[str, str], VariantCost],
+    costs: Mapping[tuple[str, str], CostPoint],
     intervals: IntervalSettings,
 ) -> Figure:
     """Draw one panel per task and one marker per variant, its area proportional to the number of parameters.

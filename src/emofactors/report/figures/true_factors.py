@@ -11,11 +11,11 @@ from emofactors.config.tasks import TaskConfig
 from emofactors.report.figures.base import FigureInputs
 from emofactors.report.figures.matrices import Matrix, matrices_figure
 from emofactors.report.figures.of_table import read_table
-from emofactors.report.tables.factor_tables import (
+from emofactors.report.tables.true_factors import (
+    MATRIX_COLUMNS,
+    MATRIX_ROWS,
     OWN_FACTOR,
-    TRUTH_COLUMNS,
-    TRUTH_ROWS,
-    measure_words,
+    probe_label,
     probe_measure,
 )
 
@@ -42,12 +42,12 @@ def true_factors_figure(table: TrueFactorsTable, tasks: Mapping[str, TaskConfig]
         ValueError: if a task lacks the numbers of a row.
     """
     matrix = Matrix(
-        rows=TRUTH_ROWS,
-        columns={factor: f"{factor}\n({measure_words(factor)})" for factor in TRUTH_COLUMNS},
+        rows=MATRIX_ROWS,
+        columns={factor: f"{factor}\n({probe_label(factor)})" for factor in MATRIX_COLUMNS},
         metrics={
             (code, factor): f"{code}_{factor}_{probe_measure(factor)}"
-            for code in TRUTH_ROWS
-            for factor in TRUTH_COLUMNS
+            for code in MATRIX_ROWS
+            for factor in MATRIX_COLUMNS
         },
         label="skill, R²",
         maximum=1.0,

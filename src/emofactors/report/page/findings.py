@@ -64,8 +64,8 @@ def limitations(task: TaskConfig, corpus: Mapping[str, Any]) -> list[str]:
         )
     if task.shows_leak:
         sentences.append(
-            "The task leaks on purpose: copies of test utterances are in training, so its scores measure the effect "
-            "of the leak, not the recognition of emotions."
+            "The task leaks on purpose: copies of test utterances are in training, so its scores measure the "
+            "effect of the leak, not the recognition of emotions."
         )
     if corpus["whole"] is False:
         sentences.append(
@@ -90,8 +90,8 @@ def frame_order_finding(settings: PageSettings, shuffle: Mapping[str, Any]) -> s
     change, largest = shuffle["largest_logit_change"], shuffle["largest_logit"]
     name = f"“{shuffle['variant']}” ({shuffle['task']})"
     logits = (
-        f"Shuffling the frames of {n} test images changes the logits of {name} by at most {change:.2g}; the largest "
-        f"logit is {largest:.1f}."
+        f"Shuffling the frames of {n} test images changes the logits of {name} by at most {change:.2g}; the "
+        f"largest logit is {largest:.1f}."
     )
     if change > _ROUNDING * max(1.0, largest) or changed:
         scores = [shuffle["ua"], shuffle["ua_shuffled"]]

@@ -1,4 +1,4 @@
-"""The page of a study: what was run, what was found, and the data to judge it, in one file.
+"""The page of a study in one file: what was run and found, with settings, audits, costs and provenance.
 
 The page loads nothing: figures, styles and scripts are part of it.
 """

@@ -33,7 +33,7 @@ class TableInputs(Generic[T]):
         tasks: task -> its config, in the study's order.
         systems: systems of the rows, with what the study changes.
         corpora: corpus -> metadata of its manifest.
-        others: task -> task of another corpus on which its rows are evaluated, too: ``name`` and ``corpus``.
+        cross_tasks: task -> task of another corpus on which its rows are evaluated, too: ``name`` and settings.
         intervals: settings of the intervals.
         evaluations: evaluation files of all rows, tasks and tests.
         runs: metadata ``run.json`` of the trainings, for kinds that read it.
@@ -44,7 +44,7 @@ class TableInputs(Generic[T]):
     tasks: Mapping[str, TaskConfig]
     systems: Mapping[str, SystemConfig]
     corpora: Mapping[str, Mapping[str, Any]]
-    others: Mapping[str, Mapping[str, str]]
+    cross_tasks: Mapping[str, Mapping[str, Any]]
     intervals: IntervalSettings
     evaluations: tuple[str, ...]
     runs: tuple[str, ...] = ()
@@ -86,14 +86,11 @@ class TableInputs(Generic[T]):
         """Return a note per system whose settings the study changes."""
         notes = []
         for name, system in self.systems.items():
-            changes = [f"{key} {value}" for key, value in system.overrides.items()]
-            for variant, settings in system.variant_overrides.items():
-                changes += [f"{key} {value} ({variant})" for key, value in settings.items()]
+            changes = [f"{c.key} {c.value}" + (f" ({c.variant})" if c.variant else "") for c in system.changes]
             if changes:
                 of_other = "" if name == self.table.system else f"{name}: "
-                is_published = any(setting.kind == "published" for setting in system.settings)
-                published = "not the published system: " if is_published else ""
-                notes.append(f"{of_other}{published}the study sets {', '.join(changes)}")
+                departs = "not the published system: " if system.departs_from_published else ""
+                notes.append(f"{of_other}{departs}the study sets {', '.join(changes)}")
         return notes
 
 

@@ -7,10 +7,16 @@ leave out one speaker at a time (``evaluation.statistics.jackknife``).
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from emofactors.config.tables.code_information import CodeInformationTable
-from emofactors.evaluation.code_information import INFORMATION_COLUMNS, LEAVE_ONE_OUT_COLUMNS, PAIRS, REPRESENTATIONS
+from emofactors.evaluation.code_information import (
+    INFORMATION_COLUMNS,
+    LEAVE_ONE_OUT_COLUMNS,
+    PAIRS,
+    REPRESENTATIONS,
+)
 from emofactors.evaluation.statistics.jackknife import JackknifeEstimate, average_runs
 from emofactors.io.json import read_json
 from emofactors.plan.paths import parse_run
@@ -163,14 +169,14 @@ def _read(inputs: _Inputs, task: str, row: str) -> _RowInformation:
 
 
 def _reconstruction_errors(inputs: _Inputs, template: TidyRow, task: str, row: str) -> Iterator[TidyRow]:
-    """Yield squared errors of test spectrograms, averaged over all trainings of a row that are among the inputs."""
+    """Yield squared errors of test spectrograms, averaged over the trainings of a row among the inputs."""
     errors = []
     for path in inputs.runs:
         run = parse_run(path)
         if (run.task, run.system, run.variant) == (task, *inputs.table.runs[row]):
             errors.append(read_json(path, "the metadata of a run", ["reconstruction"])["reconstruction"]["test"])
     for metric, key in _ERRORS.items() if errors else ():
-        yield replace(template, metric=metric, value=float(pd.Series([of[key] for of in errors]).mean()))
+        yield replace(template, metric=metric, value=float(np.mean([of[key] for of in errors])))
 
 
 def _published_rows(inputs: _Inputs) -> Iterator[TidyRow]:
@@ -230,8 +236,8 @@ def _notes(inputs: _Inputs, name: str, tidy: pd.DataFrame) -> Iterator[str]:
     if len(errors):
         ours = ", ".join(f"{row['row']} {row['value']:.4f}" for _, row in errors.iterrows())
         yield (
-            f"squared error of the reconstructed spectrogram of test utterances, in [0, 1] for 100 dB: {ours}; of the "
-            f"mean training frame {first['mean_spectrogram_error']:.4f}"
+            f"squared error of the reconstructed spectrogram of test utterances, in [0, 1] for 100 dB: {ours}; of "
+            f"the mean training frame {first['mean_spectrogram_error']:.4f}"
         )
     if tidy.loc[tidy["metric"].str.endswith("_above_null_segment"), "value"].isna().any():
         yield "no numbers of segments: a fold has fewer segments than clusters"
@@ -321,18 +327,18 @@ def _estimates_frame(table: CodeInformationTable, tidy: pd.DataFrame) -> pd.Data
 def remarks(table: CodeInformationTable) -> list[str]:
     """Return how to read the numbers."""
     found = [
-        "Mutual information, in nats, between k-means clusters of two representations of the same codes, minus its "
-        "mean under the null; mean over seeds of k-means, seeds and folds, each fold weighted by its number of test "
-        "speakers. Spectrogram: the mean of the 8 frames of a code. Two clusterings of few codes share some "
-        "information by chance; above null, independent clusterings share 0 on average. A code without any "
+        "Mutual information, in nats, between k-means clusters of two representations of the same codes, minus "
+        "its mean under the null; mean over seeds of k-means, seeds and folds, each fold weighted by its number "
+        "of test speakers. Spectrogram: the mean of the 8 frames of a code. Two clusterings of few codes share "
+        "some information by chance; above null, independent clusterings share 0 on average. A code without any "
         "information shares none either: low values mean that factors are separated only if the codes still share "
         "information with the spectrogram.",
-        "The null of codes shifts one clustering circularly against the other: codes that are close in time are alike, "
-        "and a free permutation, which treats them as independent, would leave chance agreement above null. Segments "
-        "are several consecutive codes of one utterance; their null is a free permutation. AMI also corrects by free "
-        "permutations, so it is too large for codes.",
-        f"{INTERVAL_REMARK.format('decomposers and clusters')} A bootstrap would draw some speakers twice, and copies "
-        "increase the information of every resample.",
+        "The null of codes shifts one clustering circularly against the other: codes that are close in time are "
+        "alike, and a free permutation, which treats them as independent, would leave chance agreement above "
+        "null. Segments are several consecutive codes of one utterance; their null is a free permutation. AMI "
+        "also corrects by free permutations, so it is too large for codes.",
+        f"{INTERVAL_REMARK.format('decomposers and clusters')} A bootstrap would draw some speakers twice, and "
+        "copies increase the information of every resample.",
     ]
     if table.differences:
         found.append(
@@ -341,8 +347,9 @@ def remarks(table: CodeInformationTable) -> list[str]:
         )
     if table.published_information is not None:
         found.append(
-            "The published values are not comparable with ours in height: their source does not state the corpus, the "
-            "unit (nats or normalised), whether codes or segments were clustered, or the correction for chance."
+            "The published values are not comparable with ours in height: their source does not state the corpus, "
+            "the unit (nats or normalised), whether codes or segments were clustered, or the correction for "
+            "chance."
         )
     return found
 

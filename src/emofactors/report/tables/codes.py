@@ -12,7 +12,7 @@ from emofactors.config.tables.decomposers import DecomposerTable
 from emofactors.config.tasks import TaskConfig
 from emofactors.evaluation.statistics.jackknife import JackknifeEstimate
 from emofactors.io.csv import read_csv
-from emofactors.report.formatting import counted, interval_cell, listed
+from emofactors.report.formatting import SIGNIFICANCE_LEVEL, counted, interval_cell, listed
 from emofactors.report.tables.base import TableInputs
 from emofactors.report.tables.findings import is_significant
 from emofactors.report.tables.tidy import TidyRow
@@ -57,7 +57,9 @@ def jackknife_difference_row(
     )
 
 
-def row_template(inputs: TableInputs[D], task: str, row: str, evaluation: pd.DataFrame, n_speakers: int) -> TidyRow:
+def row_template(
+    inputs: TableInputs[D], task: str, row: str, evaluation: pd.DataFrame, n_speakers: int
+) -> TidyRow:
     """Return what all numbers of a row share.
 
     Args:
@@ -100,15 +102,17 @@ def code_notes(task: TaskConfig, tidy: pd.DataFrame) -> Iterator[str]:
     known = "" if task.speaker_independent else "; their speakers are training speakers"
     yield f"{first['protocol']}; {counted(task.n_folds, 'fold')} x {counted(n_seeds, 'seed')} of each decomposer"
     yield (
-        f"codes of {int(first['n_utterances']):,} test utterances of {counted(int(first['n_speakers']), 'speaker')}, "
-        f"which are not in the training of the decomposer{known}"
+        f"codes of {int(first['n_utterances']):,} test utterances of "
+        f"{counted(int(first['n_speakers']), 'speaker')}, which the decomposer was not trained on{known}"
     )
     if tidy.loc[tidy["chance"].notna() & tidy["value"].notna(), "ci_low"].isna().any():
         yield "some intervals are missing: a jackknife needs at least two speakers"
 
 
 #: Remark about the intervals.
-INTERVAL_REMARK = "In brackets: the 95 % interval from leaving out each speaker (jackknife, Student's t), {} held fixed."
+INTERVAL_REMARK = (
+    "In brackets: the 95 % interval from leaving out each speaker (jackknife, Student's t), {} held fixed."
+)
 
 
 def quoted_row(table: ComparisonTable, row: str) -> str:
@@ -138,7 +142,7 @@ def difference_findings(label: str, differences: Mapping[str, pd.Series], decima
         f"{name} ({interval_cell(row, decimals, '+')})" for name, row in tested[is_significant(tested)].iterrows()
     ]
     # By the p-value, which is equivalent: the end of an interval may be rounded to 0.
-    with_zero = [str(name) for name, row in tested.iterrows() if row["p_value"] > 0.05]
+    with_zero = [str(name) for name, row in tested.iterrows() if row["p_value"] > SIGNIFICANCE_LEVEL]
     found = f"significant (Holm, 5 %): {listed(significant)}" if significant else "none is significant (Holm, 5 %)"
     zero = (
         f"the interval contains 0 for {'all' if len(with_zero) == len(tested) else listed(with_zero)}"

@@ -20,7 +20,13 @@ from emofactors.evaluation.scores import read_confusion
 from emofactors.evaluation.statistics.intervals import MAX_EXACT_SPEAKERS, smallest_p_value
 from emofactors.report.formatting import counted, interval_cell, number_at, p_cell, percent_with_interval
 from emofactors.report.tables.base import Block, TableInputs, corpus_label
-from emofactors.report.tables.findings import TaskFindings, is_significant, power_warning, sentences_by_task
+from emofactors.report.tables.findings import (
+    TaskFindings,
+    count_significant,
+    is_significant,
+    power_warning,
+    sentences_by_task,
+)
 from emofactors.report.tables.metrics import METRICS, SpeakerMean, speaker_ua
 from emofactors.report.tables.scores import classes_note, with_interval
 from emofactors.report.tables.tidy import TidyRow, with_holm
@@ -80,8 +86,8 @@ def collect(inputs: _Inputs) -> list[TidyRow]:
     Holm's correction runs over the rows of each decomposer, and over the comparison of two decomposers.
 
     Raises:
-        InputError: if a classifier of speech without factors does not score 100 / C: there is a leak; or if no test
-            speaker speaks every class.
+        InputError: if a classifier of speech without factors does not score 100 / C, which means a leak; or if no
+            test speaker speaks every class.
         ValueError: if a row was not evaluated.
     """
     rows = []
@@ -108,7 +114,7 @@ def _tests(inputs: _Inputs) -> Iterator[_Test]:
     for name, task in inputs.tasks.items():
         own = inputs.task_row(name)
         tests = [(OWN, name, own, task.n_folds)]
-        other = inputs.others.get(name)
+        other = inputs.cross_tasks.get(name)
         if other is not None:
             template = replace(
                 own,
@@ -137,8 +143,8 @@ def _check_row_without_factors(inputs: _Inputs, test: _Test) -> None:
         estimate = test.estimates[row]
         if np.abs(estimate.recalls.recall - estimate.chance).max() > _ROUNDING:
             raise InputError(
-                f"table {inputs.name}: row {row!r} has UA {100 * estimate.value:.2f} % on {test.on_task}; expected "
-                f"exactly {100 * estimate.chance:.2f} %, as its input has no factor: there is a leak"
+                f"table {inputs.name}: row {row!r} has UA {100 * estimate.value:.2f} % on {test.on_task}; "
+                f"expected exactly {100 * estimate.chance:.2f} %, as its input has no factor: there is a leak"
             )
 
 
@@ -236,15 +242,16 @@ def _differences_frame(table: FactorAblationTable, tidy: pd.DataFrame) -> pd.Dat
 def remarks(table: FactorAblationTable) -> list[str]:
     """Return how to read the numbers."""
     found = [
-        "UA: mean recall over the classes of each test speaker, averaged over the speakers who speak every class and "
-        "over trainings, in percent. In brackets: the 95 % interval from resampling speakers, the systems held as "
-        "trained; with few speakers it is too narrow.",
-        "A factor that is not kept is replaced by zeros at the input of its encoder. All rows except “speaker” have "
-        "the embedding of the mean speaker, in training and test, as unseen speakers have no embedding of their own; "
-        "the source keeps the speaker's. All segments have the same number of frames, so only a factor that is kept "
-        "conveys the duration of an utterance.",
-        "Differences are paired over speakers. p: two-sided, from changing signs speaker by speaker. Holm: corrected "
-        "over the rows of a decomposer, compared with original speech, and over the comparison of two decomposers.",
+        "UA: mean recall over the classes of each test speaker, averaged over the speakers who speak every class "
+        "and over trainings, in percent. In brackets: the 95 % interval from resampling speakers, the systems "
+        "held as trained; with few speakers it is too narrow.",
+        "A factor that is not kept is replaced by zeros at the input of its encoder. All rows except “speaker” "
+        "have the embedding of the mean speaker, in training and test, as unseen speakers have no embedding of "
+        "their own; the source keeps the speaker's. All segments have the same number of frames, so only a factor "
+        "that is kept conveys the duration of an utterance.",
+        "Differences are paired over speakers. p: two-sided, from changing signs speaker by speaker. Holm: "
+        "corrected over the rows of a decomposer, compared with original speech, and over the comparison of two "
+        "decomposers.",
     ]
     if "none" in table.conditions:
         found.append("The row without factors was checked: UA is 100 / C for every speaker and training.")
@@ -284,8 +291,8 @@ def _details(table: FactorAblationTable, tidy: pd.DataFrame) -> Iterator[str]:
         raw = number_at(numbers, table.raw_row)
         where = raw["corpus"] if metric == OWN else f"{raw['corpus']}, not the corpus of the training"
         yield (
-            f"{where}: original speech has UA {percent_with_interval(raw)}, mean of {raw['n_speakers']:.0f} speakers; "
-            f"chance is {raw['chance']:.1f} %."
+            f"{where}: original speech has UA {percent_with_interval(raw)}, mean of {raw['n_speakers']:.0f} "
+            f"speakers; chance is {raw['chance']:.1f} %."
         )
         for decomposer, label in table.decomposers.items():
             yield from _of_decomposer(table, decomposer, f"“{label}”", numbers)
@@ -293,10 +300,7 @@ def _details(table: FactorAblationTable, tidy: pd.DataFrame) -> Iterator[str]:
         significant = differences[is_significant(differences)]
         values = "; ".join(f"{row['row']} {row['value']:+z.1f} points" for _, row in significant.iterrows())
         warning = power_warning(raw["n_speakers"], max(map(len, comparisons(table))))
-        yield (
-            f"{len(significant) or 'None'} of {counted(len(differences), 'difference')} in UA "
-            f"{'is' if len(significant) < 2 else 'are'} significant (Holm, 5 %){': ' if values else ''}{values}{warning}."
-        )
+        yield f"Compared in pairs, {count_significant(differences)}{': ' if values else ''}{values}{warning}."
 
 
 def _of_decomposer(
@@ -311,7 +315,7 @@ def _of_decomposer(
     if "all" in found:
         yield f"{label}: speech reconstructed from all factors has UA {percent_with_interval(found['all'])}."
     if "none" in found:
-        yield f"{label}: speech reconstructed from no factor has UA {found['none']['value']:.2f} %, exactly chance."
+        yield f"{label}: speech without any factor has UA {found['none']['value']:.2f} %, exactly chance."
     single = {factor: found[factor] for factor in FACTORS if factor in found}
     if len(single) < len(FACTORS):
         return

@@ -54,7 +54,7 @@ class TableFindings:
         title: one line.
         caption: what is compared.
         tasks: names of its tasks, in the study's order.
-        letters: task -> its letter in a table of protocols; empty for other kinds.
+        letters: task -> the letter that stands for it in the table; empty if the table names its tasks.
         sources: where published values are stated.
         findings: the findings, by task; tasks without findings are left out.
     """
@@ -92,6 +92,14 @@ def read_findings(path: str | Path) -> TableFindings:
             ),
         }
     )
+
+
+def count_significant(differences: pd.DataFrame) -> str:
+    """Return how many differences in UA are significant: ``1 of 3 differences in UA is significant …``."""
+    n, total = int(is_significant(differences).sum()), len(differences)
+    if total == 1:
+        return f"its difference in UA is {'' if n else 'not '}significant (Holm, 5 %)"
+    return f"{n or 'none'} of {total} differences in UA {'is' if n < 2 else 'are'} significant (Holm, 5 %)"
 
 
 def is_significant(differences: pd.DataFrame) -> pd.Series:

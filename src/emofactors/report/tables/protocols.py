@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from string import ascii_uppercase
 from typing import cast
 
 import pandas as pd
@@ -47,11 +46,6 @@ PUBLISHED = "published"
 _Inputs = TableInputs[ProtocolsTable]
 
 
-def letters(tasks: Sequence[str]) -> dict[str, str]:
-    """Return task -> its letter in the table: A, B, C, in their order."""
-    return dict(zip(tasks, ascii_uppercase, strict=False))
-
-
 def gaps(tasks: Sequence[str]) -> list[tuple[str, str]]:
     """Return the pairs of protocols with a gap: each and the next one, then the first and the last.
 
@@ -73,8 +67,8 @@ def gap_column(task: str, minus: str) -> str:
 def collect(inputs: _Inputs) -> list[TidyRow]:
     """Return UA and WA of every row under every protocol, and the gaps; see :func:`scores.collect_scores`.
 
-    Gaps are those of :func:`gaps`, and each published value minus our score under the last protocol. The latter has
-    the interval of our score; the published value has none.
+    Gaps are those of :func:`gaps`, and each published value minus our score under the last protocol. The latter
+    has the interval of our score; the published value has none.
     """
     scores = {task: collect_scores(inputs, task, tuple(SCORES)) for task in inputs.tasks}
     rows = [row for of_task in scores.values() for row in of_task.rows]
@@ -139,7 +133,7 @@ def blocks(inputs: _Inputs, tidy: pd.DataFrame) -> list[Block]:
 
 
 def _notes(inputs: _Inputs, tidy: pd.DataFrame) -> Iterator[str]:
-    letter = letters(list(inputs.tasks))
+    letter = inputs.table.task_letters(list(inputs.tasks))
     speakers = {}
     for name, task, numbers in inputs.by_task(tidy):
         speakers[name] = numbers["n_speakers"].iloc[0]
@@ -160,7 +154,7 @@ def _notes(inputs: _Inputs, tidy: pd.DataFrame) -> Iterator[str]:
 def _scores_frame(inputs: _Inputs, tidy: pd.DataFrame) -> pd.DataFrame:
     """Return one row per variant: our scores and published ones under each protocol."""
     numbers = tidy[tidy["minus"] == ""].set_index(["variant", "column", "metric"])
-    letter = letters(list(inputs.tasks))
+    letter = inputs.table.task_letters(list(inputs.tasks))
     comparable = {name: comparable_values(tidy, name, inputs.table) for name in inputs.tasks}
     rows = []
     for variant in inputs.table.rows:
@@ -193,7 +187,7 @@ def _gaps_frame(inputs: _Inputs, tidy: pd.DataFrame) -> pd.DataFrame:
     """Return one row per gap and variant."""
     numbers = tidy[tidy["metric"].str.endswith("_gap")].set_index(["variant", "column", "metric"])
     tasks = list(inputs.tasks)
-    letter = letters(tasks) | {PUBLISHED: PUBLISHED}
+    letter = inputs.table.task_letters(tasks) | {PUBLISHED: PUBLISHED}
     rows = []
     for one, other in [*gaps(tasks), (PUBLISHED, tasks[-1])]:
         for variant in inputs.table.rows:
@@ -214,13 +208,13 @@ def remarks(table: ProtocolsTable) -> list[str]:
     """Return how to read the numbers."""
     found = [
         SCORE_REMARK,
-        "Gaps are in points and paired over speakers: each resample draws the same speakers for both protocols, with "
-        "all their test utterances. They have no p: predictions of different utterances cannot be swapped.",
+        "Gaps are in points and paired over speakers: each resample draws the same speakers for both protocols, "
+        "with all their test utterances. They have no p: predictions of different utterances cannot be swapped.",
     ]
     if table.published:
         found.append(
-            "A gap from a published value exists for its own corpus and protocol only. Its interval is that of our "
-            "score alone, as the published value has none."
+            "A gap from a published value exists for its own corpus and protocol only. Its interval is that of "
+            "our score alone, as the published value has none."
         )
     return found
 
@@ -229,11 +223,11 @@ def remarks(table: ProtocolsTable) -> list[str]:
 
 
 def findings(inputs: _Inputs, tidy: pd.DataFrame) -> list[TaskFindings]:
-    """Return how scores change from protocol to protocol; the headline is about the best row of the last protocol."""
+    """Return how scores change from protocol to protocol; the headline is about the best row."""
     tasks = list(inputs.tasks)
     wa = tidy[tidy["metric"] == "wa"].set_index(["variant", "column"])["value"]
     best = max(inputs.table.rows, key=lambda row: wa[row, tasks[-1]])
-    letter = letters(tasks)
+    letter = inputs.table.task_letters(tasks)
     headline = f"“{inputs.table.label(best)}”, WA by protocol: "
     headline += ", ".join(f"{letter[task]} {wa[best, task]:.1f} %" for task in tasks)
     if len(tasks) > 1:
@@ -251,7 +245,7 @@ def _numbers_of(tidy: pd.DataFrame, row: str) -> dict[tuple[str, str], pd.Series
 def _row_findings(inputs: _Inputs, tidy: pd.DataFrame, row: str) -> Iterator[str]:
     """Yield the scores of one row under each protocol, the gaps, and the published values."""
     tasks, numbers = list(inputs.tasks), _numbers_of(tidy, row)
-    letter, name = letters(tasks), f"“{inputs.table.label(row)}”"
+    letter, name = inputs.table.task_letters(tasks), f"“{inputs.table.label(row)}”"
     scores = [
         f"{letter[task]}{_leak(config)} {percent_with_interval(numbers[task, 'wa'])}"
         for task, config in inputs.tasks.items()
@@ -265,8 +259,8 @@ def _row_findings(inputs: _Inputs, tidy: pd.DataFrame, row: str) -> Iterator[str
         ]
         whole = [lost_points(numbers[gap_column(tasks[0], tasks[-1]), f"{metric}_gap"]) for metric in ("wa", "ua")]
         yield (
-            f"{name}, points of WA: {'; '.join(steps)}. From {letter[tasks[0]]} to {letter[tasks[-1]]}: {whole[0]}; "
-            f"of UA: {whole[1]}."
+            f"{name}, points of WA: {'; '.join(steps)}. From {letter[tasks[0]]} to {letter[tasks[-1]]}: "
+            f"{whole[0]}; of UA: {whole[1]}."
         )
     system, _ = inputs.table.runs[row]
     departs = "; our system is not the published one" if inputs.systems[system].departs_from_published else ""
@@ -278,7 +272,7 @@ def _row_findings(inputs: _Inputs, tidy: pd.DataFrame, row: str) -> Iterator[str
 def _published_score(inputs: _Inputs, numbers: Mapping[tuple[str, str], pd.Series], task: str) -> Iterator[str]:
     """Yield the published values of a row and protocol, compared with ours and with our last protocol."""
     *_, last = inputs.tasks
-    letter = letters(list(inputs.tasks))
+    letter = inputs.table.task_letters(list(inputs.tasks))
     published = inputs.table.published_for(task)
     for metric in SCORES:
         ours, gap = numbers[task, metric], numbers.get((gap_column(PUBLISHED, last), f"{metric}_gap"))

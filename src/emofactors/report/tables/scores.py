@@ -1,7 +1,8 @@
 """What tables of scores share: reading evaluations, rows of scores, and columns of published values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import nan
 from typing import TypeVar
 
 import pandas as pd
@@ -51,8 +52,7 @@ def collect_scores(inputs: TableInputs[S], task: str, metrics: Sequence[str]) ->
     """
     found = TaskScores([], {}, {})
     corpus = inputs.corpora[inputs.tasks[task].corpus]
-    stated = inputs.table.published_for(task)
-    published = stated.values if stated is not None and corpus["whole"] is not False else {}
+    published = None if corpus["whole"] is False else inputs.table.published_for(task)
     for row in inputs.table.rows:
         evaluation = _read_evaluation(inputs, task, row)
         path = inputs.evaluation_file("scores.csv", task, row)
@@ -68,7 +68,7 @@ def collect_scores(inputs: TableInputs[S], task: str, metrics: Sequence[str]) ->
                 variant=row,
                 metric=metric,
                 n_runs=len(folds),
-                published=published.get(row, {}).get(metric, float("nan")),  # type: ignore[call-overload]
+                published=published.value(row, metric) if published else nan,
                 n_utterances=estimate.n_utterances,
                 n_speakers=estimate.n_speakers,
             )
@@ -121,7 +121,7 @@ def protocol_note(task: TaskConfig) -> str:
 
 
 def size_note(tidy: pd.DataFrame, table: ScoreTable, task: TaskConfig) -> str:
-    """Return the size of the test and the number of trainings of a row, which seeds do not multiply for all rows."""
+    """Return the size of the test and the number of trainings per row, and rows that no seed changes."""
     ua = tidy[(tidy["metric"] == "ua") & (tidy["minus"] == "")].set_index("variant")
     n_runs, first = ua["n_runs"], ua.iloc[0]
     augmented = ", augmented copies included," if task.augmented == "before_split" else ""
@@ -161,9 +161,8 @@ def other_values_cells(
     for published in table.published:
         if published not in comparable:
             metrics = [metric for metric in SCORES if is_published(published, metric)]
-            values: Mapping[str, float] = published.values.get(row, {})
             cells[f"{published.label}: {' / '.join(metric.upper() for metric in metrics)}"] = " / ".join(
-                published_cell(values[metric]) if metric in values else "-" for metric in metrics
+                published_cell(published.value(row, metric)) or "-" for metric in metrics
             )
     return cells
 

@@ -35,7 +35,7 @@ from emofactors.report.tables.tidy import TidyRow, with_holm
 SECTION = TrueFactorsTable
 DECIMALS = 6
 
-#: Code -> the true factor it should contain. No code should contain the voice, as the decoder is given the speaker.
+#: Code -> the true factor it should contain. None should contain the voice, as the decoder is given the speaker.
 OWN_FACTOR = {"content": "sentence", "rhythm": "rate", "pitch": "pitch"}
 
 #: Rows and columns of the matrix; the own factors are its diagonal.
@@ -162,13 +162,13 @@ def blocks(inputs: _Inputs, tidy: pd.DataFrame) -> list[Block]:
 def _notes(task: TaskConfig, tidy: pd.DataFrame) -> Iterator[str]:
     yield from code_notes(task, tidy)
     yield (
-        "true factors of the synthesis: sentence and voice (classes), rate in words per minute, pitch relative to the "
-        "voice's own"
+        "true factors of the synthesis: sentence and voice (classes), rate in words per minute, pitch relative to "
+        "the voice's own"
     )
 
 
 def _matrix_frame(table: TrueFactorsTable, tidy: pd.DataFrame, measures: Mapping[str, str]) -> pd.DataFrame:
-    """Return one row per representation, one column per variant and true factor; a dash if the factor is constant."""
+    """Return one row per representation and one column per variant and true factor; a dash for none."""
     numbers = by_row(tidy)
     rows = []
     for code in MATRIX_ROWS:
@@ -214,12 +214,13 @@ def remarks(table: TrueFactorsTable) -> list[str]:
     found = [
         "An utterance is represented by the mean and the standard deviation of its codes, for all representations "
         "alike, so a probe knows neither their number nor their order. Sentence and voice: skill of logistic "
-        "regression, mean recall rescaled from chance (0) to 1. Rate and pitch: R² of ridge regression, 0 for the mean, "
-        "negative for worse predictions. Both are cross-validated over test utterances. MI: mutual information between "
-        "k-means clusters of the utterances and the factor (numbers in quarters), minus its mean under permutations.",
-        "If the factors were separated, content would predict the sentence, rhythm the rate and pitch the pitch, and "
-        "nothing else. Codes differ in size: of two codes with the same information, a probe finds it more easily in "
-        "the larger one. Rate is that of the audio, so it also distinguishes voices of different pace.",
+        "regression, mean recall rescaled from chance (0) to 1. Rate and pitch: R² of ridge regression, 0 for the "
+        "mean, negative for worse predictions. Both are cross-validated over test utterances. MI: mutual "
+        "information between k-means clusters of the utterances and the factor (numbers in quarters), minus its "
+        "mean under permutations.",
+        "If the factors were separated, content would predict the sentence, rhythm the rate and pitch the pitch, "
+        "and nothing else. Codes differ in size: of two codes with the same information, a probe finds it more "
+        "easily in the larger one. Rate is that of the audio, so it also distinguishes voices of different pace.",
         INTERVAL_REMARK.format("decomposers, probes and clusters"),
     ]
     if table.differences:
@@ -252,7 +253,9 @@ def _sentences(table: TrueFactorsTable, tidy: pd.DataFrame) -> Iterator[str]:
         yield from _own_factors(quoted_row(table, row), numbers)
         voices = {code: f"{code}_voice_skill" for code in OWN_FACTOR if f"{code}_voice_skill" in numbers.index}
         if voices:
-            values = ", ".join(f"{code} {_fraction(number_at(numbers, metric))}" for code, metric in voices.items())
+            values = ", ".join(
+                f"{code} {_fraction(number_at(numbers, metric))}" for code, metric in voices.items()
+            )
             yield f"{quoted_row(table, row)}: no code should contain the voice; skill in predicting it: {values}."
     differences = tidy[tidy["minus"] != ""].set_index(["variant", "minus", "metric"])
     for pair in table.differences:

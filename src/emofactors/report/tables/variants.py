@@ -21,7 +21,13 @@ from emofactors.report.formatting import (
     signed_points,
 )
 from emofactors.report.tables.base import Block, TableInputs
-from emofactors.report.tables.findings import TaskFindings, is_significant, power_warning, sentences_by_task
+from emofactors.report.tables.findings import (
+    TaskFindings,
+    count_significant,
+    is_significant,
+    power_warning,
+    sentences_by_task,
+)
 from emofactors.report.tables.metrics import METRICS, SCORES
 from emofactors.report.tables.scores import (
     SCORE_REMARK,
@@ -177,8 +183,8 @@ def remarks(table: VariantsTable) -> list[str]:
     if table.differences:
         tested = listed([METRICS[metric].header for metric in table.metrics if METRICS[metric].is_percentage])
         found.append(
-            "Differences are paired over speakers. p: two-sided, from swapping the two settings speaker by speaker. "
-            f"Holm: corrected over all differences of a task, {tested}."
+            "Differences are paired over speakers. p: two-sided, from swapping the two settings speaker by "
+            f"speaker. Holm: corrected over all differences of a task, {tested}."
         )
     return found
 
@@ -205,16 +211,18 @@ def _comparison(inputs: _Inputs, task: TaskConfig, tidy: pd.DataFrame) -> Iterat
     differences = tidy[tidy["metric"] == "ua_difference"]
     if not own.empty:
         best = own.iloc[own["value"].argmax()]
-        yield f"{_highest(own, best, task)}{_count_significant(differences)}."
+        tested = differences[differences["p_holm"].notna()]
+        summary = f"; {count_significant(tested)}" if len(tested) else ""
+        yield f"{_highest(own, best, task)}{summary}."
         yield (
             f"This UA is computed from {best['n_utterances']:.0f} test utterances of {best['n_speakers']:.0f} "
             f"speakers and {best['n_runs']:.0f} trainings."
         )
         yield from _published_score(inputs, str(best.name), best)
-        for row, other in ua.drop(index=own.index).iterrows():
+        for _, other in ua.drop(index=own.index).iterrows():
             distance = other["value"] - best["value"]
             yield (
-                f"On the same folds, “{table.label(str(row))}” has UA {percent_with_interval(other)}: "
+                f"On the same folds, “{other['row']}” has UA {percent_with_interval(other)}: "
                 f"{abs(distance):.1f} points {'above' if distance > 0 else 'below'} “{best['row']}”."
             )
     for _, row in differences.iterrows():
@@ -238,15 +246,6 @@ def _highest(rows: pd.DataFrame, best: pd.Series, task: TaskConfig) -> str:
     subject = "UA is highest for" if len(rows) > 1 else "UA of"
     verb = ":" if len(rows) > 1 else " is"
     return f"{subject} “{best['row']}”{verb} {percent_with_interval(best)}{comparison}"
-
-
-def _count_significant(differences: pd.DataFrame) -> str:
-    """Return how many differences of UA are significant, as the end of a sentence."""
-    tested = differences[differences["p_holm"].notna()]
-    if tested.empty:
-        return ""
-    n = int(is_significant(tested).sum())
-    return f"; {n or 'none'} of {counted(len(tested), 'difference')} in UA {'is' if n < 2 else 'are'} significant (Holm, 5 %)"
 
 
 def _published_score(inputs: _Inputs, row: str, best: pd.Series) -> Iterator[str]:
@@ -327,7 +326,7 @@ def _gaps(tidy: pd.DataFrame) -> Iterator[str]:
 
 
 def _sweep(table: VariantsTable, tidy: pd.DataFrame) -> Iterator[str]:
-    """Yield where UA is highest and lowest along the axis, which differences are significant, and the paper's course."""
+    """Yield where UA is highest and lowest along the axis, and the significant differences."""
     rows = tidy[tidy["metric"] == "ua"]
     if len(rows) < 2:
         return
@@ -348,6 +347,6 @@ def _sweep(table: VariantsTable, tidy: pd.DataFrame) -> Iterator[str]:
         if values_of:
             high, low = max(values_of, key=values_of.__getitem__), min(values_of, key=values_of.__getitem__)
             yield (
-                f"Published for {published.label}: highest at {table.label(high)} ({values_of[high]:.1f} %), lowest "
-                f"at {table.label(low)} ({values_of[low]:.1f} %)."
+                f"Published for {published.label}: highest at {table.label(high)} ({values_of[high]:.1f} %), "
+                f"lowest at {table.label(low)} ({values_of[low]:.1f} %)."
             )

@@ -1,17 +1,14 @@
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from emofactors.config.corpora import CorpusConfig
 from emofactors.corpora.build_manifest import build_manifest
 from emofactors.corpora.readers import read_corpus
 from emofactors.errors import InputError
 
 
-
-def test_a_name_says_speaker_sentence_and_emotion(write_wavs, load_corpus):
+def test_file_names_hold_speaker_sentence_and_emotion(write_wavs, load_corpus):
     root = write_wavs(["wav/03a01Fa.wav", "wav/16b10Wb.wav"])
     rows = read_corpus(root, load_corpus("emodb"))
     assert rows["utterance"].tolist() == ["03a01Fa", "16b10Wb"]
@@ -23,19 +20,12 @@ def test_a_name_says_speaker_sentence_and_emotion(write_wavs, load_corpus):
     assert set(rows["style"]) == {"acted"}
 
 
-def test_names_that_do_not_fit_are_named_at_once(write_wavs, load_corpus):
+def test_all_invalid_names_are_listed(write_wavs, load_corpus):
     root = write_wavs(["wav/03a01Fa.wav", "wav/03a01Xa.wav", "wav/noise.wav"])
     with pytest.raises(InputError) as caught:
         read_corpus(root, load_corpus("emodb"))
-    lines = str(caught.value).splitlines()
-    assert len(lines) == 2
-    assert "03a01Xa.wav" in lines[0]
-    assert "noise.wav" in lines[1]
-
-
-def test_a_missing_folder_is_said(tmp_path, load_corpus):
-    with pytest.raises(InputError, match=r"wav: has no wav file, expected those of EmoDB"):
-        read_corpus(tmp_path, load_corpus("emodb"))
+    names = [Path(line.split(": ")[0]).name for line in str(caught.value).splitlines()]
+    assert names == ["03a01Xa.wav", "noise.wav"]
 
 
 @pytest.mark.skipif("EMOFACTORS_CORPORA" not in os.environ, reason="EMOFACTORS_CORPORA names no folder of corpora")

@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -8,13 +7,11 @@ import pytest
 import soundfile
 import yaml
 
-from emofactors.config.corpora import CorpusConfig
 from emofactors.config.tasks import TaskConfig
 from emofactors.corpora.build_manifest import build_manifest
 from emofactors.corpora.readers import read_corpus
 from emofactors.corpora.splits import make_folds
 from emofactors.errors import InputError
-
 
 #: Order of the scores: sentiment, happy, sad, anger, surprise, disgust, fear.
 SCORES = {
@@ -25,7 +22,7 @@ INTERVALS = {"-video1": [[0.2, 0.5], [0.5, 0.9]], "video2": [[0.0, 0.4]]}
 COLUMNS = "video,start_s,end_s,sentiment,happy,sad,anger,surprise,disgust,fear"
 
 
-def write_csd(file: Path, scores: dict[str, list], intervals: dict[str, list]) -> Path:
+def write_csd(file, scores, intervals):
     with h5py.File(file, "w") as sequence:
         root = sequence.create_group("All Labels")
         root.create_group("metadata")
@@ -35,12 +32,12 @@ def write_csd(file: Path, scores: dict[str, list], intervals: dict[str, list]) -
     return file.parent
 
 
-def write_csv(file: Path, *lines: str) -> Path:
+def write_csv(file, *lines):
     file.write_text("\n".join([COLUMNS, *lines]), encoding="utf-8")
     return file.parent
 
 
-def lines_of_csv() -> list[str]:
+def lines_of_csv():
     return [
         ",".join(str(cell) for cell in (video, *interval, *scores))
         for video in SCORES
@@ -49,7 +46,7 @@ def lines_of_csv() -> list[str]:
 
 
 @pytest.mark.parametrize("kind", ["csd", "csv"])
-def test_segments_carry_every_emotion_with_a_score(tmp_path, load_corpus, kind: str):
+def test_segments_have_every_emotion_with_a_positive_score(tmp_path, load_corpus, kind):
     if kind == "csd":
         write_csd(tmp_path / "CMU_MOSEI_Labels.csd", SCORES, INTERVALS)
     else:
@@ -64,7 +61,7 @@ def test_segments_carry_every_emotion_with_a_score(tmp_path, load_corpus, kind: 
     assert set(rows["style"]) == {"spontaneous"}
 
 
-def test_segments_are_heard_inside_their_recordings(tmp_path, load_corpus):
+def test_segments_are_cut_from_their_recordings(tmp_path, load_corpus):
     write_csd(tmp_path / "CMU_MOSEI_Labels.csd", SCORES, INTERVALS)
     folder = tmp_path / "Audio/Full/WAV_16000"
     folder.mkdir(parents=True)
@@ -76,7 +73,7 @@ def test_segments_are_heard_inside_their_recordings(tmp_path, load_corpus):
     assert manifest.utterances["duration_s"].tolist() == pytest.approx([0.3, 0.4, 0.4])
 
 
-def test_a_recording_that_went_missing_can_be_dropped(tmp_path, load_corpus):
+def test_a_missing_recording_can_be_dropped(tmp_path, load_corpus):
     write_csd(tmp_path / "CMU_MOSEI_Labels.csd", SCORES, INTERVALS)
     (tmp_path / "Audio/Full/WAV_16000").mkdir(parents=True)
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, 16000)
@@ -87,8 +84,8 @@ def test_a_recording_that_went_missing_can_be_dropped(tmp_path, load_corpus):
     assert manifest.dropped == (("Audio/Full/WAV_16000/-video1.wav", "is missing"),)
 
 
-def test_labels_must_be_one_file(tmp_path, load_corpus):
-    with pytest.raises(InputError, match=r"its files of labels are \[\], expected one of CMU-MOSEI"):
+def test_exactly_one_label_file_is_required(tmp_path, load_corpus):
+    with pytest.raises(InputError, match=r"has label files \[\], expected one file of CMU-MOSEI"):
         read_corpus(tmp_path, load_corpus("mosei"))
     write_csv(tmp_path / "labels.csv", *lines_of_csv())
     write_csd(tmp_path / "CMU_MOSEI_Labels.csd", SCORES, INTERVALS)
@@ -96,7 +93,7 @@ def test_labels_must_be_one_file(tmp_path, load_corpus):
         read_corpus(tmp_path, load_corpus("mosei"))
 
 
-def test_a_sequence_of_another_kind_is_said(tmp_path, load_corpus):
+def test_a_sequence_with_other_shapes_or_values_is_an_error(tmp_path, load_corpus):
     scores = {"narrow": [[0.0] * 5], "broken": [[np.nan] * 7]}
     write_csd(tmp_path / "CMU_MOSEI_Labels.csd", scores, {video: [[0.0, 1.0]] for video in scores})
     with pytest.raises(InputError) as caught:
@@ -107,7 +104,7 @@ def test_a_sequence_of_another_kind_is_said(tmp_path, load_corpus):
     assert "narrow: features and intervals have shapes [(1, 5), (1, 2)], expected (n, 7) and (n, 2)" in lines[1]
 
 
-def test_a_sequence_without_videos_and_a_file_that_is_none_are_said(tmp_path, load_corpus):
+def test_a_sequence_without_videos_and_a_file_that_is_not_hdf5_are_errors(tmp_path, load_corpus):
     file = tmp_path / "CMU_MOSEI_Labels.csd"
     with h5py.File(file, "w") as sequence:
         sequence.create_group("All Labels")
@@ -128,11 +125,8 @@ def test_a_sequence_without_videos_and_a_file_that_is_none_are_said(tmp_path, lo
         ("v,0,1,0,0,0,0,0,0", "line 2: has 9 cells, expected 10"),
     ],
 )
-def test_a_line_that_does_not_fit_is_named(tmp_path, load_corpus, line: str, fault: str):
-    with pytest.raises(InputError) as caught:
-        read_corpus(write_csv(tmp_path / "labels.csv", line), load_corpus("mosei"))
-    (said,) = str(caught.value).splitlines()
-    assert fault in said
+def test_an_invalid_line_is_an_error_of_one_line(tmp_path, load_corpus, line, fault):
+    assert fault in fault_of(write_csv(tmp_path / "labels.csv", line), load_corpus("mosei"))
 
 
 # --- the publishers' partition
@@ -140,18 +134,18 @@ def test_a_line_that_does_not_fit_is_named(tmp_path, load_corpus, line: str, fau
 FOLDS = "standard_train_fold=['-video1', 'gone']\n\nstandard_test_fold = ['video2']\n# none\nstandard_valid_fold=['x']\n"
 
 
-def with_labels(folder: Path) -> Path:
+def with_labels(folder):
     return write_csv(folder / "labels.csv", *lines_of_csv())
 
 
-def fault_of(root: Path, config: CorpusConfig) -> str:
+def fault_of(root, config):
     with pytest.raises(InputError) as caught:
         read_corpus(root, config)
     (line,) = str(caught.value).splitlines()
     return line
 
 
-def test_without_a_file_no_video_has_a_partition(tmp_path, load_corpus):
+def test_without_a_file_of_the_partition_it_is_empty(tmp_path, load_corpus):
     assert set(read_corpus(with_labels(tmp_path), load_corpus("mosei"))["partition"]) == {""}
 
 
@@ -162,15 +156,13 @@ def test_without_a_file_no_video_has_a_partition(tmp_path, load_corpus):
         ("standard_folds.csv", "video,partition\n-video1,train\ngone,train\nvideo2,test\nx,valid\n"),
     ],
 )
-def test_every_segment_has_the_partition_of_its_video(
-    tmp_path, load_corpus, file: str, content: str
-):
+def test_every_segment_has_the_partition_of_its_video(tmp_path, load_corpus, file, content):
     (with_labels(tmp_path) / file).write_text(content, encoding="utf-8")
     rows = read_corpus(tmp_path, load_corpus("mosei"))
     assert rows["partition"].tolist() == ["train", "train", "test"]
 
 
-def test_a_video_that_the_file_does_not_name_has_no_partition(tmp_path, load_corpus):
+def test_a_video_that_is_not_in_the_file_has_no_partition(tmp_path, load_corpus):
     (with_labels(tmp_path) / "cmu_mosei_std_folds.py").write_text(
         FOLDS.replace("'-video1', ", ""), encoding="utf-8"
     )
@@ -182,21 +174,21 @@ def test_a_video_that_the_file_does_not_name_has_no_partition(tmp_path, load_cor
     [
         (("['x']", "['video2']"), "line 5: video 'video2' is in test and valid; expected one partition"),
         (("['x']", "[]"), "has no videos of standard_valid_fold; expected standard_train_fold"),
-        (("['x']", "[17]"), "line 5: standard_valid_fold is no list of names"),
-        (("['x']", "['']"), "line 5: standard_valid_fold is no list of names"),
-        (("['x']", "['a' + 'b']"), "line 5: standard_valid_fold is no list of names"),
-        (("['x']", "[*'ab']"), "line 5: standard_valid_fold is no list of names"),
-        (("['x']", "open('touched', 'w').name"), "line 5: is none of the three partitions"),
-        (("standard_valid_fold", "standard_dev_fold"), "line 5: is none of the three partitions"),
-        (("standard_valid_fold", "standard_test_fold"), "line 5: standard_test_fold is there twice"),
-        (("# none", "open('touched', 'w')"), "line 4: is none of the three partitions"),
-        (("# none", "import os"), "line 4: is none of the three partitions"),
+        (("['x']", "[17]"), "line 5: standard_valid_fold is not a list of names"),
+        (("['x']", "['']"), "line 5: standard_valid_fold is not a list of names"),
+        (("['x']", "['a' + 'b']"), "line 5: standard_valid_fold is not a list of names"),
+        (("['x']", "[*'ab']"), "line 5: standard_valid_fold is not a list of names"),
+        (("['x']", "open('touched', 'w').name"), "line 5: is not one of the three partitions"),
+        (("standard_valid_fold", "standard_dev_fold"), "line 5: is not one of the three partitions"),
+        (("standard_valid_fold", "standard_test_fold"), "line 5: standard_test_fold is defined twice"),
+        (("# none", "open('touched', 'w')"), "line 4: is not one of the three partitions"),
+        (("# none", "import os"), "line 4: is not one of the three partitions"),
         (("['x']", "['x'"), "cannot be read as Python (SyntaxError)"),
         (("# none", "\0"), "cannot be read as Python ("),
     ],
 )
-def test_a_folds_file_that_is_no_three_lists_is_refused_and_nothing_in_it_runs(
-    tmp_path, load_corpus, monkeypatch: pytest.MonkeyPatch, change: tuple[str, str], fault: str
+def test_an_invalid_folds_file_is_an_error_and_is_never_executed(
+    tmp_path, load_corpus, monkeypatch, change, fault
 ):
     monkeypatch.chdir(tmp_path)
     content = FOLDS.replace(*change)
@@ -216,14 +208,12 @@ def test_a_folds_file_that_is_no_three_lists_is_refused_and_nothing_in_it_runs(
         ("-video1,valid", "line 3: video '-video1' is in train and valid; expected one partition"),
     ],
 )
-def test_a_row_of_the_partition_that_does_not_fit_is_named(
-    tmp_path, load_corpus, line: str, fault: str
-):
+def test_an_invalid_row_of_the_partition_is_an_error(tmp_path, load_corpus, line: str, fault: str):
     (with_labels(tmp_path) / "standard_folds.csv").write_text(f"video,partition\n-video1,train\n{line}\n")
     assert fault_of(tmp_path, load_corpus("mosei")).startswith(f"{tmp_path / 'standard_folds.csv'}: {fault}")
 
 
-def test_two_files_of_the_partition_are_refused(tmp_path, load_corpus):
+def test_two_files_of_the_partition_are_an_error(tmp_path, load_corpus):
     (with_labels(tmp_path) / "cmu_mosei_std_folds.py").write_text(FOLDS)
     (tmp_path / "standard_folds.csv").write_text("video,partition\n-video1,train\n")
     assert fault_of(tmp_path, load_corpus("mosei")) == (
@@ -231,7 +221,7 @@ def test_two_files_of_the_partition_are_refused(tmp_path, load_corpus):
     )
 
 
-def test_the_standard_tasks_divide_by_the_partition_and_leave_out_what_has_none():
+def test_the_standard_tasks_split_by_the_partition_and_leave_out_videos_without_one():
     emotions = ["happiness", "sadness", "anger", "surprise", "disgust", "fear"]
     rows = [
         {

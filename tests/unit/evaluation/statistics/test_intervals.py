@@ -38,10 +38,10 @@ def utterances_as_speakers(counts):
     n_classes = counts.shape[-1]
     pooled = counts.sum(axis=1)[0]
     cells = [(i, j) for i in range(n_classes) for j in range(n_classes) for _ in range(pooled[i, j])]
-    alone = np.zeros((1, len(cells), n_classes, n_classes), dtype=int)
+    single = np.zeros((1, len(cells), n_classes, n_classes), dtype=int)
     for s, (i, j) in enumerate(cells):
-        alone[0, s, i, j] = 1
-    return alone
+        single[0, s, i, j] = 1
+    return single
 
 
 def recalls_of(recall, n_utterances=20):
@@ -149,17 +149,17 @@ def test_the_exact_p_value_equals_a_loop_over_all_swaps(metric):
         n_as_large += (
             abs(difference(np.where(swap, other, one), np.where(swap, one, other))) >= abs(observed) - 1e-12
         )
-    tested = paired_difference(one, other, metric, resamples=100, seed=0)
-    assert tested.value == pytest.approx(observed)
-    assert tested.p_value == pytest.approx(n_as_large / 2**6)
+    found = paired_difference(one, other, metric, resamples=100, seed=0)
+    assert found.value == pytest.approx(observed)
+    assert found.p_value == pytest.approx(n_as_large / 2**6)
 
 
 def test_the_smallest_p_value_is_reached_if_all_speakers_agree():
     counts = simulated(np.random.default_rng(0), n_speakers=5, skill=0.5)
     better = np.zeros_like(counts)
     better[..., range(3), range(3)] = counts.sum(axis=-1)
-    tested = paired_difference(better, counts, unweighted_accuracy, resamples=100, seed=0)
-    assert tested.p_value == smallest_p_value(5) == 2 / 32
+    found = paired_difference(better, counts, unweighted_accuracy, resamples=100, seed=0)
+    assert found.p_value == smallest_p_value(5) == 2 / 32
     assert smallest_p_value(1) == 1.0
 
 
@@ -213,9 +213,9 @@ def test_systems_with_different_utterances_are_refused():
     counts = simulated(np.random.default_rng(0), n_speakers=4)
     other = counts.copy()
     other[0, 0, 0, 0] += 1
-    for minus in (other, counts[:, :3], np.concatenate([counts, counts])):
+    for subtracted in (other, counts[:, :3], np.concatenate([counts, counts])):
         with pytest.raises(ValueError, match="expected a pair"):
-            paired_difference(counts, minus, unweighted_accuracy, resamples=100, seed=0)
+            paired_difference(counts, subtracted, unweighted_accuracy, resamples=100, seed=0)
 
 
 def test_equal_protocols_have_no_gap():
@@ -296,17 +296,17 @@ def test_the_interval_of_recalls_equals_a_loop_over_resamples():
 
 def test_the_p_value_of_recalls_equals_a_loop_over_all_signs():
     rng = np.random.default_rng(1)
-    one, minus = (recalls_of(rng.beta(6, b, size=(2, 7))) for b in (3, 4))
-    of_speaker = (one.recall - minus.recall).mean(axis=0)
+    one, subtracted = (recalls_of(rng.beta(6, b, size=(2, 7))) for b in (3, 4))
+    of_speaker = (one.recall - subtracted.recall).mean(axis=0)
     n_as_large = sum(
         abs(np.mean(of_speaker * signs)) >= abs(of_speaker.mean()) - 1e-12 for signs in product([1, -1], repeat=7)
     )
-    tested = recall_difference(one, minus, resamples=2000, seed=0)
-    assert tested.value == pytest.approx(one.recall.mean() - minus.recall.mean())
-    assert tested.p_value == pytest.approx(n_as_large / 2**7)
-    assert 0.02 < tested.p_value < 0.98
+    found = recall_difference(one, subtracted, resamples=2000, seed=0)
+    assert found.value == pytest.approx(one.recall.mean() - subtracted.recall.mean())
+    assert found.p_value == pytest.approx(n_as_large / 2**7)
+    assert 0.02 < found.p_value < 0.98
     expected = [rng.choice(of_speaker, size=7).mean() for _ in range(4000)]
-    assert [tested.low, tested.high] == pytest.approx(np.percentile(expected, [2.5, 97.5]), abs=0.015)
+    assert [found.low, found.high] == pytest.approx(np.percentile(expected, [2.5, 97.5]), abs=0.015)
 
 
 def test_random_signs_agree_with_all_signs():
@@ -325,30 +325,30 @@ def test_random_signs_agree_with_all_signs():
 
 
 def test_recalls_of_agreeing_speakers_have_the_smallest_p_value():
-    tested = recall_difference(
+    found = recall_difference(
         recalls_of(np.full((2, 5), 0.6)), recalls_of(np.full((2, 5), 0.5)), resamples=50, seed=0
     )
-    assert tested.p_value == 2 / 32
-    assert (tested.low, tested.high) == pytest.approx((0.1, 0.1))
+    assert found.p_value == 2 / 32
+    assert (found.low, found.high) == pytest.approx((0.1, 0.1))
 
 
 def test_recalls_of_different_utterances_are_refused():
     one = recalls_of(np.full((2, 4), 0.5))
-    for minus in (
+    for subtracted in (
         recalls_of(np.full((1, 4), 0.5)),
         recalls_of(np.full((2, 4), 0.5), n_utterances=21),
         SpeakerRecalls(one.recall, ("a", "b", "c", "d"), one.n_utterances),
     ):
         with pytest.raises(ValueError, match="expected a pair"):
-            recall_difference(one, minus, resamples=50, seed=0)
+            recall_difference(one, subtracted, resamples=50, seed=0)
 
 
 def test_the_recall_of_one_speaker_has_no_interval():
-    alone = recalls_of([[0.5]])
+    single = recalls_of([[0.5]])
     with pytest.raises(NoIntervalError, match="1 speaker"):
-        recall_interval(alone, resamples=50, seed=0)
+        recall_interval(single, resamples=50, seed=0)
     with pytest.raises(NoIntervalError, match="1 speaker"):
-        recall_difference(alone, alone, resamples=50, seed=0)
+        recall_difference(single, single, resamples=50, seed=0)
 
 
 def test_recalls_are_pooled_over_folds():
@@ -380,34 +380,34 @@ def two_gaps(seed, n_speakers, n_seeds=2):
     ]
 
 
-def gap_difference_of(gap, minus, metric, drawn):
+def gap_difference_of(gap, subtracted, metric, drawn):
     """The statistic as a loop over speakers; ``drawn`` are their indices."""
 
     def score(counts):
         return np.mean([metric(sum(of_seed[s] for s in drawn)) for of_seed in counts])
 
-    return (score(gap[0]) - score(gap[1])) - (score(minus[0]) - score(minus[1]))
+    return (score(gap[0]) - score(gap[1])) - (score(subtracted[0]) - score(subtracted[1]))
 
 
 @pytest.mark.parametrize("metric", [unweighted_accuracy, weighted_accuracy])
 def test_a_difference_of_gaps_equals_loops_over_resamples_and_swaps(metric):
-    gap, minus = two_gaps(1, n_speakers=5)
-    tested = gap_difference(gap, minus, metric, resamples=1500, seed=3)
-    everyone = gap_difference_of(gap, minus, metric, range(5))
-    assert tested.value == pytest.approx(everyone)
+    gap, subtracted = two_gaps(1, n_speakers=5)
+    found = gap_difference(gap, subtracted, metric, resamples=1500, seed=3)
+    everyone = gap_difference_of(gap, subtracted, metric, range(5))
+    assert found.value == pytest.approx(everyone)
     rng = np.random.default_rng(4)
-    expected = [gap_difference_of(gap, minus, metric, rng.integers(0, 5, size=5)) for _ in range(1500)]
-    assert [tested.low, tested.high] == pytest.approx(np.percentile(expected, [2.5, 97.5]), abs=0.03)
+    expected = [gap_difference_of(gap, subtracted, metric, rng.integers(0, 5, size=5)) for _ in range(1500)]
+    assert [found.low, found.high] == pytest.approx(np.percentile(expected, [2.5, 97.5]), abs=0.03)
     n_as_large = 0
     for swaps in product([False, True], repeat=5):
         swap = np.array(swaps)[None, :, None, None]
         swapped = [
             tuple(np.where(swap, b, a) for a, b in zip(one, other, strict=True))
-            for one, other in ((gap, minus), (minus, gap))
+            for one, other in ((gap, subtracted), (subtracted, gap))
         ]
         n_as_large += abs(gap_difference_of(*swapped, metric, range(5))) >= abs(everyone) - 1e-12
-    assert tested.p_value == pytest.approx(n_as_large / 2**5)
-    assert 2 / 2**5 < tested.p_value < 1
+    assert found.p_value == pytest.approx(n_as_large / 2**5)
+    assert 2 / 2**5 < found.p_value < 1
 
 
 def test_a_difference_of_gaps_resamples_the_same_speakers_in_both_sets():
@@ -424,13 +424,14 @@ def test_a_difference_of_gaps_resamples_the_same_speakers_in_both_sets():
 
 
 def test_the_second_gap_is_subtracted_from_the_first():
-    gap, minus = two_gaps(2, n_speakers=6)
-    there, back = (
-        gap_difference(*pair, unweighted_accuracy, resamples=100, seed=0) for pair in ((gap, minus), (minus, gap))
+    gap, subtracted = two_gaps(2, n_speakers=6)
+    forward, backward = (
+        gap_difference(*pair, unweighted_accuracy, resamples=100, seed=0)
+        for pair in ((gap, subtracted), (subtracted, gap))
     )
-    assert there.value == pytest.approx(-back.value)
-    assert (there.low, there.high) == pytest.approx((-back.high, -back.low))
-    assert there.p_value == back.p_value
+    assert forward.value == pytest.approx(-backward.value)
+    assert (forward.low, forward.high) == pytest.approx((-backward.high, -backward.low))
+    assert forward.p_value == backward.p_value
     # A system that is better only on held-out utterances has the larger gap; only on test utterances, the smaller.
     held_out, test = gap
     perfect = [np.zeros_like(counts) for counts in gap]
@@ -460,16 +461,16 @@ def test_gaps_of_different_utterances_or_speakers_are_refused():
     fewer = (held_out[:, :4], test), (other_held_out[:, :4], other_test)
     with pytest.raises(ValueError, match="different speakers or classes"):
         gap_difference(*fewer, weighted_accuracy, resamples=50, seed=0)
-    alone = [tuple(of[:, :1] for of in gap) for gap in ((held_out, test), (other_held_out, other_test))]
+    single = [tuple(of[:, :1] for of in gap) for gap in ((held_out, test), (other_held_out, other_test))]
     with pytest.raises(NoIntervalError, match="1 speaker"):
-        gap_difference(*alone, weighted_accuracy, resamples=50, seed=0)
+        gap_difference(*single, weighted_accuracy, resamples=50, seed=0)
 
 
 def test_resamples_without_a_class_in_one_set_are_drawn_again():
     (held_out, test), (other_held_out, other_test) = two_gaps(0, n_speakers=6)
     for of in (held_out, other_held_out):
         of[:, 1:, 2] = 0  # only the first speaker has held-out utterances of class 2
-    tested = gap_difference(
+    found = gap_difference(
         (held_out, test), (other_held_out, other_test), unweighted_accuracy, resamples=200, seed=0
     )
-    assert np.isfinite([tested.low, tested.high]).all()
+    assert np.isfinite([found.low, found.high]).all()

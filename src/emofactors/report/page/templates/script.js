@@ -14,8 +14,7 @@
   show();
 }
 {
-  // --- tables sort: numbers by what stands first in a cell (41.2 of "41.2 [38.0, 44.5]"), clocks as clocks, words as words;
-  // what is missing stays last
+  // --- sort tables: cells by the number they start with (41.2 of "41.2 [38.0, 44.5]"), by time, or as text; missing values are last
   const numeric = /^[<>]?\s*([+\-\u2212]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:e[+\-]?\d+)?)(?=$|[\s%\/])/i;
   const clock = /^(\d+):(\d\d):(\d\d)$/;
   const words = cell => cell.textContent.trim().replace(/\s+/g, " ");
@@ -58,7 +57,7 @@
   }
 }
 {
-  // --- pictures open large; Escape closes, and the focus goes back by itself
+  // --- enlarge pictures; Escape closes, and the browser restores the focus
   const dialog = document.getElementById("large"), picture = dialog.querySelector("img");
   const open = figure => {
     const image = figure.querySelector("img");
@@ -78,14 +77,14 @@
   dialog.addEventListener("click", event => { if (event.target === dialog) dialog.close(); });
 }
 {
-  // --- what scrolls sideways can be reached by keyboard, what does not is no stop
+  // --- a region that scrolls sideways is a tab stop, any other is not
   const regions = [...document.querySelectorAll(".wide")];
   const mark = region => region.scrollWidth > region.clientWidth ? region.tabIndex = 0 : region.removeAttribute("tabindex");
   const observer = new ResizeObserver(entries => entries.forEach(entry => mark(entry.target)));
   regions.forEach(region => observer.observe(region));
 }
 {
-  // --- where one is
+  // --- mark the current section in the navigation
   const links = new Map([...document.querySelectorAll("nav a")].map(link => [link.hash.slice(1), link]));
   const observer = new IntersectionObserver(entries => {
     for (const entry of entries.filter(entry => entry.isIntersecting)) {

@@ -1,0 +1,1 @@
+"""Renderers of tables: Markdown, LaTeX and HTML, each from a ``TableLayout`` alone."""
