@@ -1,18 +1,18 @@
-"""How fast log_mel_128 goes from audio on disk to features on disk, against plain scripts; and how fast F0 does.
+"""Speed of feature extraction, from audio on disk to log_mel_128 on disk, against plain scripts; and speed of F0.
 
-Three ways do the same work on the same 16-bit wav files, at 16 and at 48 kHz: decode, resample to 16 kHz,
-transform, store.
+Three implementations do the same work on the same 16-bit wav files, at 16 and at 48 kHz: decode, resample to
+16 kHz, transform, store.
 
-- emofactors: ``extract``, one thread a core, into an archive.
+- emofactors: ``extract``, one thread per core, into an archive.
 - librosa: file by file, ``load``, ``melspectrogram``, ``power_to_db``, ``numpy.save``.
 - torchaudio: file by file, ``soundfile.read``, ``Resample`` (its default, a shorter filter), ``MelSpectrogram``,
-  ``AmplitudeToDB``, ``numpy.save``; transforms are made once.
+  ``AmplitudeToDB``, ``numpy.save``; transforms are built once.
 
-F0 of the whole corpus by Praat (``f0``) goes the same way through ``extract``, against real time. Praat's own
-threads work inside of one call, which is why calls that wait for each other lose little.
+F0 of the whole corpus by Praat (``f0``) is extracted by ``extract`` as well and compared with real time. Praat
+runs one call at a time, but uses threads within a call.
 
-Every way runs once unmeasured, then they take turns. What is printed is the median over rounds of the ratio of
-times within a round, so that other work on the machine falls on all of them. Imports are not measured.
+After a warm-up run of each, the implementations take turns. The printed ratio is the median over rounds of the
+ratio of times within a round, so that other load on the machine affects all of them. Imports are not measured.
 """
 
 import argparse
@@ -44,10 +44,10 @@ from emofactors.features.extract import extract
 
 CONFIG = Path(__file__).parents[1] / "config"
 
-#: Input rate -> other way -> how many times its speed emofactors shall have.
+#: Input rate -> other implementation -> minimum speed of emofactors relative to it.
 TARGETS = {16_000: {"librosa": 1.0, "torchaudio": 1.0}, 48_000: {"librosa": 4.0, "torchaudio": 1.0}}
 
-#: Times real time that F0 shall reach on two cores.
+#: Minimum speed of F0 on two cores, relative to real time.
 F0_TARGET = 100
 
 
@@ -57,15 +57,15 @@ def settings_of(name: str) -> Features:
     return features_of({key: value for key, (value, _) in documented.items()})
 
 
-def spoken_corpus(folder: Path) -> Path:
-    """The synthetic corpus of the default study, spoken into a folder."""
+def synthetic_corpus(folder: Path) -> Path:
+    """Synthesize the corpus of the default study into a folder."""
     content = yaml.safe_load((CONFIG / "corpora" / "synthetic.yaml").read_text(encoding="utf-8"))
     synthesize(SyntheticCorpus(**content).synthesis, folder)
     return folder
 
 
 def files_at_rate(sources: list[Path], sample_rate_hz: int, folder: Path) -> pd.DataFrame:
-    """Copies of the sources at one rate, mono, 16 bit, and their manifest."""
+    """Write copies of the sources at one rate, mono, 16 bit; return their manifest."""
     folder.mkdir()
     rows = []
     for i, source in enumerate(sources):
@@ -115,76 +115,76 @@ def with_torchaudio(files: list[Path], settings: FeatureSettings, folder: Path) 
 
 
 def seconds(work: Callable[[Path], None], folder: Path) -> float:
-    """Time of one run into a folder that is not there yet."""
+    """Time one run into a new folder."""
     shutil.rmtree(folder, ignore_errors=True)
-    began = time.perf_counter()
+    start = time.perf_counter()
     work(folder)
-    return time.perf_counter() - began
+    return time.perf_counter() - start
 
 
-def check_same_work(archive: FeatureArchive, plain: Path, way: str) -> None:
-    """Stop if a plain script made other features: then times could not be compared."""
+def check_same_features(archive: FeatureArchive, folder: Path, name: str) -> None:
+    """Exit if a plain script computes other features, because the times would not be comparable."""
     for utterance in archive.utterances:
-        ours, theirs = archive[utterance], np.load(plain / f"{utterance}.npy", allow_pickle=False).T
+        ours, theirs = archive[utterance], np.load(folder / f"{utterance}.npy", allow_pickle=False).T
         n_frames = min(len(ours), len(theirs))  # resamplers may differ by a sample at the end
         difference = np.abs(ours[: n_frames - 3] - theirs[: n_frames - 3]).mean()
         if abs(len(ours) - len(theirs)) > 1 or difference > 0.5:
             raise SystemExit(
-                f"{way}: {utterance} differs by {difference:.2g} dB on average; expected the same work"
+                f"{name}: {utterance} differs by {difference:.2g} dB on average, expected at most 0.5"
             )
 
 
 def report_f0(manifest: pd.DataFrame, root: Path, settings: PitchSettings, folder: Path) -> None:
-    """Say how fast F0 of a corpus is tracked, with as many threads as a rule has."""
-    speeds = []
+    """Print the speed of F0 tracking with one thread and with two, as in a rule."""
+    speeds = {}
     for threads in (1, 2):
         track = partial(extract, manifest, root, settings, threads=threads, transform=feature_transform(settings))
-        times = [seconds(track, folder) for _ in range(4)][1:]  # the first warms up
-        speeds.append(manifest["duration_s"].sum() / statistics.median(times))
-    said = ", ".join(f"{speed:,.0f} with {threads}" for threads, speed in zip((1, 2), speeds, strict=True))
-    met = "met" if speeds[1] > F0_TARGET else "MISSED"
-    print(f"F0 by {settings.method}, times real time by threads: {said}; target > {F0_TARGET}  {met}")
+        times = [seconds(track, folder) for _ in range(4)][1:]  # the first is a warm-up
+        speeds[threads] = manifest["duration_s"].sum() / statistics.median(times)
+    text = ", ".join(f"{speed:,.0f} with {threads}" for threads, speed in speeds.items())
+    status = "met" if speeds[2] > F0_TARGET else "MISSED"
+    print(f"F0 by {settings.method}, times real time by threads: {text}; target > {F0_TARGET}  {status}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--corpus", type=Path, help="folder with wav files; default: the synthetic corpus")
-    parser.add_argument("--seconds", type=float, default=25, help="measuring time at each rate; 3 rounds at least")
+    parser.add_argument("--seconds", type=float, default=25, help="measuring time per rate; at least 3 rounds")
     arguments = parser.parse_args()
     settings, cores = settings_of("log_mel_128"), os.cpu_count()
 
     with tempfile.TemporaryDirectory() as temporary:
-        workplace = Path(temporary)
-        sources = sorted((arguments.corpus or spoken_corpus(workplace / "spoken")).rglob("*.wav"))
+        folder = Path(temporary)
+        sources = sorted((arguments.corpus or synthetic_corpus(folder / "corpus")).rglob("*.wav"))
         for sample_rate_hz, targets in TARGETS.items():
-            root = workplace / f"{sample_rate_hz}"
+            root = folder / f"{sample_rate_hz}"
             manifest = files_at_rate(sources, sample_rate_hz, root)
             files = [root / path for path in manifest["path"]]
-            ways = {
-                "emofactors": lambda folder, m=manifest, r=root: extract(m, r, settings, folder, threads=cores),
-                "librosa": lambda folder, f=files: with_librosa(f, settings, folder),
-                "torchaudio": lambda folder, f=files: with_torchaudio(f, settings, folder),
+            implementations = {
+                "emofactors": lambda output, m=manifest, r=root: extract(m, r, settings, output, threads=cores),
+                "librosa": lambda output, f=files: with_librosa(f, settings, output),
+                "torchaudio": lambda output, f=files: with_torchaudio(f, settings, output),
             }
-            for way, work in ways.items():  # warms up
-                seconds(work, workplace / way)
-            for way in targets:
-                check_same_work(FeatureArchive(workplace / "emofactors"), workplace / way, way)
-            rounds, began = [], time.monotonic()
-            while len(rounds) < 3 or time.monotonic() - began < arguments.seconds:
-                rounds.append({way: seconds(work, workplace / way) for way, work in ways.items()})
+            for name, work in implementations.items():  # warm-up
+                seconds(work, folder / name)
+            for name in targets:
+                check_same_features(FeatureArchive(folder / "emofactors"), folder / name, name)
+            rounds, start = [], time.monotonic()
+            while len(rounds) < 3 or time.monotonic() - start < arguments.seconds:
+                rounds.append({name: seconds(work, folder / name) for name, work in implementations.items()})
 
             audio_s = manifest["duration_s"].sum()
             print(f"\n{len(files)} files, {audio_s / 60:.1f} min at {sample_rate_hz / 1000:g} kHz, {cores} cores")
             print(f"{'':12}{'times real time':>16}{'emofactors is':>16}{'target':>10}")
-            for way in ways:
-                speed = audio_s / statistics.median(times[way] for times in rounds)
-                line = f"{way:12}{speed:>16,.0f}"
-                if way in targets:
-                    ratio = statistics.median(times[way] / times["emofactors"] for times in rounds)
-                    met = "met" if ratio > targets[way] else "MISSED"
-                    line += f"{ratio:>15.2f}x{f'> {targets[way]:g}x':>10}  {met}"
+            for name in implementations:
+                speed = audio_s / statistics.median(times[name] for times in rounds)
+                line = f"{name:12}{speed:>16,.0f}"
+                if name in targets:
+                    ratio = statistics.median(times[name] / times["emofactors"] for times in rounds)
+                    status = "met" if ratio > targets[name] else "MISSED"
+                    line += f"{ratio:>15.2f}x{f'> {targets[name]:g}x':>10}  {status}"
                 print(line)
-            report_f0(manifest, root, settings_of("f0"), workplace / "f0")
+            report_f0(manifest, root, settings_of("f0"), folder / "f0")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""SpeechFlow with the random cycle loss in plain PyTorch, as one writes it first from the description."""
+"""SpeechFlow with the random cycle loss in plain PyTorch: a direct implementation of the description."""
 
 import torch
 from torch import nn
@@ -19,10 +19,10 @@ class PlainResampling(nn.Module):
     def resample(self, x, lengths, scales):
         parts, first = [], 0
         for length, scale in zip(lengths, scales, strict=True):
-            place = torch.arange(64) / scale
-            place = place[place < min(int(length), len(x) - first) - 1]
-            before = place.floor().long()
-            rest = (place - before)[:, None]
+            position = torch.arange(64) / scale
+            position = position[position < min(int(length), len(x) - first) - 1]
+            before = position.floor().long()
+            rest = (position - before)[:, None]
             parts.append((1 - rest) * x[first + before] + rest * x[first + before + 1])
             first = min(first + int(length), len(x) - 1)
         out = torch.cat(parts)[: len(x)]
@@ -41,7 +41,7 @@ def one_hot_pitch(pitch):
 
 
 class PlainSpeechFlow(nn.Module):
-    """Of speech (B, T, 81) and its speakers: the loss of a training step."""
+    """Map speech (B, T, 81) and its speakers to the loss of a training step."""
 
     def __init__(self, n_speakers):
         super().__init__()
@@ -78,9 +78,9 @@ class PlainSpeechFlow(nn.Module):
         return joint, mel, f0
 
     def forward(self, speech, speaker):
-        heard = self.resampling(speech)
+        resampled = self.resampling(speech)
         mel = speech[..., :80]
-        codes = self.encode(heard[..., :80], one_hot_pitch(heard[..., 80]), mel)
+        codes = self.encode(resampled[..., :80], one_hot_pitch(resampled[..., 80]), mel)
         embedding = 32**0.5 * F.normalize(self.speakers(speaker), dim=1)
         _, reconstructed, f0 = self.decode(codes, embedding)
         loss = 0.2 * F.mse_loss(reconstructed, mel) + F.mse_loss(f0, one_hot_pitch(speech[..., 80]))
@@ -88,12 +88,12 @@ class PlainSpeechFlow(nn.Module):
         factor = int(torch.randint(3, ()))
         codes[factor] = codes[factor][torch.randperm(len(speech))]
         joint, reconstructed, f0 = self.decode(codes, embedding)
-        again = torch.cat([*self.encode(reconstructed, f0, reconstructed), joint[..., -32:]], dim=2)
-        return loss + F.mse_loss(again, joint)
+        encoded = torch.cat([*self.encode(reconstructed, f0, reconstructed), joint[..., -32:]], dim=2)
+        return loss + F.mse_loss(encoded, joint)
 
 
-def same_weights(system, network):
-    """Give the plain network the weights of ours."""
+def copy_weights(system, network):
+    """Copy the weights of our system to the plain network."""
     names = {
         "encoder.content_convolutions": "content_conv",
         "encoder.pitch_convolutions": "pitch_conv",

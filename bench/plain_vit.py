@@ -1,4 +1,4 @@
-"""The networks of Kim & Lee in plain PyTorch, as one writes them first from the description."""
+"""The networks of Kim & Lee in plain PyTorch: a direct implementation of the description."""
 
 import torch
 from torch import nn
@@ -22,7 +22,7 @@ class PlainAttention(nn.Module):
 
 
 class PlainVit(nn.Module):
-    """Of images (B, 1, height, width), with patches of all bins of one frame: embedding and logits."""
+    """Map images (B, 1, height, width), in patches of all bins of one frame, to embedding and logits."""
 
     def __init__(self, n_classes, height, *, teacher, depth, dim, heads, dim_head, mlp_dim, stem_channels):
         super().__init__()
@@ -58,22 +58,22 @@ class PlainVit(nn.Module):
         return y, self.head(y)
 
 
-def same_weights(system, network):
-    """Give the plain network the weights of ours."""
+def copy_weights(system, network):
+    """Copy the weights of our system to the plain network."""
     theirs = {}
     state = system.state_dict()
     for name, tensor in state.items():
         if name.startswith("stem.convolutions."):
             _, _, layer, kind = name.split(".")
-            # Our images lie with the frames first, so kernels are turned.
+            # Our images have the frames first, so kernels are transposed.
             theirs[f"stem.{3 * int(layer)}.{kind}"] = tensor.transpose(2, 3) if tensor.ndim == 4 else tensor
         elif name.startswith("transformer.layers."):
             _, _, layer, part = name.split(".", 3)
             if part.startswith("feed_forward."):
                 theirs[f"mlp.{layer}.{part.removeprefix('feed_forward.')}"] = tensor
             elif part == "attention.query.weight":
-                both = state[name.replace("query", "key_value")]
-                theirs[f"attention.{layer}.qkv.weight"] = torch.cat([tensor, both])
+                key_value = state[name.replace("query", "key_value")]
+                theirs[f"attention.{layer}.qkv.weight"] = torch.cat([tensor, key_value])
             elif part != "attention.key_value.weight":
                 theirs[f"attention.{layer}.{part.removeprefix('attention.')}"] = tensor
         elif name == "transformer.class_token":

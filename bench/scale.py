@@ -1,8 +1,8 @@
-"""How long Snakemake takes to plan a study of 10,000 trainings, and how much memory: a dry run of a sweep.
+"""Time and memory that Snakemake needs to plan a study of 10,000 trainings, measured by a dry run of a sweep.
 
-The study is generated: one system's weight swept over many values, on a task of eight folds, with five seeds, in a
-copy of the project that has no results yet. Beside it stands a plain workflow of as many jobs with the same files
-and no functions, checks or fingerprints: what Snakemake takes for itself.
+The generated study sweeps one weight of a system over many values, on a task of eight folds with five seeds, in a
+copy of the project without results. It is compared with a plain workflow with the same number of jobs and the same
+files, but without functions, checks or fingerprints.
 """
 
 import argparse
@@ -71,28 +71,28 @@ rule page:
 
 @dataclass(frozen=True)
 class Plan:
-    """A dry run.
+    """Measurements of a dry run.
 
     Attributes:
-        wall_s: seconds it took.
-        cpu_s: seconds of processor time.
-        peak_mb: its largest memory, MB.
-        said: what it printed.
+        wall_s: wall-clock time in seconds.
+        cpu_s: processor time in seconds.
+        peak_mb: peak memory in MB.
+        output: printed text.
     """
 
     wall_s: float
     cpu_s: float
     peak_mb: float
-    said: str
+    output: str
 
 
 def folds_of_task(project: Path) -> int:
-    """Folds of the task that is swept over."""
+    """Number of folds of the task."""
     return yaml.safe_load((project / "config" / "tasks" / f"{TASK}.yaml").read_text(encoding="utf-8"))["folds"]
 
 
 def write_sweep(project: Path, trainings: int) -> Path:
-    """Write a study of at least so many trainings into a copy of the project; its file."""
+    """Write a study of at least a number of trainings into a copy of the project; return its file."""
     system = project / "config" / "systems" / "cnn_bigru.yaml"
     variants = -(-trainings // (folds_of_task(project) * SEEDS))
     weights = {f"swept_{n}": round(0.001 * (n + 1), 6) for n in range(variants)}
@@ -101,7 +101,7 @@ def write_sweep(project: Path, trainings: int) -> Path:
     system.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     table = {
         "title": "A sweep",
-        "caption": "one weight, many values",
+        "caption": "One weight, many values.",
         "system": "cnn_bigru",
         "axis": "lambda",
         "rows": weights,
@@ -120,35 +120,35 @@ def write_sweep(project: Path, trainings: int) -> Path:
 
 
 def copy_project(folder: Path) -> Path:
-    """The project without what was made by running it."""
-    made = shutil.ignore_patterns(".*", "__pycache__", "results", "data", "docs", "tests")
-    return Path(shutil.copytree(REPOSITORY, folder, ignore=made))
+    """Copy the project without results and data."""
+    ignored = shutil.ignore_patterns(".*", "__pycache__", "results", "data", "docs", "tests")
+    return Path(shutil.copytree(REPOSITORY, folder, ignore=ignored))
 
 
 def plan(folder: Path, *arguments: str) -> Plan:
     """Dry-run the workflow of a folder."""
     command = [sys.executable, "-m", "snakemake", "-n", "--quiet", "rules", "--cores", "2", *arguments]
-    with tempfile.TemporaryFile("w+") as said:
-        started = time.monotonic()
+    with tempfile.TemporaryFile("w+") as file:
+        start = time.monotonic()
         run = subprocess.Popen(
             command,
             cwd=folder,
             env=os.environ | {"PYTHONPATH": str(folder / "src")},
-            stdout=said,
+            stdout=file,
             stderr=subprocess.STDOUT,
         )
         _, status, usage = os.wait4(run.pid, 0)
-        wall_s = time.monotonic() - started
+        wall_s = time.monotonic() - start
         run.returncode = os.waitstatus_to_exitcode(status)
-        said.seek(0)
-        output = said.read()
+        file.seek(0)
+        output = file.read()
     if run.returncode != 0:
         raise RuntimeError(output)
     return Plan(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, output)
 
 
 def main() -> None:
-    """Plan the generated study and the plain workflow, and print both."""
+    """Plan the generated study and the plain workflow, and print their measurements."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trainings", type=int, default=10_000)
     trainings = parser.parse_args().trainings
@@ -159,15 +159,13 @@ def main() -> None:
         (plain / "Snakefile").write_text(
             PLAIN.format(variants=-(-trainings // (folds * SEEDS)), folds=folds, seeds=SEEDS)
         )
-        planned = {"plain workflow": plan(plain)}
+        plans = {"plain workflow": plan(plain)}
         project = copy_project(Path(name) / "project")
-        planned["study"] = plan(project, "--configfile", str(write_sweep(project, trainings)))
-    print(planned["study"].said.partition("Job stats:")[2].partition("\n\n")[0])
-    for what, found in planned.items():
-        print(
-            f"{what:>15}: {found.wall_s:6.1f} s, {found.cpu_s:6.1f} s of processor time, {found.peak_mb:6.0f} MB"
-        )
-    print(f"ratio of processor time: {planned['study'].cpu_s / planned['plain workflow'].cpu_s:.2f}")
+        plans["study"] = plan(project, "--configfile", str(write_sweep(project, trainings)))
+    print(plans["study"].output.partition("Job stats:")[2].partition("\n\n")[0])
+    for kind, run in plans.items():
+        print(f"{kind:>15}: {run.wall_s:6.1f} s, {run.cpu_s:6.1f} s of processor time, {run.peak_mb:6.0f} MB")
+    print(f"ratio of processor time: {plans['study'].cpu_s / plans['plain workflow'].cpu_s:.2f}")
 
 
 if __name__ == "__main__":

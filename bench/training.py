@@ -1,14 +1,15 @@
-"""Speed of a training against the same network in plain PyTorch, as ratios of one run.
+"""Training speed relative to the same network in plain PyTorch.
 
-The plain side is what one writes first: float32, torch's default layout, a Dataset and a DataLoader. Ours is
+The plain implementation uses float32, torch's default layout, a Dataset and a DataLoader; ours is
 ``training.fit``. Both train the published networks on the same random utterances, from the same weights, and
-on one batch their losses must agree. The two take turns, so that a slow moment of a shared machine meets
-both; the median of the ratios is printed.
+their losses must agree on one batch. They take turns, so that other load on the machine affects both; the
+median of the ratios is printed.
 
-cnn_bigru: utterances with the lengths of short acted speech (1.2 to 9 s), which the plain side pads in random
-batches. vit_transfer: images of 128x128; the stages that compare with a teacher run it in every step on the
-plain side, while ours reads what the teacher's own training has written, once. speechflow: updates with the
-cycle loss on segments of 64, 96 and 128 frames, which the plain side pads to 192, as the public code does.
+cnn_bigru: utterances with the lengths of short acted speech (1.2 to 9 s), which the plain implementation pads
+in random batches. vit_transfer: images of 128x128; in the stages with feature matching the plain implementation
+runs the teacher in every step, while ours reads embeddings that were computed once. speechflow: updates with
+the cycle loss on segments of 64, 96 and 128 frames, which the plain implementation pads to 192, as the public
+code does.
 
     python bench/training.py [--only vit_transfer] [--threads 1] [--repeats 3] [--features log_mel_128]
 """
@@ -24,9 +25,9 @@ import numpy as np
 import torch
 import yaml
 from plain_speechflow import PlainSpeechFlow
-from plain_speechflow import same_weights as same_speechflow_weights
+from plain_speechflow import copy_weights as copy_speechflow_weights
 from plain_vit import PlainVit
-from plain_vit import same_weights as same_vit_weights
+from plain_vit import copy_weights as copy_vit_weights
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
 from torch.utils.data import DataLoader, Dataset, TensorDataset
@@ -46,7 +47,7 @@ LAMBDA, ALPHA = 0.3, 0.5
 
 
 class PlainUtterances(Dataset):
-    """Utterances one by one, standardised as they are asked for."""
+    """Utterances, standardised on access."""
 
     def __init__(self, frames, emotion):
         self.frames, self.emotion = frames, emotion
@@ -65,7 +66,7 @@ def collate(items):
 
 
 class PlainNetwork(nn.Module):
-    """The network of Dai et al. as one writes it from the description."""
+    """The network of Dai et al., a direct implementation of the description."""
 
     def __init__(self, n_bins):
         super().__init__()
@@ -104,7 +105,7 @@ def plain_losses(network, centers, weights, frames, length, emotion):
 
 
 def plain_epoch(network, centers, weights, loader):
-    """One epoch as one writes it; returns utterances a second."""
+    """Train one epoch; return utterances per second."""
     optimiser = torch.optim.Adam(network.parameters(), lr=3e-4)
     network.train()
     start = time.perf_counter()
@@ -122,15 +123,15 @@ def plain_epoch(network, centers, weights, loader):
 
 
 def our_epoch(system, train, dev, run, precision):
-    """One epoch of ``training.fit``; returns utterances a second."""
+    """Train one epoch with ``training.fit``; return utterances per second."""
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Checkpoint(Path(folder) / "state.pt", interval_s=1e9)
         trained = fit(system, train, dev, run, seed=0, precision=precision, checkpoint=checkpoint)
     return trained.utterances_per_s
 
 
-def same_weights(system, network):
-    """Give the plain network the weights of ours."""
+def copy_weights(system, network):
+    """Copy the weights of our system to the plain network."""
     names = {
         **{f"convolutions.layers.{i}.convolution": f"conv{i + 1}" for i in range(4)},
         **{"bigru.gru": "gru", "embed": "fc1", "activation": "prelu", "classify": "fc2"},
@@ -154,7 +155,7 @@ def plain_vit_losses(network, image, emotion, *, teacher=None, alpha=1.0, entrop
 
 
 def plain_vit_epoch(network, loader, **terms):
-    """One epoch as one writes it; returns utterances a second."""
+    """Train one epoch; return utterances per second."""
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-4)
     network.train()
     start = time.perf_counter()
@@ -168,12 +169,12 @@ def plain_vit_epoch(network, loader, **terms):
 
 
 def study_of(system, folder):
-    """A study of all variants of a system, at the settings of its file."""
+    """Study of all variants of a system, with the settings of its file."""
     for kind in ("corpora", "tasks", "features", "systems"):
         (folder / kind).symlink_to(CONFIG / kind)
     (folder / "figures").mkdir()
     variants = yaml.safe_load((CONFIG / "systems" / f"{system}.yaml").read_text())["variants"]
-    # A figure that any network has, whether it knows emotions or not.
+    # A figure kind that applies to classifiers and decomposers.
     figure = {"kind": "losses", "loss": "all", "title": system, "caption": "", "system": system}
     figure["variants"] = {variant: variant for variant in variants}
     (folder / "figures" / "all.yaml").write_text(yaml.safe_dump(figure))
@@ -182,30 +183,30 @@ def study_of(system, folder):
 
 
 def check_losses(ours, theirs):
-    """The same loss on one batch, or no comparison."""
+    """Exit if the losses of one batch differ, because the speeds would not be comparable."""
     if abs(ours - theirs) > 1e-4 * abs(theirs):
-        raise SystemExit(f"losses differ: ours {ours:.6f}, plain {theirs:.6f}; no comparison of speed")
+        raise SystemExit(f"loss of one batch: ours {ours:.6f}, plain {theirs:.6f}, expected equal losses")
     print(f"loss of one batch: ours {ours:.6f}, plain {theirs:.6f}")
 
 
-def compare(sides, targets, *, repeats, warm_up):
-    """Let the sides take turns and print utterances a second, and the median of the ratios to plain."""
-    speeds = {side: [] for side in sides}
+def compare(implementations, targets, *, repeats, warm_up):
+    """Run the implementations in turns; print utterances per second, and the median ratio to plain."""
+    speeds = {name: [] for name in implementations}
     for repeat in range(warm_up + repeats):
-        measured = {side: epoch() for side, epoch in sides.items()}
+        measured = {name: epoch() for name, epoch in implementations.items()}
         if repeat >= warm_up:
-            for side, speed in measured.items():
-                speeds[side].append(speed)
+            for name, speed in measured.items():
+                speeds[name].append(speed)
     print(f"{'':18}{'utterances/s':>14}{'times plain':>14}{'target':>9}")
-    for side, target in (("plain", None), *targets.items()):
-        ratio = statistics.median(s / p for s, p in zip(speeds[side], speeds["plain"], strict=True))
+    for name, target in (("plain", None), *targets.items()):
+        ratio = statistics.median(s / p for s, p in zip(speeds[name], speeds["plain"], strict=True))
         goal = "" if target is None else f"{target:.1f}"
-        print(f"{side:18}{statistics.median(speeds[side]):14.1f}{ratio:14.2f}{goal:>9}")
+        print(f"{name:18}{statistics.median(speeds[name]):14.1f}{ratio:14.2f}{goal:>9}")
     print(flush=True)
 
 
 def bench_cnn_bigru(config, features, options):
-    """An epoch of the published settings."""
+    """Compare an epoch with the published settings."""
     variant = {"log_mel_128": "mel_center", "log_stft_513": "stft_center"}[options.features]
     n_bins = features[options.features].n_bins
     generator = np.random.default_rng(0)
@@ -224,9 +225,9 @@ def bench_cnn_bigru(config, features, options):
     one_epoch = {"max_steps": -(-options.utterances // 32), "select_after_step": 0, "evaluate_every_steps": None}
     run = config.run(variant).model_copy(update=one_epoch)
     system = build_system("cnn_bigru", config.arguments(variant), data)
-    system.step.fill_(100)  # beyond the warm-up: center loss on
+    system.step.fill_(100)  # after the warm-up, with center loss
     network = PlainNetwork(n_bins)
-    same_weights(system, network)
+    copy_weights(system, network)
     weights, centers = system.class_weights.clone(), torch.zeros(N_CLASSES, 64)
 
     print(f"cnn_bigru on {options.features}: {options.utterances} utterances, batch 32, {options.threads} threads")
@@ -234,29 +235,29 @@ def bench_cnn_bigru(config, features, options):
     ours = sum(system.losses(system(batch), batch).values()).item()
     theirs = plain_losses(network, centers, weights, batch.features, batch.n_frames, batch.emotion)[0].item()
     check_losses(ours, theirs)
-    sides = {
+    implementations = {
         "plain": lambda: plain_epoch(network, centers, weights, loader),
         "float32": lambda: our_epoch(system, train, dev, run, "float32"),
         "bfloat16": lambda: our_epoch(system, train, dev, run, "bfloat16"),
     }
-    compare(sides, {"float32": 1.5, "bfloat16": 2.5}, repeats=options.repeats, warm_up=1)
+    compare(implementations, {"float32": 1.5, "bfloat16": 2.5}, repeats=options.repeats, warm_up=1)
 
 
 def bench_vit_transfer(config, features, options):
-    """An epoch of each stage at the published sizes."""
+    """Compare an epoch of each stage at the published sizes."""
     size = (features["log_mel_128x128"].image_frames, features["log_mel_128x128"].n_bins)
-    alone, taught = {"float32": 1.0, "bfloat16": 1.2}, {"float32": 3.0, "bfloat16": 3.0}
-    # Until the process has all the memory its epochs need, the system's handing it out is measured.
+    without_teacher, with_teacher = {"float32": 1.0, "bfloat16": 1.2}, {"float32": 3.0, "bfloat16": 3.0}
+    # The longer warm-up excludes the time in which the process allocates its memory.
     teacher = bench_stage(
         config, "teacher", 64, size, {"float32": 1.0, "bfloat16": 1.8}, options=options, warm_up=3
     )
-    bench_stage(config, "student_scratch", 192, size, alone, options=options)
-    bench_stage(config, "matched", 128, size, taught, options=options, teacher=teacher)
-    bench_stage(config, "student", 128, size, taught, options=options, teacher=teacher)
+    bench_stage(config, "student_scratch", 192, size, without_teacher, options=options)
+    bench_stage(config, "matched", 128, size, with_teacher, options=options, teacher=teacher)
+    bench_stage(config, "student", 128, size, with_teacher, options=options, teacher=teacher)
 
 
 def bench_stage(config, variant, n_images, size, targets, *, options, teacher=None, warm_up=1):
-    """An epoch of one variant of vit_transfer; returns the plain network."""
+    """Compare an epoch of one variant of vit_transfer; return the plain network."""
     n_frames, n_bins = size
     generator = torch.Generator().manual_seed(0)
     images = torch.rand(n_images, n_frames, n_bins, generator=generator)
@@ -274,16 +275,16 @@ def bench_stage(config, variant, n_images, size, targets, *, options, teacher=No
         depth=arguments["teacher_depth" if variant == "teacher" else "student_depth"],
         **{key: arguments[key] for key in ("dim", "heads", "dim_head", "mlp_dim", "stem_channels")},
     )
-    same_vit_weights(system, network)
+    copy_vit_weights(system, network)
     terms = {"teacher": teacher, "entropy": variant != "matched"}
 
-    taught_by = None
+    teacher_embedding = None
     if teacher is not None:
         with torch.no_grad():
-            taught_by = torch.cat([teacher(part)[0] for part in plain_images.split(32)])
+            teacher_embedding = torch.cat([teacher(part)[0] for part in plain_images.split(32)])
     names = tuple(str(i) for i in range(n_images))
     lengths = np.full(n_images, n_frames)
-    train = SplitData(names, names, emotion.numpy(), images.unbind(), lengths, images.device, taught_by)
+    train = SplitData(names, names, emotion.numpy(), images.unbind(), lengths, images.device, teacher_embedding)
     dev = SplitData((), (), emotion.numpy()[:0], (), lengths[:0], images.device)
     run = config.run(variant).model_copy(update={"max_epochs": 1})
 
@@ -291,17 +292,17 @@ def bench_stage(config, variant, n_images, size, targets, *, options, teacher=No
     batch = train.batch(np.arange(8), 1)
     ours = sum(system.losses(system(batch), batch).values()).item()
     check_losses(ours, plain_vit_losses(network, plain_images[:8], emotion[:8], **terms).item())
-    sides = {
+    implementations = {
         "plain": lambda: plain_vit_epoch(network, loader, **terms),
         "float32": lambda: our_epoch(system, train, dev, run, "float32"),
         "bfloat16": lambda: our_epoch(system, train, dev, run, "bfloat16"),
     }
-    compare(sides, targets, repeats=options.repeats, warm_up=warm_up)
+    compare(implementations, targets, repeats=options.repeats, warm_up=warm_up)
     return network
 
 
 def bench_speechflow(config, features, options):
-    """Updates at the published sizes, on batches of 16 segments; their lengths are those of crops."""
+    """Compare updates at the published sizes, on batches of 16 segments with the lengths of crops."""
     n_bins, n_speakers, batch_size = features["log_mel_80"].n_bins + 1, 20, 16
     generator = torch.Generator().manual_seed(0)
     speaker = torch.randint(0, n_speakers, (batch_size,), generator=generator)
@@ -312,39 +313,39 @@ def bench_speechflow(config, features, options):
     data = TrainingData(n_bins=n_bins, class_counts=(1,), n_speakers=n_speakers)
     system = build_system("speechflow", config.arguments("cycle"), data)
     network = PlainSpeechFlow(n_speakers)
-    same_speechflow_weights(system, network)
+    copy_speechflow_weights(system, network)
 
     def our_loss(segment, precision):
         with autocast(segment.device, precision):
-            output = system.reconstruct(segment, speaker)
+            output = system.forward_speech(segment, speaker)
         return sum(system.losses(output, None).values())
 
     def plain_loss(segment):
         return network(segment, speaker)
 
-    def epoch(module, loss_of, heard):
+    def epoch(module, loss_of, batches):
         optimiser = torch.optim.Adam(module.parameters(), lr=1e-4)
         start = time.perf_counter()
-        for segment in heard:
+        for segment in batches:
             loss = loss_of(segment)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             loss.item()
-        return batch_size * len(heard) / (time.perf_counter() - start)
+        return batch_size * len(batches) / (time.perf_counter() - start)
 
     print(f"speechflow, cycle: segments of 64 to 128 frames, batch {batch_size}, {options.threads} threads")
-    torch.manual_seed(1)  # both draw their resampling and their cycle alike
+    torch.manual_seed(1)  # both draw the same resampling and substitution
     ours = our_loss(segments[0], "float32").item()
     torch.manual_seed(1)
     check_losses(ours, plain_loss(segments[0]).item())
     padded = [nn.functional.pad(segment, (0, 0, 0, 192 - segment.shape[1])) for segment in segments]
-    sides = {
+    implementations = {
         "plain": lambda: epoch(network, plain_loss, padded),
         "float32": lambda: epoch(system, lambda segment: our_loss(segment, "float32"), segments),
         "bfloat16": lambda: epoch(system, lambda segment: our_loss(segment, "bfloat16"), segments),
     }
-    compare(sides, {"float32": 1.4, "bfloat16": 1.8}, repeats=options.repeats, warm_up=1)
+    compare(implementations, {"float32": 1.4, "bfloat16": 1.8}, repeats=options.repeats, warm_up=1)
 
 
 PARTS = {"cnn_bigru": bench_cnn_bigru, "vit_transfer": bench_vit_transfer, "speechflow": bench_speechflow}
@@ -355,18 +356,18 @@ def main():
     parser.add_argument("--only", choices=list(PARTS), help="one system instead of all")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--utterances", type=int, default=192, help="of cnn_bigru")
+    parser.add_argument("--utterances", type=int, default=192, help="utterances of cnn_bigru")
     parser.add_argument("--features", choices=["log_mel_128", "log_stft_513"], default="log_mel_128")
     options = parser.parse_args()
     logging.disable(logging.INFO)
-    keep_freed_memory()  # as `rule train` does; here the plain side has it, too
+    keep_freed_memory()  # as in rule train, here for the plain implementation as well
     seed_everything(0, options.threads)
     for part in [options.only] if options.only else PARTS:
         with tempfile.TemporaryDirectory() as folder:
             study = study_of(part, Path(folder))
         PARTS[part](study.systems[part], study.features, options)
     if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        print("this processor has no bfloat16: its targets do not apply")
+        print("this processor has no bfloat16 support: the targets of bfloat16 do not apply")
 
 
 if __name__ == "__main__":

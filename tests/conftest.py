@@ -1,4 +1,4 @@
-"""A copy of the project in a temporary folder: a test may run it, break it and edit it. One has the smoke study."""
+"""Copies of the project in temporary folders, which tests run, edit and break; some with the smoke study."""
 
 import contextlib
 import csv
@@ -32,25 +32,25 @@ UTTERANCES_OF_EACH = 4
 
 @dataclass(frozen=True)
 class Project:
-    """A copy of the workflow, its config and the package.
+    """Copy of the workflow, its config and the package.
 
     Attributes:
-        folder: where it lies; ``results/`` will be in it.
+        folder: folder of the copy, which will contain ``results/``.
     """
 
     folder: Path
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables of a shell in which the copy's package is imported, not the installed one."""
+        """Environment variables that make Python import the copy's package instead of the installed one."""
         return os.environ | {"PYTHONPATH": str(self.folder / "src")}
 
     def command(self, *arguments: str) -> list[str]:
-        """The command line of a snakemake run; of two `--cores` the last one counts."""
+        """Return the command line of a snakemake run; a second `--cores` overrides the first."""
         return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run snakemake in the copy; stdout has all it says."""
+        """Run snakemake in the copy; stdout includes stderr."""
         return subprocess.run(
             self.command(*arguments),
             cwd=self.folder,
@@ -62,7 +62,7 @@ class Project:
         )
 
     def start(self, *arguments: str, output: int | IO[str] = subprocess.PIPE) -> subprocess.Popen[str]:
-        """Start a snakemake run in the copy, as leader of a process group of its own; ``output`` has all it says."""
+        """Start a snakemake run in the copy as leader of a new process group; ``output`` receives stdout and stderr."""
         return subprocess.Popen(
             self.command(*arguments),
             cwd=self.folder,
@@ -74,11 +74,11 @@ class Project:
         )
 
     def on_terminal(self, *arguments: str, columns: int = 100) -> "Terminal":
-        """Start a snakemake run in the copy, on a terminal of its own."""
+        """Start a snakemake run in the copy on a new terminal."""
         return Terminal(self.command(*arguments), self, columns)
 
     def jobs(self, *arguments: str) -> dict[str, int]:
-        """Number of jobs of each rule that a run would start; none if all is up to date."""
+        """Return the number of jobs of each rule that a run would start; empty if all results are up to date."""
         dry_run = self.snakemake("-n", "--quiet", "rules", *arguments)
         assert dry_run.returncode == 0, dry_run.stdout
         _, _, table = dry_run.stdout.rpartition("Job stats:")
@@ -88,68 +88,68 @@ class Project:
 
 
 class Terminal:
-    """A run on a pseudo-terminal, whose keys can be pressed.
+    """A run on a pseudo-terminal.
 
     Attributes:
-        process: the run, leader of the terminal's processes.
+        process: the run, the session leader of the terminal.
     """
 
-    #: Seconds until whatever is waited for has surely come.
-    WAIT_S = 300
+    #: Timeout of waiting.
+    TIMEOUT_S = 300
 
     def __init__(self, command: list[str], project: Project, columns: int) -> None:
-        self._ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        self._controller, terminal = pty.openpty()
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         self.process = subprocess.Popen(
             ["setsid", "--ctty", *command],
             cwd=project.folder,
             env={"TERM": "xterm-256color"} | {k: v for k, v in project.environment.items() if k != "TERM"},
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
         )
-        os.close(theirs)
-        self._said = b""
+        os.close(terminal)
+        self._output = b""
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
     def _read(self) -> None:
-        with contextlib.suppress(OSError):  # Linux: the last process that has it open is gone
-            while chunk := os.read(self._ours, 65536):
-                self._said += chunk
+        with contextlib.suppress(OSError):  # raised on Linux when the last process has closed the terminal
+            while chunk := os.read(self._controller, 65536):
+                self._output += chunk
 
     @property
     def raw(self) -> str:
-        """All that was written so far."""
-        return self._said.decode(errors="replace")
+        """Output so far."""
+        return self._output.decode(errors="replace")
 
     @property
-    def said(self) -> str:
-        """Likewise, without what moves the cursor or colours; a line that was drawn again stands there again."""
+    def text(self) -> str:
+        """Output so far without escape sequences; a redrawn line is repeated."""
         return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", self.raw.replace("\x1b[2K", "\n"))
 
-    def wait_until(self, happened: Callable[[], object]) -> None:
-        """Wait for something while the run is at work."""
-        latest = time.monotonic() + self.WAIT_S
-        while not happened():
-            assert self.process.poll() is None, self.said
-            assert time.monotonic() < latest, self.said
+    def wait_until(self, condition: Callable[[], object]) -> None:
+        """Wait for a condition while the run is active."""
+        deadline = time.monotonic() + self.TIMEOUT_S
+        while not condition():
+            assert self.process.poll() is None, self.text
+            assert time.monotonic() < deadline, self.text
             time.sleep(0.02)
 
     def press_ctrl_c(self) -> None:
-        """The terminal sends SIGINT to all of its processes."""
-        os.write(self._ours, b"\x03")
+        """Send SIGINT to all processes of the terminal."""
+        os.write(self._controller, b"\x03")
 
     def finish(self) -> int:
-        """Wait for the end; the exit status."""
-        status = self.process.wait(self.WAIT_S)
-        self._reader.join(self.WAIT_S)
-        os.close(self._ours)
+        """Wait for the end; return the exit status."""
+        status = self.process.wait(self.TIMEOUT_S)
+        self._reader.join(self.TIMEOUT_S)
+        os.close(self._controller)
         return status
 
 
 def copy_project(folder: Path) -> Project:
-    """Copy the project as it stands to a folder that does not exist yet."""
+    """Copy the project to a folder that does not exist."""
     folder.mkdir(parents=True)
     for part in _PARTS:
         source = REPOSITORY / part
@@ -162,31 +162,29 @@ def copy_project(folder: Path) -> Project:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    """In continuous integration (CI is set) nothing is green that did not run: a test that skips has failed."""
+    """In continuous integration (CI is set), a skipped test fails."""
     report = yield
     if report.skipped and os.environ.get("CI"):
         _, _, reason = report.longrepr
-        report.outcome, report.longrepr = "failed", f"not run, and CI runs every test: {reason}"
+        report.outcome, report.longrepr = "failed", f"CI runs every test: {reason}"
     return report
 
 
 def pytest_addoption(parser):
-    """How tests/faults kills a study."""
-    parser.addoption("--kills", type=int, default=5, help="kills of a study by tests/faults")
-    parser.addoption(
-        "--killed-study", choices=["smoke", "default"], default="smoke", help="the study that is killed"
-    )
-    parser.addoption("--kill-seed", type=int, default=0, help="of the moments and ways of kills")
+    """Options of tests/faults."""
+    parser.addoption("--kills", type=int, default=5, help="number of times that tests/faults kills a study")
+    parser.addoption("--killed-study", choices=["smoke", "default"], default="smoke", help="study to kill")
+    parser.addoption("--kill-seed", type=int, default=0, help="seed of the kills")
 
 
 @pytest.fixture(scope="session")
 def fresh_project(tmp_path_factory):
-    """Makes a copy of the project each time it is called."""
+    """Function that makes a copy of the project."""
     return lambda: copy_project(tmp_path_factory.mktemp("project") / "emofactors")
 
 
 def tone(pitch_hz, emotion, sample_rate_hz, rng):
-    """Half a second of a voice: bright and trembling for anger, dull and steady for sadness."""
+    """Synthesise half a second of a voice: many harmonics and tremor for anger, few and none for sadness."""
     seconds = np.arange(sample_rate_hz // 2) / sample_rate_hz
     pitch_hz *= rng.uniform(0.95, 1.05)
     n_harmonics = 25 if emotion == "anger" else 3
@@ -196,7 +194,7 @@ def tone(pitch_hz, emotion, sample_rate_hz, rng):
 
 
 def write_tones(folder):
-    """Write 48 utterances of six speakers, two emotions and three days, with the CSV that names them."""
+    """Write 48 utterances of six speakers, two emotions and three days, and the CSV that lists them."""
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
     rows = []
@@ -204,7 +202,7 @@ def write_tones(folder):
         for emotion in ("anger", "sadness"):
             for number in range(UTTERANCES_OF_EACH):
                 name = f"{speaker}_{emotion}_{number}"
-                # One file as a field recorder leaves it, one packed: the rest is 16-bit wav at 16 kHz.
+                # One stereo file at 44.1 kHz and one FLAC; all others are 16-bit WAV at 16 kHz.
                 sample_rate_hz = 44_100 if name == "ada_anger_0" else 16_000
                 suffix = "flac" if name == "ben_sadness_1" else "wav"
                 samples = tone(pitch_hz, emotion, sample_rate_hz, rng)
@@ -218,7 +216,7 @@ def write_tones(folder):
 
 @pytest.fixture(scope="session")
 def fresh_smoke(fresh_project):
-    """Makes a project with the smoke study, nothing of it run, each time it is called."""
+    """Function that makes a project with the smoke study, without results."""
 
     def make():
         project = fresh_project()
@@ -233,7 +231,7 @@ def fresh_smoke(fresh_project):
 
 @pytest.fixture(scope="session")
 def finished(fresh_smoke):
-    """The smoke study after its first run; tests read it and change nothing."""
+    """The finished smoke study, which tests must not change."""
     project = fresh_smoke()
     run = project.snakemake("--configfile", "config/studies/smoke.yaml")
     assert run.returncode == 0, run.stdout
@@ -242,7 +240,7 @@ def finished(fresh_smoke):
 
 @pytest.fixture
 def copy_of(tmp_path):
-    """Makes a copy of a project with its results, times of files included."""
+    """Function that copies a project with its results and their modification times."""
 
     def copy(project):
         return type(project)(Path(shutil.copytree(project.folder, tmp_path / "copy")))

@@ -1,4 +1,4 @@
-"""A browser that opens the page of the smoke study, and writes down whatever it asks for or complains of."""
+"""A browser that opens the page of the smoke study and records its requests and errors."""
 
 import shutil
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-#: Nothing but the page: no sandbox, which a container has no rights for, and no errand of Chromium's own.
+#: Without the sandbox, for which a container has no rights, and without network requests of Chromium itself.
 _ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -22,14 +22,14 @@ class Opened:
     """A page in a browser.
 
     Attributes:
-        page: what tests act on.
-        asked: addresses it asked for, data in the page itself apart.
-        complaints: errors and warnings of its console.
+        page: the page.
+        requests: addresses it requested, without data URIs.
+        messages: errors and warnings of its console.
     """
 
     page: Page
-    asked: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
 
 @pytest.fixture(scope="session")
@@ -46,29 +46,30 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def page_file(finished):
-    """The page of the smoke study, which has figures, tables of all kinds and sounds."""
-    return finished.folder / "results" / "report" / "index.html"
+    """The page of the smoke study, which has figures, tables of all kinds and audio examples."""
+    return finished.folder / "results" / "report" / "smoke" / "index.html"
 
 
 @pytest.fixture
 def opened(chromium, page_file):
-    """Opens the page, or another file, each time it is called."""
+    """Function that opens the page or another file."""
     contexts = []
 
-    def opens(file=page_file, *, width=1280, height=900, scheme="light") -> Opened:
+    def open_page(file=page_file, *, width=1280, height=900, scheme="light") -> Opened:
         context = chromium.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
         )
         contexts.append(context)
-        seen = Opened(context.new_page())
-        seen.page.on("console", lambda message: seen.complaints.append(f"{message.type}: {message.text}"))
-        seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))
-        seen.page.on(
-            "request", lambda request: None if request.url.startswith("data:") else seen.asked.append(request.url)
+        opened = Opened(context.new_page())
+        opened.page.on("console", lambda message: opened.messages.append(f"{message.type}: {message.text}"))
+        opened.page.on("pageerror", lambda error: opened.messages.append(str(error)))
+        opened.page.on(
+            "request",
+            lambda request: None if request.url.startswith("data:") else opened.requests.append(request.url),
         )
-        seen.page.goto(file.as_uri())
-        return seen
+        opened.page.goto(file.as_uri())
+        return opened
 
-    yield opens
+    yield open_page
     for context in contexts:
         context.close()

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install the browser that tests/browser drives, on Debian; nothing where it is there.
+# Install the browser of tests/browser on Debian, unless it is installed.
 set -euo pipefail
 if command -v chromium >/dev/null; then
     exit 0

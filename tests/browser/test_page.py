@@ -1,4 +1,4 @@
-"""The page of a study as its readers have it: in a browser, with a mouse or a keyboard, wide or narrow, light or dark."""
+"""The page of a study in a browser: by mouse and keyboard, wide and narrow, light and dark."""
 
 import re
 from itertools import pairwise
@@ -7,7 +7,7 @@ import pytest
 
 OPEN_DETAILS = "document.querySelectorAll('details').forEach(details => { details.open = true; })"
 
-#: Of every table: its header cells' sorting and its rows' texts after a click on each column, twice.
+#: Sorting of the header cells and texts of the rows of every table, after each of two clicks on each column.
 SORTED_TABLES = """() => [...document.querySelectorAll("main table")].map(table => {
   const texts = () => [...table.tBodies[0].rows].map(row => [...row.cells].map(cell => cell.textContent.trim()));
   const heads = [...table.tHead.rows[0].cells];
@@ -18,41 +18,41 @@ SORTED_TABLES = """() => [...document.querySelectorAll("main table")].map(table 
   return { name: heads.map(head => head.textContent).join(" | "), n: table.tBodies[0].rows.length, clicks };
 })"""
 
-#: Words whose colour is too near to what is behind them, with the ratio of their luminances.
-FAINT_WORDS = """() => {
+#: Texts with too little contrast to their background, with the contrast ratio.
+LOW_CONTRAST = """() => {
   const channels = colour => {
     const [, space, parts] = /^(\\w+)\\(([^)]*)\\)/.exec(colour);
-    if (!space.startsWith("rgb")) throw new Error(`a colour of another kind: ${colour}`);
+    if (!space.startsWith("rgb")) throw new Error(`unexpected colour space: ${colour}`);
     const [r, g, b, a = 1] = parts.split(/[\\s,\\/]+/).filter(Boolean).map(Number);
     return [r, g, b, a];
   };
   const over = ([r, g, b, a], below) => [r, g, b].map((c, i) => c * a + below[i] * (1 - a));
-  const behind = element => {
+  const backgroundOf = element => {
     if (!element) return [255, 255, 255];
     const colour = channels(getComputedStyle(element).backgroundColor);
-    return colour[3] === 1 ? colour.slice(0, 3) : over(colour, behind(element.parentElement));
+    return colour[3] === 1 ? colour.slice(0, 3) : over(colour, backgroundOf(element.parentElement));
   };
   const luminance = rgb => {
     const [r, g, b] = rgb.map(c => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
-  const faint = [];
+  const found = [];
   let n = 0;
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const element = walker.currentNode.parentElement;
     if (!walker.currentNode.data.trim() || !element.checkVisibility() || element.closest("script")) continue;
-    const background = behind(element);
+    const background = backgroundOf(element);
     const [light, dark] = [over(channels(getComputedStyle(element).color), background), background]
       .map(luminance).sort((a, b) => b - a);
     const contrast = (light + 0.05) / (dark + 0.05);
     n += 1;
-    if (contrast < 4.5) faint.push(`${walker.currentNode.data.trim().slice(0, 40)}: ${contrast.toFixed(2)}`);
+    if (contrast < 4.5) found.push(`${walker.currentNode.data.trim().slice(0, 40)}: ${contrast.toFixed(2)}`);
   }
-  return { n, faint };
+  return { n, found };
 }"""
 
-#: What a keyboard must reach, marked with its place; a region only where it scrolls.
+#: Number the elements that the keyboard must reach, regions only if they scroll, and return how many there are.
 STOPS = """() => {
   const all = [...document.querySelectorAll("a[href], button, summary, audio[controls], .wide, nav ul")];
   const scrolls = element => element.scrollWidth > element.clientWidth;
@@ -64,7 +64,7 @@ STOPS = """() => {
 
 
 def number_of(text: str) -> float | None:
-    """The number a cell begins with, a clock in seconds; None where there is none."""
+    """Return the number a cell starts with, a time in seconds; None without a number."""
     if clock := re.fullmatch(r"(\d+):(\d\d):(\d\d)", text):
         return float(int(clock[1]) * 3600 + int(clock[2]) * 60 + int(clock[3]))
     found = re.match(r"[<>]?\s*([+-]?[\d,]*\.?\d+(?:e[+-]?\d+)?)(?=$|[\s%/])", text, flags=re.IGNORECASE)
@@ -75,31 +75,31 @@ def is_missing(text: str) -> bool:
     return text in ("", "-", "–")
 
 
-# --- nothing is missing ---------------------------------------------------------------------------------------
+# --- content -------------------------------------------------------------------------------------------------
 
 
-def test_nothing_is_asked_of_a_network_and_nothing_is_complained_of(opened, page_file):
-    seen = opened()
-    seen.page.evaluate(OPEN_DETAILS)
-    seen.page.wait_for_load_state("networkidle")
-    assert seen.asked == [page_file.as_uri()]
-    assert seen.complaints == []
+def test_the_page_requests_nothing_and_logs_no_errors(opened, page_file):
+    in_browser = opened()
+    in_browser.page.evaluate(OPEN_DETAILS)
+    in_browser.page.wait_for_load_state("networkidle")
+    assert in_browser.requests == [page_file.as_uri()]
+    assert in_browser.messages == []
 
 
-def test_every_link_leads_somewhere_and_every_picture_is_there(opened):
+def test_every_link_has_a_target_and_every_image_loads(opened):
     page = opened().page
     links = page.eval_on_selector_all("a", "links => links.map(link => link.getAttribute('href'))")
     assert len(links) > 10
     assert [link for link in links if not link.startswith("#")] == []
     assert [link for link in links if page.locator(f"[id='{link[1:]}']").count() != 1] == []
-    pictures = page.eval_on_selector_all(
+    images = page.eval_on_selector_all(
         "main img", "images => Promise.all(images.map(i => i.decode().then(() => [i.alt, i.naturalWidth])))"
     )
-    assert len(pictures) >= 10
-    assert [alt for alt, width in pictures if not alt or width == 0] == []
+    assert len(images) >= 10
+    assert [alt for alt, width in images if not alt or width == 0] == []
 
 
-def test_every_sound_loads(opened):
+def test_every_audio_example_loads(opened):
     lengths = opened().page.evaluate("""() => Promise.all([...document.querySelectorAll("audio")].map(audio =>
       new Promise((resolve, reject) => {
         audio.addEventListener("loadeddata", () => resolve([audio.readyState, audio.duration]));
@@ -111,7 +111,7 @@ def test_every_sound_loads(opened):
     assert all(state >= 2 and 0.1 < seconds < 60 for state, seconds in lengths), lengths
 
 
-def test_each_corpus_is_there_with_a_picture_of_each_emotion(opened):
+def test_each_corpus_has_a_spectrogram_of_each_emotion(opened):
     page = opened().page
     for corpus in ("tones", "tones_again"):
         article = page.locator(f"#corpus-{corpus}")
@@ -121,7 +121,7 @@ def test_each_corpus_is_there_with_a_picture_of_each_emotion(opened):
         assert row.locator("td").all_inner_texts() == ["4", "4", "8"]
 
 
-# --- tables sort ----------------------------------------------------------------------------------------------
+# --- sorting -------------------------------------------------------------------------------------------------
 
 
 def test_every_table_sorts_both_ways(opened):
@@ -133,7 +133,7 @@ def test_every_table_sorts_both_ways(opened):
             continue
         for column, (up, down) in enumerate(table["clicks"]):
             if all(is_missing(row[column]) for row in up["rows"]):
-                continue  # of players, for one
+                continue  # such as the column of players
             assert up["sorting"][column] == "ascending", table["name"]
             assert down["sorting"][column] == "descending", table["name"]
             assert sum(sorting is not None for sorting in down["sorting"]) == 1
@@ -141,7 +141,7 @@ def test_every_table_sorts_both_ways(opened):
             for rows, sign in ((up["rows"], 1), (down["rows"], -1)):
                 texts = [" ".join(row[column].split()) for row in rows]
                 known = [text for text in texts if not is_missing(text)]
-                assert texts[: len(known)] == known, f"{table['name']}: what is missing is not last"
+                assert texts[: len(known)] == known, f"{table['name']}: missing values are not last"
                 numbers = [number_of(text) for text in known]
                 if None not in numbers:
                     n_numeric += 1
@@ -165,7 +165,7 @@ def test_every_table_sorts_both_ways(opened):
         (["1e-06", "0.5", "2e-07"], ["2e-07", "1e-06", "0.5"]),
     ],
 )  # fmt: skip
-def test_cells_are_put_in_the_order_of_what_they_say(opened, page_file, tmp_path, cells, ascending):
+def test_cells_are_sorted_by_number_time_or_text(opened, page_file, tmp_path, cells, ascending):
     rows = "".join(f"<tr><td>{cell.replace('<', '&lt;')}</td></tr>" for cell in cells)
     table = f"<table id='awkward'><thead><tr><th>a</th></tr></thead><tbody>{rows}</tbody></table>"
     file = tmp_path / "page.html"
@@ -181,10 +181,10 @@ def test_cells_are_put_in_the_order_of_what_they_say(opened, page_file, tmp_path
     assert page.locator("#awkward td").all_text_contents() == known[::-1] + ascending[len(known) :]
 
 
-# --- pictures open large --------------------------------------------------------------------------------------
+# --- enlarged images -----------------------------------------------------------------------------------------
 
 
-def test_every_picture_opens_large_and_closes_by_keyboard(opened):
+def test_every_image_is_enlarged_and_closed_by_keyboard(opened):
     page = opened().page
     buttons = page.locator("main .enlarge")
     assert buttons.count() == page.locator("main figure").count() >= 10
@@ -211,7 +211,7 @@ def test_every_picture_opens_large_and_closes_by_keyboard(opened):
         assert button.evaluate("button => button === document.activeElement")
 
 
-def test_a_large_picture_closes_by_its_button_and_opens_by_a_click_on_the_small_one(opened):
+def test_an_image_is_enlarged_by_a_click_and_closed_by_the_button(opened):
     page = opened(width=390, height=800).page
     page.locator("main figure img").first.click()
     assert page.locator("dialog").is_visible()
@@ -220,7 +220,7 @@ def test_a_large_picture_closes_by_its_button_and_opens_by_a_click_on_the_small_
     assert page.locator("main .enlarge").first.evaluate("button => button === document.activeElement")
 
 
-# --- for everybody --------------------------------------------------------------------------------------------
+# --- accessibility -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("width", [360, 390, 768, 1280])
@@ -230,7 +230,7 @@ def test_the_page_never_scrolls_sideways(opened, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_protocols_stand_side_by_side_on_a_desk_without_scrolling(opened):
+def test_a_table_of_protocols_fits_a_desktop_without_scrolling(opened):
     widths = opened(width=1280).page.eval_on_selector_all(
         "#tables .protocols .wide", "regions => regions.map(region => [region.scrollWidth, region.clientWidth])"
     )
@@ -252,15 +252,15 @@ def test_the_first_column_stays_while_a_table_scrolls(opened):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_words_stand_out_from_what_is_behind_them(opened, scheme):
+def test_text_has_enough_contrast(opened, scheme):
     page = opened(scheme=scheme).page
     page.evaluate(OPEN_DETAILS)
-    found = page.evaluate(FAINT_WORDS)
-    assert found["n"] > 500
-    assert found["faint"] == []
+    contrast = page.evaluate(LOW_CONTRAST)
+    assert contrast["n"] > 500
+    assert contrast["found"] == []
 
 
-def test_light_and_dark_are_a_choice_that_is_kept(opened):
+def test_the_choice_of_light_or_dark_is_stored(opened):
     page = opened(scheme="light").page
     background = "getComputedStyle(document.body).backgroundColor"
     light = page.evaluate(background)
@@ -278,15 +278,15 @@ def test_light_and_dark_are_a_choice_that_is_kept(opened):
     assert opened(scheme="dark").page.evaluate(background) == dark
 
 
-def test_figures_have_a_light_plate_in_the_dark(opened):
+def test_figures_have_a_white_background_in_the_dark(opened):
     page = opened(scheme="dark").page
-    plates = page.eval_on_selector_all(
+    backgrounds = page.eval_on_selector_all(
         "figure img", "images => images.map(image => getComputedStyle(image).backgroundColor)"
     )
-    assert set(plates) == {"rgb(255, 255, 255)"}
+    assert set(backgrounds) == {"rgb(255, 255, 255)"}
 
 
-def test_every_control_picture_and_region_has_a_name(opened):
+def test_every_control_image_and_region_has_a_name(opened):
     page = opened().page
     page.evaluate(OPEN_DETAILS)
     page.evaluate("document.querySelectorAll('.wide').forEach(region => { region.tabIndex = 0; })")
@@ -301,7 +301,7 @@ def test_every_control_picture_and_region_has_a_name(opened):
     assert {role: names.count("") for role, names in found.items() if "" in names} == {}
 
 
-def test_there_are_landmarks_and_headings_skip_no_level(opened):
+def test_the_page_has_landmarks_and_headings_skip_no_level(opened):
     page = opened().page
     assert [page.locator(f"body > {tag}").count() for tag in ("nav", "header", "main")] == [1, 1, 1]
     assert page.locator("html").get_attribute("lang") == "en"
@@ -312,14 +312,14 @@ def test_there_are_landmarks_and_headings_skip_no_level(opened):
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_a_keyboard_reaches_everything_in_the_order_it_stands_in(opened, width):
+def test_the_keyboard_reaches_everything_in_the_order_of_the_page(opened, width):
     page = opened(width=width).page
     page.evaluate(OPEN_DETAILS)
-    page.wait_for_timeout(100)  # for regions to know whether they scroll
+    page.wait_for_timeout(100)  # until the regions know whether they scroll
     n_stops = page.evaluate(STOPS)
     assert n_stops > 100
     reached = []
-    for _ in range(6 * n_stops):  # a player has stops of its own
+    for _ in range(6 * n_stops):  # a player has several stops
         page.keyboard.press("Tab")
         stop = page.evaluate("document.activeElement.dataset.stop ?? null")
         if stop is None and reached and int(reached[-1]) == n_stops - 1:
@@ -329,7 +329,7 @@ def test_a_keyboard_reaches_everything_in_the_order_it_stands_in(opened, width):
     assert [int(stop) for stop in reached[:n_stops]] == list(range(n_stops))
 
 
-def test_the_first_stop_skips_to_the_findings_and_the_focus_is_seen(opened):
+def test_the_first_stop_skips_to_the_findings_and_the_focus_is_visible(opened):
     page = opened().page
     page.keyboard.press("Tab")
     skip = page.locator(":focus")
@@ -341,14 +341,14 @@ def test_the_first_stop_skips_to_the_findings_and_the_focus_is_seen(opened):
     assert 0 <= page.locator("#findings h2").bounding_box()["y"] < 200
 
 
-def test_the_sections_stay_in_reach_while_reading(opened):
+def test_the_navigation_stays_visible_and_marks_the_current_section(opened):
     page = opened(width=390, height=800).page
     page.evaluate("document.getElementById('cost').scrollIntoView()")
     page.wait_for_function("document.querySelector('nav a[aria-current]')?.hash === '#cost'")
     assert page.locator("nav").bounding_box()["y"] == 0
 
 
-def test_paper_has_neither_navigation_nor_buttons(opened):
+def test_the_printed_page_has_neither_navigation_nor_buttons(opened):
     page = opened().page
     page.emulate_media(media="print")
     assert not page.locator("nav").is_visible()

@@ -1,4 +1,4 @@
-"""What a job holds in memory: extraction and streamed trainings no more of a long corpus than of a short one."""
+"""Memory of jobs: that of extraction and of streamed trainings does not grow with the corpus."""
 
 import json
 import subprocess
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-#: Run in a process of its own. Anonymous memory is what a process holds for itself: not the files it has mapped,
-#: which the kernel drops when it needs room. Each script prints the largest growth of it in MB, by what was done.
+#: Start of the scripts, which run in their own process and print the largest growth in MB of its anonymous memory:
+#: without mapped files, which the kernel drops when memory is short.
 MEASURE = '''
 import json, sys, threading, time
 from pathlib import Path
@@ -18,17 +18,17 @@ import pandas as pd
 import soundfile
 import torch
 
-def held_mb():
+def anonymous_mb():
     (line,) = [row for row in Path("/proc/self/status").read_text().splitlines() if row.startswith("RssAnon")]
     return int(line.split()[1]) / 1024
 
 def growth_mb(work):
-    """Largest growth while it works, looked at every few milliseconds."""
-    before, seen, over = held_mb(), [0.0], threading.Event()
+    """Return the largest growth during a call, sampled every few milliseconds."""
+    before, growths, over = anonymous_mb(), [0.0], threading.Event()
 
     def watch():
         while not over.is_set():
-            seen.append(held_mb() - before)
+            growths.append(anonymous_mb() - before)
             time.sleep(0.003)
 
     watcher = threading.Thread(target=watch)
@@ -36,10 +36,10 @@ def growth_mb(work):
     work()
     over.set()
     watcher.join()
-    return max(seen)
+    return max(growths)
 
 torch.set_num_threads(1)
-folder, found = Path(sys.argv[1]), {}
+folder, growth = Path(sys.argv[1]), {}
 '''
 
 EXTRACTION = (
@@ -60,10 +60,10 @@ def manifest(n):
         columns=["utterance", "path", "start_s", "end_s", "duration_s"],
     )
 
-extract(manifest(40), folder, settings, folder / "first", 2)  # what is set up once does not count
+extract(manifest(40), folder, settings, folder / "first", 2)  # one-time setup
 for n in (40, 400):
-    found[n] = growth_mb(lambda: extract(manifest(n), folder, settings, folder / str(n), 2))
-print(json.dumps(found))
+    growth[n] = growth_mb(lambda: extract(manifest(n), folder, settings, folder / str(n), 2))
+print(json.dumps(growth))
 """
 )
 
@@ -77,12 +77,12 @@ from emofactors.systems.base import Output
 from emofactors.training.checkpoint import Checkpoint
 from emofactors.training.fit import fit
 from emofactors.inference.predict import predict
-from emofactors.training.data_of_fold import load_splits
+from emofactors.training.dataset import load_splits
 
 N_BINS = 128
 
-class Listener(torch.nn.Module):
-    """The mean frame, and nothing to hold but its weights."""
+class MeanFrame(torch.nn.Module):
+    """Classifies the mean frame; has hardly any weights."""
 
     min_frames = 1
 
@@ -100,8 +100,8 @@ class Listener(torch.nn.Module):
     def after_step(self, output, batch):
         pass
 
-def written(n):
-    """An archive of n utterances of 300 frames, 150 kB each, and their fold: every tenth is test."""
+def write_corpus(n):
+    """Write n utterances of 300 frames, 150 kB each; return archive and fold."""
     generator = np.random.default_rng(0)
     names = [f"u{i:05d}" for i in range(n)]
     with ArchiveWriter(folder / str(n), N_BINS) as archive:
@@ -111,46 +111,46 @@ def written(n):
     rows = {"utterance": names, "original": names, "speaker": "s", "emotion": ["a", "b"] * (n // 2), "split": splits}
     return folder / str(n), Fold(0, pd.DataFrame(rows))
 
-def trained(archive, fold, stream):
+def train(archive, fold, stream):
     run = RunSettings(features="f", batch_size=16, pool_batches=8, learning_rate=0.01, max_epochs=1)
     splits = load_splits(fold, FeatureArchive(archive), ["a", "b"], run, torch.device("cpu"), stream=stream)
     for split in splits.values():
         split.digest()
     system = fit(
-        Listener(), splits["train"], splits["dev"], run,
+        MeanFrame(), splits["train"], splits["dev"], run,
         seed=0, precision="float32", checkpoint=Checkpoint(folder / "state.pt"),
     ).system
     predict(system, splits, ["a", "b"], batch_size=16, precision="float32")
 
-corpora = {n: written(n) for n in (140, 1400)}
-trained(*corpora[140], stream=True)
+corpora = {n: write_corpus(n) for n in (140, 1400)}
+train(*corpora[140], stream=True)
 for stream in (True, False):
     for n, corpus in corpora.items():
-        found[f"{n} {'streamed' if stream else 'held'}"] = growth_mb(lambda: trained(*corpus, stream))
-print(json.dumps(found))
+        growth[f"{n} {'streamed' if stream else 'in memory'}"] = growth_mb(lambda: train(*corpus, stream))
+print(json.dumps(growth))
 '''
 )
 
 
 def measured(script, *arguments):
-    """What a script prints; its memory can be told apart on Linux alone."""
+    """Run a script; return what it prints. Anonymous memory is known on Linux only."""
     if not Path("/proc/self/status").exists():
-        pytest.skip("no /proc/self/status: memory cannot be told from mapped files")
+        pytest.skip("no /proc/self/status: anonymous memory is unknown")
     command = [sys.executable, "-c", script, *map(str, arguments)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout.splitlines()[-1])
 
 
-def test_extraction_holds_no_more_of_ten_times_the_corpus(tmp_path):
+def test_memory_of_extraction_does_not_grow_with_the_corpus(tmp_path):
     settings = Path(__file__).parents[2] / "config" / "features" / "log_stft_513.yaml"
-    grown_mb = measured(EXTRACTION, tmp_path, settings)
+    growth = measured(EXTRACTION, tmp_path, settings)
     assert sum(file.stat().st_size for file in (tmp_path / "400").glob("*.npy")) > 220e6
-    assert grown_mb["400"] < grown_mb["40"] + 80
+    assert growth["400"] < growth["40"] + 80
 
 
-def test_a_streamed_training_holds_no_more_of_ten_times_the_corpus_and_one_in_memory_all_of_it(tmp_path):
-    grown_mb = measured(TRAINING, tmp_path)
+def test_memory_of_a_streamed_training_does_not_grow_with_the_corpus(tmp_path):
+    growth = measured(TRAINING, tmp_path)
     assert sum(file.stat().st_size for file in (tmp_path / "1400").glob("*.npy")) > 200e6
-    assert grown_mb["1400 held"] > grown_mb["140 held"] + 150
-    assert grown_mb["1400 streamed"] < grown_mb["140 streamed"] + 20
+    assert growth["1400 in memory"] > growth["140 in memory"] + 150
+    assert growth["1400 streamed"] < growth["140 streamed"] + 20

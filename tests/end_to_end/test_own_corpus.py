@@ -1,4 +1,4 @@
-"""A corpus of one's own, from a CSV to the page in three commands: three speakers, stereo MP3, no line of code."""
+"""A user's own corpus from a CSV to the page in three commands: three speakers, stereo MP3, no code."""
 
 import csv
 import subprocess
@@ -17,10 +17,10 @@ RATE_HZ = 22_050
 
 STUDY = ("--configfile", "config/studies/mine.yaml")
 
-#: One row a system, and the floor: what the test has time to train.
+#: One row per system and the baseline.
 TABLE = """\
 title: Every system
-caption: A row a system.
+caption: One row per system.
 unseen_speakers: true
 rows:
   cnn_bigru/mel_softmax: CNN-BiGRU
@@ -29,11 +29,11 @@ rows:
   factor_classifier/raw: classifier
   functionals_svm/functionals: SVM
 """
-#: What is changed in the written study: that table alone, and networks that end in seconds.
+#: Changes of the written study: this table only, and very small networks.
 TINY = """\
 tables: [every_system]
 figures: []
-sounds: {}
+audio_examples: {}
 intervals: {resamples: 200}
 compute: {device: cpu, threads: 1}
 systems:
@@ -64,7 +64,7 @@ systems:
 
 
 def write_corpus(folder):
-    """Half a second of harmonics an utterance, one channel softer than the other, and the CSV."""
+    """Write half a second of stereo harmonics per utterance, and the CSV."""
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
     seconds = np.arange(RATE_HZ // 2) / RATE_HZ
@@ -103,7 +103,7 @@ def emofactors(project, *arguments):
 
 @pytest.fixture(scope="module")
 def written(project):
-    """The project once check-corpus has written its files."""
+    """The project with the files written by check-corpus."""
     checked = emofactors(project, "check-corpus", "data/mine/mine.csv", "--write")
     assert (checked.returncode, checked.stderr) == (0, "")
     assert "45 utterances, 3 speakers, 0.01 h, 22,050 Hz" in checked.stdout
@@ -129,10 +129,10 @@ def test_from_the_csv_to_the_page(written):
     results = written.folder / "results"
     manifest = pd.read_csv(results / "corpora" / "manifests" / "mine.csv")
     assert set(manifest["sample_rate_hz"]) == {RATE_HZ}
-    table = pd.read_csv(results / "report" / "tables" / "every_system.csv")
+    table = pd.read_csv(results / "report" / "mine" / "tables" / "every_system.csv")
     ours = table[(table["metric"] == "ua") & table["n_speakers"].notna()]
     assert set(ours["row"]) >= {"CNN-BiGRU", "ViT", "adversary", "classifier", "SVM"}
     assert set(ours["n_speakers"]) == {3}
     assert set(ours["n_utterances"]) == {len(manifest)}
     page = emofactors(written, "report", "--print")
-    assert (page.returncode, page.stdout.strip()) == (0, str(results / "report" / "index.html"))
+    assert (page.returncode, page.stdout.strip()) == (0, str(results / "report" / "mine" / "index.html"))

@@ -1,5 +1,3 @@
-"""What a run shows: one live view on a terminal, plain lines elsewhere, nothing of a job lost or torn."""
-
 import os
 import re
 
@@ -13,50 +11,49 @@ A_TRAINING = (*STUDY, "--forcerun", "train", "--", f"{RUN}/run.json")
 
 @pytest.fixture
 def project(finished, copy_of):
-    """The smoke study when one training of it is to be made again, a longer one."""
+    """The smoke study with a slower training, which is run again."""
     project = copy_of(finished)
     checkpoint = project.folder / "src" / "emofactors" / "training" / "checkpoint.py"
     text = checkpoint.read_text(encoding="utf-8")
     slow = text.replace(
-        "        if self._told_to_end is None and",
-        "        time.sleep(0.1)\n        if self._told_to_end is None and",
+        "        if self._signal is None and", "        time.sleep(0.1)\n        if self._signal is None and"
     )
     assert slow != text
     checkpoint.write_text(slow, encoding="utf-8")
     return project
 
 
-def test_a_terminal_shows_where_jobs_and_trainings_are_and_then_one_line(project):
+def test_a_terminal_shows_the_progress_and_then_a_closing_line(project):
     run = project.on_terminal(*A_TRAINING, columns=80)
     status = run.finish()
-    assert status == 0, run.said
-    assert "0 of 1 jobs" in run.said
+    assert status == 0, run.text
+    assert "0 of 1 jobs" in run.text
     assert re.search(
-        r"train mel_center fold 0 seed 0 .* epoch \d+  \d+/40  dev UA \d+\.\d %  \d:\d\d left", run.said
+        r"train mel_center fold 0 seed 0 .* epoch \d+  \d+/40  dev UA \d+\.\d %  \d:\d\d left", run.text
     )
-    assert re.fullmatch(r"emofactors: 1 of 1 jobs done in \d+ \w+", run.said.splitlines()[-1])
-    assert run.raw.count("\x1b[?25l") == run.raw.count("\x1b[?25h"), "the cursor is back"
-    assert max(len(line) for line in run.said.splitlines()[4:]) <= 80
+    assert re.fullmatch(r"emofactors: 1 of 1 jobs done in \d+ \w+", run.text.splitlines()[-1])
+    assert run.raw.count("\x1b[?25l") == run.raw.count("\x1b[?25h"), "the cursor is visible"
+    assert max(len(line) for line in run.text.splitlines()[4:]) <= 80
     for word in ("SNAKEMAKE", "jobid", "Traceback", "localrule"):
-        assert word not in run.said
+        assert word not in run.text
 
 
-def test_what_a_job_says_on_a_terminal_is_whole(project):
+def test_an_error_of_a_job_is_printed_completely_on_a_terminal(project):
     (shard,) = (project.folder / FEATURES).glob("*.npy")
     times = shard.stat()
     os.truncate(shard, 1000)
     os.utime(shard, ns=(times.st_atime_ns, times.st_mtime_ns))
     run = project.on_terminal(*A_TRAINING)
     assert run.finish() != 0
-    (line,) = [line for line in run.said.splitlines() if line.startswith("emofactors: error: ")]
+    (line,) = [line for line in run.text.splitlines() if line.startswith("emofactors: error: ")]
     assert line.startswith(f"emofactors: error: {FEATURES}: shard000.npy is truncated or damaged")
-    assert line.endswith("delete it and run again to make it anew"), "a line longer than the terminal is wide"
-    assert "Error in rule train:" in run.said
-    last = "emofactors: 1 failed, see above; 0 of 1 jobs are done and kept; run the same command again to go on"
-    assert run.said.splitlines()[-1] == last
+    assert line.endswith("delete it and run again"), "a line that is wider than the terminal"
+    assert "Error in rule train:" in run.text
+    last = "emofactors: 1 failed, see above; 0 of 1 jobs done; run the same command again to continue"
+    assert run.text.splitlines()[-1] == last
 
 
-def test_without_a_terminal_a_training_is_a_line(project):
+def test_a_run_without_terminal_prints_one_line_per_training(project):
     run = project.snakemake(*A_TRAINING)
     assert run.returncode == 0, run.stdout
     assert not re.search(r"[\x00-\x09\x0b-\x1f]", run.stdout)
@@ -68,7 +65,7 @@ def test_without_a_terminal_a_training_is_a_line(project):
     assert len(run.stdout.splitlines()) < 8
 
 
-def test_what_is_no_run_says_what_snakemake_says(finished):
+def test_commands_that_run_nothing_print_the_output_of_snakemake(finished):
     graph = finished.snakemake(*STUDY, "--rulegraph")
     assert re.search(r"^digraph snakemake_dag \{$", graph.stdout, flags=re.MULTILINE)
     assert graph.stdout.rstrip().endswith("}")
@@ -78,9 +75,9 @@ def test_what_is_no_run_says_what_snakemake_says(finished):
     assert "emofactors: " not in dry_run.stdout
 
 
-def test_logs_hold_no_warning(finished):
-    """None of a library, which no user could act on; one of ours would be a line of its own, without this word."""
+def test_logs_contain_no_warnings(finished):
+    """Warnings of libraries contain this word; messages of this package do not."""
     logs = list((finished.folder / "results" / "logs").rglob("*.log"))
     assert len(logs) > 100
-    warned = {log.relative_to(finished.folder): log.read_text() for log in logs if "Warning" in log.read_text()}
-    assert warned == {}
+    with_warnings = {log.relative_to(finished.folder) for log in logs if "Warning" in log.read_text()}
+    assert with_warnings == set()

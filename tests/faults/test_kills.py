@@ -1,4 +1,4 @@
-"""A study that is killed again and again, at random moments, ends with the bytes of one that was left alone.
+"""A study that is killed repeatedly at random times gives the same files as an undisturbed one.
 
 `make faults` kills the default study thirty times; the tests kill the smoke study a few times.
 """
@@ -14,51 +14,51 @@ from pathlib import Path
 
 import pytest
 
-#: What differs from run to run: words of jobs, times, and the files that hold times.
+#: Folders and files that differ between runs, because they contain times.
 TIMED = {"logs", "benchmarks", "checkpoints"}
 TIMED_FILES = {"run.json", "index.html", "costs.csv", "rule_costs.csv"}
 
-#: Seconds until a run has surely come to where it is to be killed.
-WAIT_S = 600
+#: Timeout of waiting until a run is killed.
+TIMEOUT_S = 600
 
 
 @dataclass
 class Kills:
-    """What was seen of a study that was killed.
+    """Record of the kills of a study.
 
     Attributes:
-        ways: how each kill was done.
-        resumed: kills after which the same command went on.
-        trainings_resumed: trainings that went on from a checkpoint.
+        kinds: kind of each kill.
+        resumed: number of kills after which the same command continued.
+        trainings_resumed: number of trainings resumed from a checkpoint.
         lost: finished files that were made again.
-        differing: files that are not as in a study left alone.
+        differing: files that differ from those of an undisturbed study.
     """
 
-    ways: list[str] = field(default_factory=list)
+    kinds: list[str] = field(default_factory=list)
     resumed: int = 0
     trainings_resumed: int = 0
     lost: list[str] = field(default_factory=list)
     differing: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        ways = ", ".join(f"{self.ways.count(way)} {way}" for way in dict.fromkeys(self.ways))
+        kinds = ", ".join(f"{self.kinds.count(kind)} {kind}" for kind in dict.fromkeys(self.kinds))
         return (
-            f"{len(self.ways)} kills ({ways}): {self.resumed} resumed, {len(self.lost)} finished files lost, "
-            f"{len(self.differing)} files differing; {self.trainings_resumed} trainings went on from a checkpoint"
+            f"{len(self.kinds)} kills ({kinds}): {self.resumed} resumed, {len(self.lost)} finished files lost, "
+            f"{len(self.differing)} files differing; {self.trainings_resumed} trainings resumed from a checkpoint"
         )
 
 
 @pytest.fixture(scope="module")
 def killed_study(request, fresh_project):
-    """Makes the study that is to be killed; and its options."""
+    """Function that makes the study to kill; and its options."""
     if request.config.getoption("--killed-study") == "smoke":
         return request.getfixturevalue("fresh_smoke"), ("--configfile", "config/studies/smoke.yaml")
     return fresh_project, ()
 
 
 @pytest.fixture(scope="module")
-def left_alone(request, killed_study):
-    """The study after a run that nobody disturbed."""
+def undisturbed(request, killed_study):
+    """The study after an undisturbed run."""
     if request.config.getoption("--killed-study") == "smoke":
         return request.getfixturevalue("finished")
     fresh, options = killed_study
@@ -68,12 +68,12 @@ def left_alone(request, killed_study):
     return project
 
 
-def test_whenever_a_study_is_killed_it_goes_on_to_the_same_bytes(request, killed_study, left_alone, capsys):
+def test_a_study_killed_at_any_time_continues_to_the_same_files(request, killed_study, undisturbed, capsys):
     n_kills = request.config.getoption("--kills")
     rng = random.Random(request.config.getoption("--kill-seed"))
     fresh, options = killed_study
     project = fresh()
-    # A state after every update, so that there is one to go on from in a training of seconds.
+    # Frequent checkpoints, so that trainings of a few seconds can be resumed.
     checkpoint = project.folder / "src" / "emofactors" / "training" / "checkpoint.py"
     text = checkpoint.read_text(encoding="utf-8")
     assert text.count("INTERVAL_S = 30.0") == 1
@@ -82,71 +82,71 @@ def test_whenever_a_study_is_killed_it_goes_on_to_the_same_bytes(request, killed
     kills = Kills()
     finished: dict[Path, int] = {}
     n_jobs = sum(project.jobs(*options).values())
-    # Moments are told by the work that is done, as machines differ; a tenth of it is left for the run after the last.
+    # Kills are timed by the number of finished jobs, as machines differ; the last tenth is left for the final run.
     for n_done in sorted(rng.randrange(int(0.9 * n_jobs)) for _ in range(n_kills)):
         start_and_kill(project, options, rng, n_jobs - n_done, kills)
-        kills.lost += made_again(project, finished)
-        finished = times_of_finished(project)
+        kills.lost += modified(project, finished)
+        finished = mtimes_of_finished(project)
     last = project.snakemake(*options)
     assert last.returncode == 0, last.stdout
-    kills.lost += made_again(project, finished)
-    kills.differing = differing(project, left_alone)
+    kills.lost += modified(project, finished)
+    kills.differing = differing(project, undisturbed)
     logs = project.folder.glob("results/logs/training/**/*.log")
     kills.trainings_resumed = sum("resuming at step" in log.read_text() for log in logs)
     with capsys.disabled():
         print(f"\n{kills}")
-    assert len(kills.ways) == kills.resumed == n_kills
+    assert len(kills.kinds) == kills.resumed == n_kills
     assert (kills.lost, kills.differing) == ([], [])
-    assert not list((project.folder / "results").rglob("*.unfinished")), "nothing half-written is left"
+    assert not list((project.folder / "results").rglob("*.unfinished")), "no temporary file remains"
 
 
 def start_and_kill(project, options, rng, n_left, kills):
-    """Start the study, and kill it at a moment of a job, once no more jobs than these are left."""
-    said = project.folder / "said.txt"
-    with said.open("w") as output:
+    """Start the study and kill it during a job when at most ``n_left`` jobs remain."""
+    log = project.folder / "output.txt"
+    with log.open("w") as output:
         run = project.start("--logger-emofactors-show", "snakemake", *options, output=output)
-    wait_until(run, said, lambda text: re.search(r"^(local)?rule (?!all)\w+:", text, flags=re.MULTILINE))
+    wait_until(run, log, lambda text: re.search(r"^(local)?rule (?!all)\w+:", text, flags=re.MULTILINE))
     kills.resumed += 1
-    n_jobs = int(re.search(r"^total +(\d+)$", said.read_text(), flags=re.MULTILINE)[1])
-    wait_until(run, said, lambda text: n_jobs - text.count("Finished jobid:") <= n_left)
+    n_jobs = int(re.search(r"^total +(\d+)$", log.read_text(), flags=re.MULTILINE)[1])
+    wait_until(run, log, lambda text: n_jobs - text.count("Finished jobid:") <= n_left)
     time.sleep(rng.uniform(0, 3))
-    way = rng.choice(["of all processes", "of snakemake alone", "of one job"])
+    kind = rng.choice(["of all processes", "of snakemake only", "of one job"])
     jobs = jobs_of(run.pid)
-    if way == "of one job" and jobs:
+    if kind == "of one job" and jobs:
         os.kill(rng.choice(jobs), signal.SIGKILL)
-    elif way == "of snakemake alone":
+    elif kind == "of snakemake only":
         os.kill(run.pid, signal.SIGKILL)
     else:
-        way = "of all processes"
+        kind = "of all processes"
         os.killpg(run.pid, signal.SIGKILL)
-    kills.ways.append(way)
-    assert run.wait(WAIT_S) != 0
+    kills.kinds.append(kind)
+    assert run.wait(TIMEOUT_S) != 0
 
 
-def wait_until(run, said, happened):
-    """Wait for something that a run says."""
-    latest = time.monotonic() + WAIT_S
-    while not happened(said.read_text()):
-        assert run.poll() is None, f"ended before it was killed: {said.read_text()}"
-        assert time.monotonic() < latest, said.read_text()
+def wait_until(run, log, condition):
+    """Wait until the output of a run meets a condition."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while not condition(log.read_text()):
+        assert run.poll() is None, f"ended before it was killed: {log.read_text()}"
+        assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.05)
 
 
 def jobs_of(pid):
-    """Processes that were started by one."""
+    """Return the ids of the child processes."""
     children = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for file in children for child in file.read_text().split()]
 
 
 def unfinished(project):
-    """Files that snakemake knows to be under way."""
+    """Return the files that snakemake marks as incomplete."""
     names = (file for file in (project.folder / ".snakemake" / "incomplete").rglob("*") if file.is_file())
     root = project.folder / ".snakemake" / "incomplete"
     return {base64.b64decode(str(name.relative_to(root)).replace("/", "")).decode() for name in names}
 
 
 def results_of(project):
-    """Files of a study that hold no times."""
+    """Return the files of a study that contain no times."""
     root = project.folder / "results"
     return [
         file
@@ -155,32 +155,32 @@ def results_of(project):
     ]
 
 
-def times_of_finished(project):
-    """When each finished file was written."""
-    under_way = [project.folder / name for name in unfinished(project)]
+def mtimes_of_finished(project):
+    """Return the modification time of each finished file."""
+    incomplete = [project.folder / name for name in unfinished(project)]
     return {
         file: file.stat().st_mtime_ns
         for file in results_of(project)
-        if not any(file.is_relative_to(path) for path in under_way) and not is_hidden(file, project)
+        if not any(file.is_relative_to(path) for path in incomplete) and not is_hidden(file, project)
     }
 
 
 def is_hidden(file, project):
-    """Whether it lies in a folder, or under a name, that a job writes to before it is done."""
+    """Whether a file is a temporary file of a job, or in a temporary folder."""
     return any(part.startswith(".") for part in file.relative_to(project.folder).parts)
 
 
-def made_again(project, finished):
-    """Finished files that are there and were written later."""
+def modified(project, finished):
+    """Return the finished files that were modified."""
     return [
         str(file.relative_to(project.folder))
-        for file, written in finished.items()
-        if file.exists() and file.stat().st_mtime_ns != written
+        for file, mtime in finished.items()
+        if file.exists() and file.stat().st_mtime_ns != mtime
     ]
 
 
 def differing(project, other):
-    """Files that only one of two studies has, or that are not the same in both."""
+    """Return the files that only one of two studies has, or that differ."""
     ours, theirs = (
         {str(file.relative_to(p.folder)): file.read_bytes() for file in results_of(p)} for p in (project, other)
     )

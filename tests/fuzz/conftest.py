@@ -1,6 +1,6 @@
-"""What all fuzz tests share: how many examples, one folder that is used again, and the one error that may come.
+"""Shared by all fuzz tests: the number of examples, a reusable folder, and the only error that may be raised.
 
-Run one with ``pytest tests/fuzz/test_audio.py --hypothesis-show-statistics`` to see how often what came out.
+Run ``pytest tests/fuzz/test_audio.py --hypothesis-show-statistics`` to see the frequency of outcomes.
 """
 
 import shutil
@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, event, settings
 
 from emofactors.errors import InputError
 
-# The same examples every time: a test that fails on some days only would be turned off.
+# The same examples in every run: a test must not fail at random.
 settings.register_profile(
     "fuzz",
     max_examples=2000,
@@ -24,14 +24,14 @@ settings.register_profile(
 
 
 class Tree:
-    """A folder whose files are those of the last example, and no others."""
+    """A folder that contains only the files of the last example."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         root.mkdir()
 
     def write(self, files: Mapping[str, bytes]) -> Path:
-        """Write files below the folder, which is emptied first; what no file can be called is left out."""
+        """Empty the folder and write files below it; names the file system rejects are left out."""
         for left in self.root.iterdir():
             if left.is_dir() and not left.is_symlink():
                 shutil.rmtree(left)
@@ -52,8 +52,8 @@ def tree(tmp_path_factory) -> Tree:
 
 
 @pytest.fixture(scope="session")
-def read_or_refused() -> Callable[[Callable[[], Any]], Any]:
-    """Calls what reads: what it reads, or None for an InputError of printable lines; any other error is a bug."""
+def read_or_rejected() -> Callable[[Callable[[], Any]], Any]:
+    """Return a function that calls a reader; an InputError must be printable and gives None, other errors fail."""
 
     def call(read: Callable[[], Any]) -> Any:
         message = ""

@@ -1,4 +1,4 @@
-"""Audio of strangers: any bytes, and real files that were damaged."""
+"""Fuzz tests of audio: random bytes, and damaged files."""
 
 import io
 import tempfile
@@ -17,7 +17,7 @@ SUFFIXES = ("wav", "flac", "ogg", "mp3")
 
 
 def sound_as(suffix: str) -> bytes:
-    """A tenth of a second of a tone, encoded: libsndfile writes these formats to a file alone or in memory."""
+    """Return a tenth of a second of a tone in a format; libsndfile writes mp3 to files only."""
     tone = 0.5 * np.sin(np.arange(1600) / 4)
     if suffix == "mp3":
         with tempfile.TemporaryDirectory() as folder:
@@ -34,7 +34,7 @@ TIMES = st.none() | st.floats(0, 1e12) | st.sampled_from([0.0, 0.05, 0.1, 0.2])
 
 @st.composite
 def damaged(draw, content: bytes) -> bytes:
-    """A file with bytes changed, mostly in its header, cut out, doubled or cut off."""
+    """Return a file with bytes changed, removed, doubled or truncated, mostly in its header."""
     changed = bytearray(content)
     for _ in range(draw(st.integers(1, 8))):
         place = draw(st.integers(0, min(80, len(changed) - 1)) | st.integers(0, len(changed) - 1))
@@ -55,7 +55,7 @@ def damaged(draw, content: bytes) -> bytes:
     return bytes(changed)
 
 
-def hear(file: Path, start_s: float | None, end_s: float | None):
+def read(file: Path, start_s: float | None, end_s: float | None):
     recording = describe_recording(file)
     waveform = read_waveform(file, start_s, end_s)
     fault_of(waveform)
@@ -72,14 +72,14 @@ def hear(file: Path, start_s: float | None, end_s: float | None):
     start_s=TIMES,
     end_s=TIMES,
 )
-def test_any_bytes_are_heard_or_refused(tree, read_or_refused, content, suffix, start_s, end_s):
+def test_random_bytes_are_read_or_rejected(tree, read_or_rejected, content, suffix, start_s, end_s):
     root = tree.write({f"a.{suffix}": content})
-    read_or_refused(lambda: hear(root / f"a.{suffix}", start_s, end_s))
+    read_or_rejected(lambda: read(root / f"a.{suffix}", start_s, end_s))
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @FUZZ
 @given(data=st.data(), start_s=TIMES, end_s=TIMES)
-def test_a_damaged_file_is_heard_or_refused(tree, read_or_refused, suffix, data, start_s, end_s):
+def test_a_damaged_file_is_read_or_rejected(tree, read_or_rejected, suffix, data, start_s, end_s):
     root = tree.write({f"a.{suffix}": data.draw(damaged(SOUNDS[suffix]))})
-    read_or_refused(lambda: hear(root / f"a.{suffix}", start_s, end_s))
+    read_or_rejected(lambda: read(root / f"a.{suffix}", start_s, end_s))

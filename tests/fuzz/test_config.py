@@ -96,24 +96,24 @@ def real_files():
 
 @FUZZ
 @given(content=st.dictionaries(st.sampled_from(list(STUDY)) | st.text(max_size=4), VALUES, max_size=5))
-def test_any_study_is_loaded_or_refused(read_or_refused, content):
-    read_or_refused(lambda: load_study(content, CONFIG))
+def test_any_study_is_loaded_or_refused(read_or_rejected, content):
+    read_or_rejected(lambda: load_study(content, CONFIG))
 
 
 @FUZZ
 @given(data=st.data())
-def test_a_changed_study_is_loaded_or_refused(read_or_refused, real_files, data):
+def test_a_changed_study_is_loaded_or_refused(read_or_rejected, real_files, data):
     content = data.draw(changed(STUDY))
 
     def read(file):
         return copy.deepcopy(real_files[file]) if file in real_files else read_yaml(file)
 
-    read_or_refused(lambda: load_with(read, content))
+    read_or_rejected(lambda: load_with(read, content))
 
 
 @FUZZ
 @given(data=st.data())
-def test_changed_files_of_a_study_are_loaded_or_refused(read_or_refused, real_files, data):
+def test_changed_files_of_a_study_are_loaded_or_refused(read_or_rejected, real_files, data):
     file = data.draw(st.sampled_from(sorted(real_files)))
     content = data.draw(changed(real_files[file]))
 
@@ -124,19 +124,19 @@ def test_changed_files_of_a_study_are_loaded_or_refused(read_or_refused, real_fi
         check_plain(chosen, str(path))
         return copy.deepcopy(chosen)
 
-    read_or_refused(lambda: load_with(read, STUDY))
+    read_or_rejected(lambda: load_with(read, STUDY))
 
 
 @FUZZ
 @given(data=st.data())
-def test_a_changed_synthetic_corpus_is_described_or_refused(read_or_refused, data):
+def test_a_changed_synthetic_corpus_is_described_or_refused(read_or_rejected, data):
     content = data.draw(changed(SYNTHETIC))
 
     def load():
         check_plain(content, "corpus")
         return files.check(SyntheticCorpus, content, "corpus")
 
-    read_or_refused(load)
+    read_or_rejected(load)
 
 
 @FUZZ
@@ -145,6 +145,6 @@ def test_a_changed_synthetic_corpus_is_described_or_refused(read_or_refused, dat
         st.binary(max_size=200), st.text(alphabet="ab:&*<{}[]-!|>'\"\n \t#%@,?1.e~", max_size=80).map(str.encode)
     )
 )
-def test_any_bytes_are_yaml_or_refused(tree, read_or_refused, content):
+def test_any_bytes_are_yaml_or_refused(tree, read_or_rejected, content):
     root = tree.write({"a.yaml": content})
-    read_or_refused(lambda: read_yaml(root / "a.yaml"))
+    read_or_rejected(lambda: read_yaml(root / "a.yaml"))

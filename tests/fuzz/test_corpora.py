@@ -1,4 +1,4 @@
-"""Corpora of strangers: any names of files, any tables of labels, and real ones that were damaged."""
+"""Fuzz tests of corpora: random file names and tables of labels, and damaged real ones."""
 
 import io
 from pathlib import Path
@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emofactors.config.corpora import CorpusConfig
+from emofactors.config.corpora import TableCorpus, corpus_config
 from emofactors.corpora.build_manifest import build_manifest
 from emofactors.corpora.manifest import READER_COLUMNS
 from emofactors.corpora.onboarding.check import check_corpus
@@ -21,11 +21,11 @@ from emofactors.corpora.readers.delimited import read_rows
 FUZZ = settings.get_profile("fuzz")
 CONFIG = Path(__file__).parents[2] / "config" / "corpora"
 CORPORA = {
-    name: CorpusConfig(**yaml.safe_load((CONFIG / f"{name}.yaml").read_text(encoding="utf-8")) | {"size": "any"})
+    name: corpus_config(yaml.safe_load((CONFIG / f"{name}.yaml").read_text(encoding="utf-8")) | {"size": "any"})
     for name in ("emodb", "nemo", "ravdess", "savee", "crema_d", "iemocap", "mosei", "vctk", "synthetic")
-} | {"table": CorpusConfig(reader="table", folder="own", title="Own", file="own.csv", columns={"speaker": "who"})}
+} | {"table": TableCorpus(reader="table", folder="own", title="Own", file="own.csv", columns={"speaker": "who"})}
 
-#: Names of hostile files and speakers, and any other text.
+#: Malicious names of files and speakers, and random text.
 WORDS = st.one_of(
     st.sampled_from(
         [
@@ -52,7 +52,7 @@ CELLS = st.one_of(
 )
 
 #: An utterance of the synthetic corpus.
-SPOKEN = (
+SYNTHETIC = (
     "_".join(
         next(iter(names))
         for names in (
@@ -63,19 +63,19 @@ SPOKEN = (
     )
     + ".wav"
 )
-#: Corpora whose names come from labels; those of others are held to a pattern by their readers.
+#: Corpora whose names come from labels; other readers match names against a pattern.
 BY_LABELS = ("nemo", "mosei", "mosei_csd", "table")
 
-#: A name and a place of each layout that is read, and what it may have beside.
+#: File names of each layout, and its additional file.
 NAMES = {
     "emodb": ["wav/03a01Fa.wav", "wav/16b10Wb.wav"],
     "ravdess": ["Actor_12/03-01-06-01-02-01-12.wav", "a.wav"],
     "savee": ["AudioData/DC/a01.wav", "JE_sa12.wav"],
     "crema_d": ["AudioWAV/1001_DFA_ANG_XX.wav", "AudioWAV/1040_ITH_SAD_X.wav"],
     "vctk": ["wav48_silence_trimmed/p225/p225_001_mic1.flac", "wav48/p225/p225_002.wav", "wav48/s5/s5_003.wav"],
-    "synthetic": [SPOKEN, f"{SPOKEN.removesuffix('.wav')}_x.wav", "_.wav"],
+    "synthetic": [SYNTHETIC, f"{SYNTHETIC.removesuffix('.wav')}_x.wav", "_.wav"],
 }
-BESIDE = {
+EXTRA = {
     "crema_d": ("VideoDemographics.csv", b"ActorID,Age,Sex\n1001,51,Male\n1040,30,Female\n"),
     "vctk": ("speaker-info.txt", b"ID AGE GENDER\np225  23  F  English\n225 23 M x\n"),
 }
@@ -83,7 +83,7 @@ BESIDE = {
 
 @st.composite
 def damaged(draw, content: bytes) -> bytes:
-    """Bytes changed, taken out, put in, or cut off."""
+    """Return content with bytes changed, removed, inserted or truncated."""
     changed = bytearray(content)
     for _ in range(draw(st.integers(0, 3))):
         place = draw(st.integers(0, max(0, len(changed) - 1)))
@@ -104,7 +104,7 @@ def damaged(draw, content: bytes) -> bytes:
 
 @st.composite
 def renamed(draw, path: str) -> str:
-    """A path with a part of its name changed."""
+    """Return a path with a part of its name changed."""
     if not draw(st.booleans()):
         return path
     start = draw(st.integers(0, len(path)))
@@ -112,7 +112,7 @@ def renamed(draw, path: str) -> str:
 
 
 def tables(columns, rows, delimiter=","):
-    """CSV of these columns, with some cells and lines changed; or bytes changed."""
+    """Return a CSV of these columns with changed cells, lines or bytes."""
     cells = st.tuples(*(st.one_of(st.sampled_from(list(values)), CELLS) for values in zip(*rows, strict=True)))
     lines = st.lists(cells, min_size=1, max_size=3).map(
         lambda found: "\n".join(delimiter.join(line) for line in [columns, *found])
@@ -178,11 +178,11 @@ FILES = {
 } | {
     name: st.tuples(
         st.lists(st.sampled_from(paths).flatmap(renamed), min_size=1, max_size=3),
-        damaged(BESIDE.get(name, ("", b""))[1]) | st.none(),
+        damaged(EXTRA.get(name, ("", b""))[1]) | st.none(),
     ).map(
         lambda drawn, name=name: (
             dict.fromkeys(drawn[0], b"")
-            | ({} if drawn[1] is None or name not in BESIDE else {BESIDE[name][0]: drawn[1]})
+            | ({} if drawn[1] is None or name not in EXTRA else {EXTRA[name][0]: drawn[1]})
         )
     )
     for name, paths in NAMES.items()
@@ -192,14 +192,14 @@ FILES = {
 @pytest.mark.parametrize("name", FILES)
 @FUZZ
 @given(data=st.data())
-def test_a_corpus_is_read_or_refused(tree, read_or_refused, name, data):
+def test_a_corpus_is_read_or_rejected(tree, read_or_rejected, name, data):
     root = tree.write(data.draw(FILES[name]))
     corpus = CORPORA[name.removesuffix("_csd")]
-    rows = read_or_refused(lambda: read_corpus(root, corpus))
+    rows = read_or_rejected(lambda: read_corpus(root, corpus))
     if rows is not None:
         assert list(rows.columns) == list(READER_COLUMNS)
     if rows is not None and name in BY_LABELS:
-        assert read_or_refused(lambda: build_manifest(rows, root, corpus)) is None  # there is no audio
+        assert read_or_rejected(lambda: build_manifest(rows, root, corpus)) is None  # there is no audio
 
 
 @FUZZ
@@ -207,26 +207,26 @@ def test_a_corpus_is_read_or_refused(tree, read_or_refused, name, data):
     content=st.one_of(st.binary(max_size=200), st.text(alphabet="ab,;\"'\t\n\r=\0", max_size=60).map(str.encode)),
     delimiter=st.sampled_from(",\t"),
 )
-def test_any_bytes_are_a_table_or_refused(tree, read_or_refused, content, delimiter):
+def test_random_bytes_are_a_table_or_rejected(tree, read_or_rejected, content, delimiter):
     root = tree.write({"a.csv": content})
-    rows = read_or_refused(lambda: read_rows(root / "a.csv", ["a"], delimiter=delimiter))
+    rows = read_or_rejected(lambda: read_rows(root / "a.csv", ["a"], delimiter=delimiter))
     assert rows is None or all("a" in cells for _, cells in rows)
 
 
 @settings(FUZZ, max_examples=500)
 @given(files=FILES["table"])
-def test_what_the_pipeline_refuses_is_a_fault_of_the_check(tree, read_or_refused, sound, files):
+def test_errors_of_the_pipeline_are_faults_of_the_check(tree, read_or_rejected, sound, files):
     root = tree.write(files | {"a.wav": sound, "b/c.wav": sound[:-2]})
     corpus = CORPORA["table"]
-    checked = read_or_refused(lambda: check_corpus(root, corpus, min_s=0.0))
-    manifest = read_or_refused(lambda: build_manifest(read_corpus(root, corpus), root, corpus))
+    checked = read_or_rejected(lambda: check_corpus(root, corpus, min_s=0.0))
+    manifest = read_or_rejected(lambda: build_manifest(read_corpus(root, corpus), root, corpus))
     faults = None if checked is None else [finding for finding in checked.findings if finding.is_fault]
     assert all(str(finding).isprintable() for finding in (checked.findings if checked else ()))
     if manifest is None:
         assert checked is None or faults
     else:
-        # Beyond the pipeline's: one audio under two labels, which its audit would find.
-        assert all("and another" in finding.words for finding in faults)
+        # The check also finds the same audio with different labels, as the audit of the pipeline does.
+        assert all("but a different" in finding.message for finding in faults)
         assert checked.utterances.equals(manifest.utterances)
 
 

@@ -1,4 +1,4 @@
-"""What a job before wrote and something damaged: read as it was, or refused."""
+"""Fuzz tests of files between jobs: damaged files are read or rejected."""
 
 import io
 import json
@@ -23,7 +23,7 @@ from emofactors.report.tables.tidy import COLUMNS, read_tidy
 
 FUZZ = settings.get_profile("fuzz")
 
-#: Cells that a damaged or hostile table may hold.
+#: Cells of damaged or malicious tables.
 CELLS = st.one_of(
     st.sampled_from(
         ["", "0", "1", "-1", "0.5", "nan", "inf", "1e999", "9" * 30, "train", "anger", '"', ",", "\n", "'=1", "=1"]
@@ -95,7 +95,7 @@ def shard() -> bytes:
 
 @st.composite
 def damaged(draw, content: bytes) -> bytes:
-    """Bytes changed, taken out, put in, or cut off."""
+    """Return content with bytes changed, removed, inserted or truncated."""
     changed = bytearray(content)
     for _ in range(draw(st.integers(1, 4))):
         place = draw(st.integers(0, max(0, len(changed) - 1)))
@@ -116,7 +116,7 @@ def damaged(draw, content: bytes) -> bytes:
 
 @st.composite
 def other_cells(draw, content: bytes) -> bytes:
-    """A table with other cells, columns and lines."""
+    """Return a table with changed cells, columns and lines."""
     lines = [line.split(",") for line in content.decode().splitlines()]
     for _ in range(draw(st.integers(1, 4))):
         line = draw(st.sampled_from(lines))
@@ -134,21 +134,21 @@ def other_cells(draw, content: bytes) -> bytes:
 @pytest.mark.parametrize("kind", TABLES)
 @FUZZ
 @given(data=st.data())
-def test_a_damaged_table_is_read_or_refused(tree, read_or_refused, kind, data):
+def test_a_damaged_table_is_read_or_rejected(tree, read_or_rejected, kind, data):
     read, content = TABLES[kind]
     content = data.draw(st.one_of(damaged(content), other_cells(content), st.binary(max_size=100)))
     name = (
         "x/fold0/seed0/predictions.csv" if kind == "predictions" else "index.csv" if kind == "index" else "a.csv"
     )
     root = tree.write({name: content, "shard000.npy": shard()})
-    read_or_refused(lambda: read(root / name))
+    read_or_rejected(lambda: read(root / name))
 
 
 @FUZZ
 @given(content=st.one_of(damaged(shard()), st.binary(max_size=100)))
-def test_a_damaged_shard_is_read_or_refused(tree, read_or_refused, content):
+def test_a_damaged_shard_is_read_or_rejected(tree, read_or_rejected, content):
     root = tree.write({"index.csv": TABLES["index"][1], "shard000.npy": content})
-    read_or_refused(lambda: FeatureArchive(root)["a"])
+    read_or_rejected(lambda: FeatureArchive(root)["a"])
 
 
 def archive(**arrays) -> bytes:
@@ -175,10 +175,10 @@ ARCHIVES = {
 @pytest.mark.parametrize("kind", ARCHIVES)
 @FUZZ
 @given(data=st.data())
-def test_a_damaged_archive_is_read_or_refused(tree, read_or_refused, kind, data):
+def test_a_damaged_archive_is_read_or_rejected(tree, read_or_rejected, kind, data):
     read, content = ARCHIVES[kind]
     root = tree.write({"a.npz": data.draw(st.one_of(damaged(content), st.binary(max_size=100)))})
-    read_or_refused(lambda: read(root / "a.npz"))
+    read_or_rejected(lambda: read(root / "a.npz"))
 
 
 JSON = st.recursive(
@@ -198,6 +198,6 @@ JSON = st.recursive(
         ),
     )
 )
-def test_damaged_json_is_read_or_refused(tree, read_or_refused, content):
+def test_damaged_json_is_read_or_rejected(tree, read_or_rejected, content):
     root = tree.write({"a.json": content})
-    read_or_refused(lambda: read_json(root / "a.json", "notes", ["title"]))
+    read_or_rejected(lambda: read_json(root / "a.json", "metadata", ["title"]))

@@ -9,13 +9,13 @@ TESTS = Path(__file__).parents[1]
 SKIPS = """
 import pytest
 
-@pytest.mark.skipif(True, reason="no SLURM here")
+@pytest.mark.skipif(True, reason="no SLURM")
 def test_of_a_cluster():
     pass
 
 @pytest.fixture
 def browser():
-    pytest.skip("no browser here")
+    pytest.skip("no browser")
 
 def test_of_a_page(browser):
     pass
@@ -25,8 +25,8 @@ def test_of_nothing():
 """
 
 
-@pytest.mark.parametrize(("variables", "closing"), [({"CI": "true"}, "2 errors"), ({}, "2 skipped")])
-def test_what_is_skipped_fails_in_ci(tmp_path, variables, closing):
+@pytest.mark.parametrize(("variables", "summary"), [({"CI": "true"}, "2 errors"), ({}, "2 skipped")])
+def test_skipped_tests_fail_in_ci(tmp_path, variables, summary):
     file = tmp_path / "test_skips.py"
     file.write_text(SKIPS)
     environment = {name: value for name, value in os.environ.items() if name != "CI"}
@@ -37,9 +37,9 @@ def test_what_is_skipped_fails_in_ci(tmp_path, variables, closing):
         text=True,
         check=False,
     )
-    assert (run.returncode == 0) == (closing == "2 skipped"), run.stdout
+    assert (run.returncode == 0) == (summary == "2 skipped"), run.stdout
     assert "1 passed" in run.stdout
-    assert closing in run.stdout
+    assert summary in run.stdout
     if variables:
-        assert "not run, and CI runs every test: Skipped: no SLURM here" in run.stdout
-        assert "not run, and CI runs every test: Skipped: no browser here" in run.stdout
+        assert "CI runs every test: Skipped: no SLURM" in run.stdout
+        assert "CI runs every test: Skipped: no browser" in run.stdout

@@ -15,7 +15,7 @@ def test_ten_thousand_trainings_are_planned_within_a_minute_and_2_gb(fresh_proje
     project = fresh_project()
     study = scale.write_sweep(project.folder, TRAININGS)
     planned = scale.plan(project.folder, "--configfile", str(study))
-    assert re.search(rf"^train +{TRAININGS}$", planned.said, flags=re.MULTILINE)
+    assert re.search(rf"^train +{TRAININGS}$", planned.output, flags=re.MULTILINE)
     # CPU time, so that other processes on the machine do not count.
     assert planned.cpu_s < 60
     assert planned.peak_mb < 2000

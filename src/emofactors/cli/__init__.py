@@ -1,13 +1,13 @@
-"""The command ``emofactors``: what is done by hand before a study runs and after it.
+"""The command ``emofactors``: tasks before and after the run of a study.
 
 A command is a module of this package with two names: ``command``, a function
-whose docstring is what ``--help`` says and whose annotations are its arguments,
-and ``EXAMPLES``, command lines as a user types them. It stands in ``COMMANDS``,
-under the module's name (``check_corpus`` is ``emofactors check-corpus``).
+whose docstring is the text of ``--help`` and whose annotated parameters are the
+arguments, and ``EXAMPLES``, complete command lines. It is listed in ``COMMANDS`` and
+named after its module (``check_corpus`` is ``emofactors check-corpus``).
 
-No rule's script reaches this package, so its commands may import what they work
-with inside their functions, and must where that takes time: ``--help`` and
-completion load all modules here, and nothing of numpy, pandas or torch.
+``--help`` and completion import all modules of this package, so slow imports (numpy,
+pandas, torch) are inside functions. Fingerprints do not follow these imports, which
+is safe because no script imports this package.
 """
 
 from importlib.metadata import version
@@ -19,15 +19,15 @@ from typer.core import TyperGroup
 from emofactors.cli import check_corpus, predict, report, verify
 from emofactors.errors import InputError
 
-#: The modules of the commands, in the order of the help.
+#: Modules of the commands, in the order of the help.
 COMMANDS = (check_corpus, report, predict, verify)
 
 
 class _Commands(TyperGroup):
-    """All commands; bad input ends any of them in one line a fault, without a traceback."""
+    """Group of all commands, which reports invalid input without a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command; an InputError goes to stderr and ends with status 2."""
+        """Run a command; print an InputError to stderr, one line per fault, and exit with status 2."""
         try:
             return super().invoke(ctx)
         except InputError as error:
@@ -39,8 +39,8 @@ class _Commands(TyperGroup):
 app = typer.Typer(
     name="emofactors",
     cls=_Commands,
-    help="Which factors of speech carry emotion: your own corpus, the report, and what a model makes of a file. "
-    "Studies themselves are run by snakemake.",
+    help="Check a corpus, open the report of a study, predict emotions of audio files, verify results. "
+    "Studies are run by snakemake.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -48,8 +48,8 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(is_requested: bool) -> None:
+    if is_requested:
         typer.echo(f"emofactors {version('emofactors')}")
         raise typer.Exit
 

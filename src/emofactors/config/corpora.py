@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from emofactors.config.base import Section, Seed, Word
+from emofactors.config.base import Section, Seed, Word, sections_by_kind
 from emofactors.config.labels import EmotionNoun, OtherLabel
 
 
@@ -317,11 +317,7 @@ CorpusConfig = Annotated[
 #: Reader -> section of its corpora.
 CORPUS_SECTIONS: Mapping[
     str, type[SyntheticCorpus] | type[TableCorpus] | type[AudformatCorpus] | type[LayoutCorpus]
-] = {
-    reader: section
-    for section in (SyntheticCorpus, TableCorpus, AudformatCorpus, LayoutCorpus)
-    for reader in get_args(section.model_fields["reader"].annotation)
-}
+] = sections_by_kind(CorpusConfig, "reader")
 
 
 def corpus_config(content: Mapping[str, Any]) -> CorpusConfig:

@@ -31,20 +31,20 @@ class PageFigure(Section):
 
 
 class PageSettings(Section):
-    """The part of a study that its page needs.
+    """The part of a study that its page needs; all names are in the order of the study.
 
     Attributes:
         study: name of the study.
         title: one line, at the top of the page.
         seeds: seeds of trainings.
         seeds_of: system -> the seeds its variants are trained with.
-        corpora: corpus -> its title and shards, in the study's order.
-        tasks: task -> its config, likewise.
-        systems: system -> its settings, its variants and what the study changes, likewise.
-        features: features -> their settings with their pedigree, likewise.
-        augmentations: augmentation -> its settings with their pedigree, likewise.
-        tables: names of the tables, in the study's order.
-        figures: figure -> title and caption, likewise.
+        corpora: corpus -> its title and shards.
+        tasks: task -> its config.
+        systems: system -> its settings and variants, and what the study changes.
+        features: features -> their settings and where those are stated.
+        augmentations: augmentation -> its settings, likewise with sources.
+        tables: names of the tables.
+        figures: figure -> title and caption.
         trainings: (task, system, variant) of each training; each has a run per fold and seed.
         reconstructed_variants: variants whose reconstructed speech other runs are evaluated on.
         audio_examples: task -> the decomposers, ``system/variant``, whose audio examples the page plays.

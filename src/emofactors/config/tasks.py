@@ -115,7 +115,7 @@ class TaskConfig(Section):
     def _check_augmentation(self) -> Self:
         if (self.augmentation is None) != (self.augmented is None):
             raise ValueError(
-                "'augmentation' (a name) and 'augmented' (training or before_split) are required together"
+                "'augmentation' (its name) and 'augmented' (training or before_split): expected both or none"
             )
         if self.augmented == "before_split" and self.protocol != "stratified_folds":
             raise ValueError("'augmented: before_split' requires protocol 'stratified_folds'")

@@ -29,7 +29,7 @@ class Decomposer(Network, Protocol):
     downsample: int
     reconstructed_frames: int
 
-    def encode(self, speech: Tensor, kept: Collection[str] = ..., /) -> Any:
+    def encode(self, speech: Tensor, factors: Collection[str] = ..., /) -> Any:
         """Return the codes, a dataclass of content, rhythm and pitch, of speech (B, T, F)."""
 
     def decode(self, codes: Any, speaker: Tensor, /) -> Tensor:
@@ -38,7 +38,7 @@ class Decomposer(Network, Protocol):
     def speaker_embedding(self, index: Tensor, /) -> Tensor:
         """Return the embeddings of speakers (B,)."""
 
-    def reconstruct(self, speech: Tensor, kept: Collection[str], speaker: Tensor, /) -> Tensor:
+    def reconstruct(self, speech: Tensor, factors: Collection[str], speaker: Tensor, /) -> Tensor:
         """Return the Mel spectrogram (B, T, n_mels) of some factors of speech (B, T, F)."""
 
 

@@ -1,4 +1,4 @@
-"""emofactors check-corpus in a copy of the house's config: what it prints, how it ends, what it writes."""
+"""Tests of emofactors check-corpus in a copy of config/: output, exit status and written files."""
 
 import csv
 import shutil
@@ -17,11 +17,11 @@ FILES = ("config/corpora/mine.yaml", "config/tasks/mine2_speakers.yaml", "config
 
 
 @pytest.fixture
-def house(tmp_path, monkeypatch):
-    """A folder with the config, in which commands are run."""
-    shutil.copytree(CONFIG, tmp_path / "house" / "config")
-    monkeypatch.chdir(tmp_path / "house")
-    return tmp_path / "house"
+def project(tmp_path, monkeypatch):
+    """A folder with a copy of config/, as the working directory."""
+    shutil.copytree(CONFIG, tmp_path / "project" / "config")
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path / "project"
 
 
 def write_corpus(folder, name="mine.csv", header=("path", "speaker", "emotion")):
@@ -44,8 +44,8 @@ def run(*arguments):
     return CliRunner().invoke(app, ["check-corpus", *map(str, arguments)])
 
 
-def test_a_sound_corpus_is_summed_up_and_the_files_to_add_are_shown_but_not_written(house):
-    write_corpus(house / "data" / "mine")
+def test_without_faults_a_summary_and_the_files_are_printed_but_not_written(project):
+    write_corpus(project / "data" / "mine")
     result = run("data/mine/mine.csv")
     assert (result.exit_code, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
@@ -58,92 +58,90 @@ def test_a_sound_corpus_is_summed_up_and_the_files_to_add_are_shown_but_not_writ
     ]
     for file in FILES:
         assert file in lines
-        assert not (house / file).exists()
-    assert lines[-1] == "Next: the same with --write, which writes these files"
+        assert not (project / file).exists()
+    assert lines[-1] == "Next: the same command with --write, to write these files"
 
 
-def test_what_is_written_is_what_was_shown_and_the_next_command_is_said(house):
-    write_corpus(house / "data" / "mine")
+def test_the_printed_files_are_written_and_the_next_command_is_printed(project):
+    write_corpus(project / "data" / "mine")
     shown = run("data/mine/mine.csv").stdout
     result = run("data/mine/mine.csv", "--write", "--title", "Mine, 2026")
     assert result.exit_code == 0
     assert [f"{file}: written" in result.stdout for file in FILES] == [True] * 3
     assert result.stdout.splitlines()[-1] == "Next: snakemake --cores 8 --configfile config/studies/mine.yaml"
-    written = yaml.safe_load((house / FILES[0]).read_text(encoding="utf-8"))
+    written = yaml.safe_load((project / FILES[0]).read_text(encoding="utf-8"))
     assert written == {"reader": "table", "folder": "mine", "file": "mine.csv", "title": "Mine, 2026"}
-    task = (house / FILES[1]).read_text(encoding="utf-8")
+    task = (project / FILES[1]).read_text(encoding="utf-8")
     assert "".join(f"    {line}\n" for line in task.splitlines()) in shown
 
 
-def test_nothing_is_overwritten_and_the_same_again_is_no_fault(house):
-    write_corpus(house / "data" / "mine")
+def test_existing_files_are_not_overwritten_and_equal_files_are_accepted(project):
+    write_corpus(project / "data" / "mine")
     run("data/mine/mine.csv", "--write")
     again = run("data/mine/mine.csv", "--write")
     assert again.exit_code == 0
-    assert again.stdout.count("is there already, as it should be") == 3
-    (house / FILES[2]).write_text("study: other\n", encoding="utf-8")
-    (house / FILES[1]).unlink()
-    refused = run("data/mine/mine.csv", "--write")
-    assert refused.exit_code == 2
-    assert refused.stderr == (
-        f"emofactors: error: {FILES[2]}: is there already; expected another --name, or the file deleted\n"
+    assert again.stdout.count(": unchanged") == 3
+    (project / FILES[2]).write_text("study: other\n", encoding="utf-8")
+    (project / FILES[1]).unlink()
+    rejected = run("data/mine/mine.csv", "--write")
+    assert rejected.exit_code == 2
+    assert rejected.stderr == (
+        f"emofactors: error: {FILES[2]}: exists; expected another --name, or the file deleted\n"
     )
-    assert (house / FILES[2]).read_text(encoding="utf-8") == "study: other\n"
-    assert not (house / FILES[1]).exists()
+    assert (project / FILES[2]).read_text(encoding="utf-8") == "study: other\n"
+    assert not (project / FILES[1]).exists()
 
 
-def test_faults_and_warnings_are_listed_with_the_file_and_end_with_1(house):
-    file = write_corpus(house / "data" / "mine")
+def test_faults_and_warnings_are_listed_and_the_status_is_1(project):
+    file = write_corpus(project / "data" / "mine")
     with file.open("a", encoding="utf-8") as table:
         table.write("gone.wav,ada,angry\n")
     shutil.copy(file.parent / "ada_anger_0.wav", file.parent / "ada_anger_1.wav")
     result = run("data/mine/mine.csv", "--write")
     assert result.exit_code == 1
-    said = [line.removeprefix("data/mine/mine.csv: ") for line in result.stdout.splitlines()]
-    assert said[0].startswith("fault: line 26: emotion is 'angry', expected one of anger")
-    assert said[1] == "fault: line 26: gone.wav: is missing"
-    assert said[2].startswith("warning: lines 2, 3: ada_anger_0.wav and ada_anger_1.wav have the same audio")
-    assert said[3:] == ["2 fault(s), 1 warning(s)"]
-    assert not any((house / name).exists() for name in FILES)
+    lines = [line.removeprefix("data/mine/mine.csv: ") for line in result.stdout.splitlines()]
+    assert lines[0].startswith("fault: line 26: emotion is 'angry', expected one of anger")
+    assert lines[1] == "fault: line 26: gone.wav: is missing"
+    assert lines[2].startswith("warning: lines 2, 3: ada_anger_0.wav and ada_anger_1.wav have the same audio")
+    assert lines[3:] == ["2 fault(s), 1 warning(s)"]
+    assert not any((project / name).exists() for name in FILES)
 
 
-def test_one_speaker_is_a_fault_of_the_corpus_and_two_leave_tables_out(house):
-    file = write_corpus(house / "data" / "mine")
+def test_one_speaker_is_a_fault_and_two_leave_tables_out(project):
+    file = write_corpus(project / "data" / "mine")
     lines = file.read_text(encoding="utf-8").splitlines()
     file.write_text("\n".join(lines[:9]), encoding="utf-8")
     alone = run("data/mine/mine.csv")
     assert alone.exit_code == 1
-    assert "fault: no task can be made of 1 speaker(s)" in alone.stdout
+    assert "fault: no task is possible with 1 speaker(s)" in alone.stdout
     file.write_text("\n".join(lines[:17]), encoding="utf-8")
     two = run("data/mine/mine.csv")
     assert two.exit_code == 0
-    assert (
-        "left out: table adversarial: tells training speakers apart, 2 at least, and a fold trains 1" in two.stdout
-    )
+    assert "left out: table adversarial: needs at least 2 training speakers in each fold, has 1" in two.stdout
 
 
-def test_a_corpus_may_lie_anywhere_and_have_columns_of_other_names(house, tmp_path):
-    file = write_corpus(tmp_path / "where" / "it lies", "labels.csv", header=("file", "actor", "label"))
+def test_a_corpus_may_be_in_any_folder_and_have_other_column_names(project, tmp_path):
+    file = write_corpus(tmp_path / "path" / "to it", "labels.csv", header=("file", "actor", "label"))
     columns = [f"--column={pair}" for pair in ("path=file", "speaker=actor", "emotion=label")]
     result = run(file, "--write", "--name", "mine", *columns)
     assert result.exit_code == 0, result.stdout
-    corpus, _, study = (yaml.safe_load((house / name).read_text(encoding="utf-8")) for name in FILES)
-    assert study["corpora_root"] == str(tmp_path / "where")
-    assert (corpus["folder"], corpus["file"]) == ("it lies", "labels.csv")
+    corpus, _, study = (yaml.safe_load((project / name).read_text(encoding="utf-8")) for name in FILES)
+    assert study["corpora_root"] == str(tmp_path / "path")
+    assert (corpus["folder"], corpus["file"]) == ("to it", "labels.csv")
     assert corpus["columns"] == {"path": "file", "speaker": "actor", "emotion": "label"}
 
 
-def test_a_link_below_data_is_a_corpus_there(house, tmp_path):
+def test_a_link_below_corpora_root_is_a_corpus_there(project, tmp_path):
     write_corpus(tmp_path / "elsewhere")
-    (house / "data").mkdir()
-    (house / "data" / "mine").symlink_to(tmp_path / "elsewhere")
+    (project / "data").mkdir()
+    (project / "data" / "mine").symlink_to(tmp_path / "elsewhere")
     assert run("data/mine/mine.csv", "--write").exit_code == 0
-    assert yaml.safe_load((house / FILES[0]).read_text(encoding="utf-8"))["folder"] == "mine"
-    assert yaml.safe_load((house / FILES[2]).read_text(encoding="utf-8"))["corpora_root"] == "data"
+    assert yaml.safe_load((project / FILES[0]).read_text(encoding="utf-8"))["folder"] == "mine"
+    assert yaml.safe_load((project / FILES[2]).read_text(encoding="utf-8"))["corpora_root"] == "data"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (
             ["data/gone/mine.csv"],
@@ -155,17 +153,17 @@ def test_a_link_below_data_is_a_corpus_there(house, tmp_path):
         (["data/mine/mine.csv", "--column", "who=me"], "'columns' maps who; expected some of path"),
     ],
 )
-def test_a_command_that_cannot_be_followed_ends_with_2_and_one_line(house, arguments, said):
-    write_corpus(house / "data" / "mine")
+def test_an_invalid_command_is_one_line_with_status_2(project, arguments, message):
+    write_corpus(project / "data" / "mine")
     result = run(*arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     (line,) = result.stderr.splitlines()
     assert line.startswith("emofactors: error: ")
-    assert said in line
+    assert message in line
 
 
-def test_outside_of_the_project_is_said(tmp_path, monkeypatch):
+def test_another_working_directory_is_an_error(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = run("mine.csv")
     assert result.exit_code == 2
-    assert "config/config.yaml: is missing; expected to be in the folder of the project" in result.stderr
+    assert "config/config.yaml: is missing; expected the project folder as the working directory" in result.stderr

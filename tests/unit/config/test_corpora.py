@@ -1,107 +1,126 @@
-"""Every file under ``config/corpora`` and ``config/tasks`` is valid and fits the others."""
-
-from pathlib import Path
-
 import pytest
-import yaml
+from pydantic import ValidationError
 
-from emofactors.config.corpora import CorpusConfig
+from emofactors.config.corpora import (
+    CORPUS_SECTIONS,
+    AudformatCorpus,
+    LayoutCorpus,
+    SyntheticCorpus,
+    TableCorpus,
+    corpus_config,
+)
+from emofactors.config.files import check_kind
 from emofactors.config.labels import EMOTIONS, OTHER_LABELS
-from emofactors.config.tasks import TaskConfig
+from emofactors.errors import InputError
+from emofactors.io.yaml import read_yaml
 
-CONFIG = Path(__file__).parents[3] / "config"
-AUGMENTATIONS = {file.stem for file in (CONFIG / "augmentations").glob("*.yaml")}
-CORPORA = sorted((CONFIG / "corpora").glob("*.yaml"))
-TASKS = sorted((CONFIG / "tasks").glob("*.yaml"))
-
-
-def load(file: Path) -> dict:
-    return yaml.safe_load(file.read_text(encoding="utf-8"))
+EMODB = {"reader": "emodb", "folder": "emodb", "title": "EmoDB"}
+OWN = {"reader": "table", "folder": "own", "title": "Own", "file": "own.csv"}
+DATABASE = {"reader": "audformat", "folder": "db", "title": "Mini", "audformat": {"tables": ["a"]}}
+DOWNLOAD = {"terms": "Be kind.", "licence_url": "https://example.org/licence"}
 
 
-def test_there_are_files():
-    published = {"emodb", "nemo", "ravdess", "savee", "crema_d", "iemocap", "mosei", "vctk"}
-    assert published <= {file.stem for file in CORPORA}
-    assert len(TASKS) >= 10
+@pytest.fixture(scope="module")
+def corpora(config_dir):
+    """Name -> config of all corpora of the project."""
+    return {file.stem: corpus_config(read_yaml(file)) for file in (config_dir / "corpora").glob("*.yaml")}
 
 
-@pytest.mark.parametrize("file", CORPORA, ids=lambda file: file.stem)
-def test_a_corpus_is_valid(file: Path):
-    corpus = CorpusConfig(**load(file))
-    if corpus.reader == "synthetic":
-        return
-    assert corpus.title
-    assert corpus.source
-    assert corpus.licence
-    assert corpus.language
-    assert corpus.size == "published"
-    if corpus.expected is not None:
-        assert set(corpus.expected.emotions) <= {*EMOTIONS, *OTHER_LABELS}
-        for counts in (corpus.expected.emotions, corpus.expected.per_speaker):
-            assert sum(counts.values()) in {0, corpus.expected.utterances}
+def test_published_corpora_are_complete_and_have_a_consistent_size(corpora):
+    assert {"emodb", "nemo", "ravdess", "savee", "crema_d", "iemocap", "mosei", "vctk", "synthetic"} <= set(
+        corpora
+    )
+    for corpus in corpora.values():
+        assert all([corpus.title, corpus.source, corpus.licence, corpus.language])
+        assert corpus.size == "published"
+        if corpus.expected is not None:
+            assert set(corpus.expected.emotions) <= {*EMOTIONS, *OTHER_LABELS}
+            for counts in (corpus.expected.emotions, corpus.expected.per_speaker):
+                assert sum(counts.values()) in {0, corpus.expected.utterances}
 
 
-@pytest.mark.parametrize("file", TASKS, ids=lambda file: file.stem)
-def test_a_task_is_valid_and_asks_for_what_its_corpus_has(file: Path):
-    task = TaskConfig(**load(file))
-    corpus = CorpusConfig(**load(CONFIG / "corpora" / f"{task.corpus}.yaml"))
-    assert task.augmentation is None or task.augmentation in AUGMENTATIONS
-    expected = corpus.expected
-    if expected is None:
-        return
-    if expected.emotions:
-        assert {*task.classes, *task.merge} <= set(expected.emotions)
-    if task.protocol == "leave_one_speaker_out":
-        assert task.folds == expected.speakers
+def test_open_corpora_have_terms_and_a_checksum_if_one_is_published(corpora):
+    downloads = {name: corpus.download for name, corpus in corpora.items() if corpus.download is not None}
+    assert set(downloads) == {"emodb", "ravdess", "crema_d"}
+    for name, download in downloads.items():
+        assert download.licence_url.startswith("https://")
+        for archive in download.archives:
+            is_verified = archive.checksum is not None or bool(archive.lfs)
+            assert is_verified == (name != "emodb"), "no checksum of EmoDB is published"
+
+
+def test_the_reader_determines_the_section(corpora):
+    assert isinstance(corpora["emodb"], LayoutCorpus)
+    assert isinstance(corpora["synthetic"], SyntheticCorpus)
+    assert isinstance(corpus_config(OWN), TableCorpus)
+    assert isinstance(corpus_config(DATABASE), AudformatCorpus)
+    for corpus in corpora.values():
+        assert corpus_config(corpus.model_dump(mode="json")) == corpus
 
 
 @pytest.mark.parametrize(
-    "leaky", [file for file in TASKS if file.stem.endswith("_leaky")], ids=lambda file: file.stem
+    ("content", "message"),
+    [
+        (
+            EMODB | {"reader": "emobd"},
+            "f.yaml: reader: is 'emobd', expected one of synthetic, table, audformat, emodb",
+        ),
+        (EMODB | {"file": "a.csv"}, "f.yaml: file: is unknown, expected one of title"),
+        (EMODB | {"audformat": {"tables": ["a"]}}, "f.yaml: audformat: is unknown, expected one of title"),
+        (EMODB | {"folder": ""}, "f.yaml: folder: is ''; String should have at least 1 character"),
+        (EMODB | {"folder": "/data"}, "f.yaml: 'folder' is '/data': expected a folder below corpora_root"),
+        (EMODB | {"folder": "../data"}, "f.yaml: 'folder' is '../data': expected a folder below corpora_root"),
+        (OWN | {"file": "../own.csv"}, "f.yaml: 'file' is '../own.csv': expected a file below 'folder'"),
+        ({key: OWN[key] for key in ("reader", "folder", "title")}, "f.yaml: file: is missing"),
+        ({"reader": "table", "title": "Own", "file": "own.csv"}, "f.yaml: folder: is missing"),
+        ({"reader": "synthetic", "title": "S"}, "f.yaml: synthesis: is missing"),
+        (DATABASE | {"audformat": None}, "f.yaml: audformat: is None"),
+        (DATABASE | {"audformat": {"tables": []}}, "f.yaml: audformat.tables: is []"),
+        (DATABASE | {"audformat": {"tables": ["../x"]}}, "f.yaml: audformat.tables.0: is '../x'"),
+        (
+            DATABASE | {"audformat": {"tables": ["a"], "speaker": "../x/y"}},
+            "f.yaml: audformat.speaker: is '../x/y'",
+        ),
+        (DATABASE | {"audformat": {"tables": ["a"], "feeling": "b"}}, "f.yaml: audformat.feeling: is unknown"),
+    ],
 )
-def test_a_leaking_task_has_a_sound_one_beside_it_that_differs_in_the_leak_alone(leaky: Path):
-    sound = leaky.with_stem(leaky.stem.replace("_leaky", "_augmented"))
-    leak = {"augmented": "before_split", "shows_leak": True}
-    assert load(leaky) == load(sound) | leak
-    assert TaskConfig(**load(sound)).augmented == "training"
+def test_a_fault_names_file_and_key(content, message):
+    with pytest.raises(InputError) as error:
+        check_kind(CORPUS_SECTIONS, content, "f.yaml", "reader")
+    assert str(error.value).startswith(message)
 
 
-@pytest.mark.parametrize("corpus", ["emodb", "savee", "crema_d", "nemo", "synthetic"])
-def test_three_protocols_of_a_corpus_stand_side_by_side(corpus: str):
-    tasks = {file.stem: TaskConfig(**load(file)) for file in TASKS}
-    of_corpus = {name: task for name, task in tasks.items() if task.corpus == corpus and task.augmentation}
-    kinds = {(task.shows_leak, task.speaker_independent) for task in of_corpus.values()}
-    assert kinds == {(True, False), (False, False), (False, True)}
-    assert len({task.classes for task in of_corpus.values()}) == 1
-    for name, task in of_corpus.items():
-        assert name.endswith("_leaky" if task.shows_leak else "_augmented")
+def test_a_label_of_a_database_maps_to_a_canonical_noun():
+    with pytest.raises(ValidationError, match="labels"):
+        corpus_config(DATABASE | {"audformat": {"tables": ["a"], "labels": {"Wut": "rage"}}})
 
 
-SEEN = [file for file in TASKS if file.stem.endswith("_held_out")]
+def test_a_synthetic_corpus_has_nothing_to_download(corpora):
+    assert corpora["synthetic"].download is None
+    with pytest.raises(ValidationError, match="download"):
+        corpus_config(corpora["synthetic"].model_dump() | {"download": None})
 
 
-def test_every_corpus_but_mosei_and_vctk_has_a_task_with_held_out_utterances_of_its_training_speakers():
-    corpora = {file.stem for file in CORPORA} - {"mosei", "vctk"}
-    assert {TaskConfig(**load(file)).corpus for file in SEEN} == corpora
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"url": "ftp://example.org/a.zip"}, "url"),
+        ({"url": "file:///etc/passwd"}, "url"),
+        ({"checksum": "md5:00"}, "has 2 digits, expected 32"),
+        ({"checksum": "crc32:00000000"}, "checksum"),
+        ({"size_bytes": 0}, "size_bytes"),
+        ({"sha": "x"}, "sha"),
+    ],
+)
+def test_an_invalid_archive_is_an_error(change, message):
+    archives = [{"url": "https://example.org/a.zip"} | change]
+    with pytest.raises(ValidationError, match=message):
+        corpus_config(EMODB | {"download": DOWNLOAD | {"archives": archives}})
 
 
-@pytest.mark.parametrize("file", SEEN, ids=lambda file: file.stem)
-def test_a_task_with_seen_utterances_differs_from_the_one_without_in_nothing_else(file: Path):
-    without = file.with_stem(file.stem.removesuffix("_held_out"))
-    assert load(file) == load(without) | {"held_out": 0.1}
-
-
-def test_the_standard_tasks_of_mosei_ask_for_each_emotion_and_hold_out_what_its_publishers_do():
-    tasks = {file.stem: load(file) for file in TASKS if file.stem.endswith("_standard")}
-    emotions = tasks["mosei6_standard"]["classes"]
-    assert len(emotions) == 6
-    partition = {key: value for key, value in tasks["mosei6_standard"].items() if key != "classes"}
-    assert partition == {
-        "corpus": "mosei",
-        "protocol": "holdout",
-        "column": "partition",
-        "dev": ["valid"],
-        "test": ["test"],
-        "claims_unseen_speakers": True,
-    }
-    binary = {f"mosei_{emotion}_standard": partition | {"classes": [emotion, "absent"]} for emotion in emotions}
-    assert tasks == {"mosei6_standard": tasks["mosei6_standard"]} | binary
+def test_a_missing_package_is_a_fault(monkeypatch):
+    monkeypatch.setattr("emofactors.config.corpora.find_spec", lambda _: None)
+    assert corpus_config(DATABASE).package_fault == (
+        "the reader needs the package audformat; expected pip install -e '.[audformat]' before"
+    )
+    assert corpus_config(EMODB).package_fault is None

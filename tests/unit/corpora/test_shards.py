@@ -11,7 +11,7 @@ NAMES = [f"s{speaker:02d}_{number}" for speaker in range(4) for number in range(
 
 
 def manifest_of(names):
-    """A manifest as it is read: segments of one recording, the third one with times to the microsecond."""
+    """Return a manifest of segments of one recording."""
     rows = dict.fromkeys(MANIFEST_COLUMNS, "") | {
         "path": "all.wav",
         "speaker": "03",
@@ -25,7 +25,7 @@ def manifest_of(names):
     )
 
 
-def read_from(folder):
+def contents(folder):
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
@@ -36,10 +36,10 @@ def manifest(tmp_path):
 
 
 @pytest.mark.parametrize("n_shards", [1, 2, 7])
-def test_every_utterance_is_in_one_shard_in_the_manifests_order(manifest, tmp_path, n_shards):
+def test_every_utterance_is_in_one_shard_in_the_order_of_the_manifest(manifest, tmp_path, n_shards):
     write_shards(manifest, n_shards, tmp_path / "shards")
     shards = [read_manifest(tmp_path / "shards" / f"{shard}.csv") for shard in range(n_shards)]
-    assert set(read_from(tmp_path / "shards")) == {f"{shard}.csv" for shard in range(n_shards)}
+    assert set(contents(tmp_path / "shards")) == {f"{shard}.csv" for shard in range(n_shards)}
     together = pd.concat(shards).sort_index(kind="stable")
     assert all(shard["utterance"].is_monotonic_increasing for shard in shards)
     pd.testing.assert_frame_equal(
@@ -47,21 +47,21 @@ def test_every_utterance_is_in_one_shard_in_the_manifests_order(manifest, tmp_pa
     )
 
 
-def test_a_new_utterance_leaves_all_shards_but_its_own_as_they_were(manifest, tmp_path):
+def test_a_new_utterance_changes_its_own_shard_only(manifest, tmp_path):
     write_shards(manifest, 5, tmp_path / "shards")
-    before = read_from(tmp_path / "shards")
+    before = contents(tmp_path / "shards")
     write_shards(manifest_of([*NAMES, "s02_new"]), 5, tmp_path / "again")
-    after = read_from(tmp_path / "again")
+    after = contents(tmp_path / "again")
     assert [name for name in before if before[name] != after[name]] == [f"{shard_of('s02_new', 5)}.csv"]
 
 
-def test_a_shard_without_utterances_has_a_manifest_without_rows(manifest, tmp_path):
+def test_an_empty_shard_has_a_manifest_without_rows(manifest, tmp_path):
     write_shards(manifest[:1], 3, tmp_path / "shards")
     sizes = [len(read_manifest(tmp_path / "shards" / f"{shard}.csv")) for shard in range(3)]
     assert sorted(sizes) == [0, 0, 1]
 
 
-def test_the_longest_is_that_of_the_whole_corpus(manifest, tmp_path):
+def test_the_longest_duration_is_that_of_the_whole_corpus(manifest, tmp_path):
     write_longest(manifest, tmp_path / "longest.txt")
     assert read_longest(tmp_path / "longest.txt") == manifest["duration_s"].max()
     (tmp_path / "longest.txt").write_text("", encoding="utf-8")
@@ -70,7 +70,7 @@ def test_the_longest_is_that_of_the_whole_corpus(manifest, tmp_path):
 
 
 @given(st.text(), st.integers(1, 64))
-def test_a_shard_is_one_of_them(utterance, n_shards):
+def test_a_shard_number_is_in_range(utterance, n_shards):
     assert 0 <= shard_of(utterance, n_shards) < n_shards
 
 

@@ -3,7 +3,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emofactors.config.features import features_of
 from emofactors.features import pitch_tracker
 from emofactors.features.pitch import f0_features, hop_length_of
 
@@ -58,20 +57,6 @@ def test_silence_is_unvoiced(method):
 def test_invalid_input_is_refused(method, change, message):
     with pytest.raises(ValueError, match=message):
         track(method, **({"samples": np.zeros(1_000)} | change))
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"min_hz": 600}, "'max_hz' is 600"),
-        ({"max_hz": 9_000}, "'max_hz' is 9000"),
-        ({"hop_ms": 0.01}, "'hop_ms' is 0.01"),
-        ({"method": "rapt"}, "method"),
-    ],
-)
-def test_impossible_settings_are_refused(f0, change, message):
-    with pytest.raises(ValueError, match=message):
-        features_of(f0.model_dump() | change)
 
 
 @given(sample_rate_hz=st.sampled_from([8_000, 22_050]), hop_ms=st.floats(1, 20))

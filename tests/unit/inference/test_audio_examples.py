@@ -12,6 +12,7 @@ from emofactors.config.features import FeatureSettings
 from emofactors.corpora.splits import Fold
 from emofactors.errors import InputError
 from emofactors.inference.audio_examples import choose_utterances, render_audio_examples, write_audio_examples
+from emofactors.inference.decomposer import OpenDecomposer
 
 SETTINGS = FeatureSettings(
     kind="log_mel",
@@ -26,7 +27,7 @@ SETTINGS = FeatureSettings(
     pad_mode="reflect",
     scale_db=(-84, 16),
 )
-WHAT = ["original", "reconstructed", "content", "rhythm", "pitch", "mixed"]
+KINDS = ["original", "reconstructed", "content", "rhythm", "pitch", "mixed"]
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class Codes:
     pitch: Tensor
 
 
-class Told(nn.Module):
-    """A decomposer that takes factors from the bands of a frame: content from the first, and so on."""
+class BandDecomposer(nn.Module):
+    """A decomposer whose factors are the bands of a frame: content is the first, and so on."""
 
     downsample = 8
 
@@ -45,12 +46,11 @@ class Told(nn.Module):
         super().__init__()
         self.embedding = nn.Parameter(torch.zeros(1))
 
-    def encode(self, speech, kept=("content", "rhythm", "pitch")):
+    def encode(self, speech, factors=("content", "rhythm", "pitch")):
         assert speech.shape[1] % 8 == 0
         codes = speech[:, ::8]
-        return Codes(
-            *(codes[:, :, i : i + 1] * (factor in kept) for i, factor in enumerate(("content", "rhythm", "pitch")))
-        )
+        names = ("content", "rhythm", "pitch")
+        return Codes(*(codes[:, :, i : i + 1] * (name in factors) for i, name in enumerate(names)))
 
     def speaker_embedding(self, index):
         assert (index == -1).all()
@@ -60,12 +60,12 @@ class Told(nn.Module):
         assert len(speaker) == len(codes.content)
         return torch.cat([codes.content, codes.rhythm, codes.pitch], dim=2).repeat_interleave(8, dim=1)
 
-    def reconstruct(self, speech, kept, speaker):
-        return self.decode(self.encode(speech, kept), self.speaker_embedding(speaker))
+    def reconstruct(self, speech, factors, speaker):
+        return self.decode(self.encode(speech, factors), self.speaker_embedding(speaker))
 
 
 class Archive:
-    """Utterance u<i> of 40 + i frames, whose bands are i / 10 in the first, 2 i / 10 in the second, 3 i / 10."""
+    """Utterance u<i> has 40 + i frames with bands i / 10, 2 i / 10 and 3 i / 10."""
 
     n_bins = 4
 
@@ -84,8 +84,8 @@ class Archive:
 
 
 def fold_of(rows):
-    about = pd.DataFrame(rows, columns=["utterance", "speaker", "emotion", "split"])
-    return Fold(0, about.assign(original=[u.split("~")[0] for u in about["utterance"]]))
+    table = pd.DataFrame(rows, columns=["utterance", "speaker", "emotion", "split"])
+    return Fold(0, table.assign(original=[u.split("~")[0] for u in table["utterance"]]))
 
 
 FOLD = fold_of(
@@ -101,75 +101,80 @@ FOLD = fold_of(
 )
 
 
-def names(fold, n, known=("u0", "u1", "u1~noise", "u2", "u3", "u4", "u5")):
-    return choose_utterances(fold, known, n)["utterance"].tolist()
+def names(fold, n, long_enough=("u0", "u1", "u1~noise", "u2", "u3", "u4", "u5")):
+    return choose_utterances(fold, long_enough, n)["utterance"].tolist()
 
 
-def test_utterances_differ_in_speaker_and_emotion_as_far_as_they_can():
+def rendered(archive, n_utterances=3):
+    decomposer = OpenDecomposer(BandDecomposer().eval(), archive, FOLD, ("a",), "float32")
+    return render_audio_examples(decomposer, n_utterances)
+
+
+def test_chosen_utterances_differ_in_speaker_and_emotion_as_far_as_possible():
     assert names(FOLD, 1) == ["u1"]
     assert names(FOLD, 2) == ["u1", "u5"]
-    assert names(FOLD, 3) == ["u1", "u5", "u2"]  # all speakers and emotions are heard: the first of the rest
+    assert names(FOLD, 3) == ["u1", "u5", "u2"]  # every speaker and emotion is used: the first of the others
     assert names(FOLD, 9) == ["u1", "u5", "u2", "u3", "u4"]
-    assert names(FOLD, 2, known=("u3", "u4")) == ["u3", "u4"]
+    assert names(FOLD, 2, long_enough=("u3", "u4")) == ["u3", "u4"]
 
 
-def test_a_fold_that_tests_nobody_is_listened_to_where_it_trains():
+def test_utterances_are_chosen_from_training_if_the_fold_has_no_other():
     assert names(fold_of([("u0", "a", "anger", "train"), ("u1", "a", "fear", "train")]), 1) == ["u0"]
-    with pytest.raises(InputError, match="fold 0: has no utterance to listen to"):
-        names(FOLD, 3, known=())
+    with pytest.raises(InputError, match="fold 0: has no utterance for audio examples"):
+        names(FOLD, 3, long_enough=())
 
 
-def test_each_utterance_is_heard_whole_rebuilt_by_factor_and_mixed():
-    sounds = render_audio_examples(Told().eval(), Archive(6), FOLD)
-    assert [sound.what for sound in sounds] == 3 * WHAT
-    assert [sound.utterance for sound in sounds[::6]] == ["u1", "u5", "u2"]
-    original, reconstructed, content, rhythm, pitch, mixed = sounds[:6]
+def test_each_utterance_is_reconstructed_from_all_factors_from_each_and_mixed():
+    examples = rendered(Archive(6))
+    assert [example.kind for example in examples] == 3 * KINDS
+    assert [example.utterance for example in examples[::6]] == ["u1", "u5", "u2"]
+    original, reconstructed, content, rhythm, pitch, mixed = examples[:6]
     np.testing.assert_array_equal(original.mel, Archive(6)["u1"][:40, :3])
     np.testing.assert_array_equal(reconstructed.mel, original.mel)
-    for band, alone in enumerate((content, rhythm, pitch)):
-        np.testing.assert_array_equal(alone.mel, original.mel * (np.arange(3) == band))
-        assert alone.of == {alone.what: "u1"}
+    for band, example in enumerate((content, rhythm, pitch)):
+        np.testing.assert_array_equal(example.mel, original.mel * (np.arange(3) == band))
+        assert example.of == {example.kind: "u1"}
     # content of u1, rhythm of u5, pitch of u2
     assert mixed.of == {"content": "u1", "rhythm": "u5", "pitch": "u2"}
     np.testing.assert_array_equal(mixed.mel, np.repeat(np.float32([[0.1, 1.0, 0.6]]), 40, axis=0))
 
 
-def test_one_utterance_is_mixed_with_none():
-    assert [sound.what for sound in render_audio_examples(Told(), Archive(6), FOLD, 1)] == WHAT[:-1]
+def test_a_single_utterance_is_not_mixed():
+    assert [example.kind for example in rendered(Archive(6), 1)] == KINDS[:-1]
 
 
-def test_shorter_speech_is_followed_by_silence_when_it_is_mixed():
+def test_shorter_utterances_of_a_mixture_are_padded_with_silence():
     archive = Archive(6)
     archive.frames["u5"] = np.repeat(archive.frames["u5"][:1], 64, axis=0)
-    sounds = [sound for sound in render_audio_examples(Told(), archive, FOLD) if sound.what == "mixed"]
-    assert [sound.mel.shape for sound in sounds] == 3 * [(64, 3)]
-    assert (sounds[0].mel[40:, 0] == 0).all()  # content of u1 has ended
-    assert (sounds[0].mel[40:, 1] == 1).all()  # rhythm of u5 has not
+    mixtures = [example for example in rendered(archive) if example.kind == "mixed"]
+    assert [mixture.mel.shape for mixture in mixtures] == 3 * [(64, 3)]
+    assert (mixtures[0].mel[40:, 0] == 0).all()  # the content, of u1, has ended
+    assert (mixtures[0].mel[40:, 1] == 1).all()  # the rhythm, of u5, has not
 
 
-def test_what_is_written_plays_and_is_the_same_bytes(tmp_path):
-    sounds = render_audio_examples(Told(), Archive(6), FOLD)[:6]
+def test_written_examples_can_be_played_and_equal_examples_give_equal_bytes(tmp_path):
+    examples = rendered(Archive(6))[:6]
     for folder in ("one", "two"):
-        write_audio_examples(sounds, SETTINGS, tmp_path / folder)
+        write_audio_examples(examples, SETTINGS, tmp_path / folder)
     files = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert len(files) == 6 + 2
     for name in files:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
     index = json.loads((tmp_path / "one" / "index.json").read_text(encoding="utf-8"))
     assert index["hop_s"] == 0.016
-    assert [row["what"] for row in index["sounds"]] == WHAT
-    assert index["sounds"][1] == {
+    assert [row["kind"] for row in index["examples"]] == KINDS
+    assert index["examples"][1] == {
         "utterance": "u1",
         "speaker": "b",
         "emotion": "anger",
         "split": "test",
-        "what": "reconstructed",
+        "kind": "reconstructed",
         "of": {"content": "u1", "rhythm": "u1", "pitch": "u1"},
-        "file": "01_rebuilt.mp3",
+        "file": "01_reconstructed.mp3",
     }
     mels = np.load(tmp_path / "one" / "mels.npz")
-    for row, sound in zip(index["sounds"], sounds, strict=True):
+    for row, example in zip(index["examples"], examples, strict=True):
         samples, sample_rate_hz = soundfile.read(tmp_path / "one" / row["file"])
         assert sample_rate_hz == 16_000
-        assert len(samples) == pytest.approx(39 * 256, abs=2_000)  # an MP3 ends with its block
-        np.testing.assert_array_equal(mels[row["file"].removesuffix(".mp3")], sound.mel)
+        assert len(samples) == pytest.approx(39 * 256, abs=2_000)  # an MP3 ends with a whole block
+        np.testing.assert_array_equal(mels[row["file"].removesuffix(".mp3")], example.mel)

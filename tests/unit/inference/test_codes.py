@@ -18,7 +18,17 @@ def test_utterances_that_did_not_train_have_one_code_per_eight_frames(system, fo
     np.testing.assert_allclose(held_out.codes["spectrogram"][3], archive["c2"][:8, :6].mean(axis=0), rtol=1e-5)
     held_out.save(tmp_path / "codes.npz")
     saved = np.load(tmp_path / "codes.npz", allow_pickle=False)
-    names = {"spectrogram", "content", "rhythm", "pitch", "utterance", "utterances", "speakers", "emotions", "splits"}
+    names = {
+        "spectrogram",
+        "content",
+        "rhythm",
+        "pitch",
+        "utterance",
+        "utterances",
+        "speakers",
+        "emotions",
+        "splits",
+    }
     assert set(saved) == names
     assert saved["speakers"].tolist() == ["c", "c"]
     assert saved["splits"].tolist() == ["test", "test"]

@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from emofactors.errors import InputError
-from emofactors.jobs.device import autocast, choose_device, gpu_identity, lease_device
+from emofactors.jobs.device import autocast, choose_device, device_description, gpu_identity, lease_device
 
 
 @pytest.fixture
 def gpus(monkeypatch, tmp_path):
-    """A machine with GPUs of these UUIDs, as torch sees it, and no lease taken; says which is current."""
+    """Function that simulates GPUs with given UUIDs and no lease; it returns the list of current devices."""
     current = []
 
     def install(*uuids):
@@ -28,12 +28,12 @@ def gpus(monkeypatch, tmp_path):
     return install
 
 
-def test_auto_takes_what_is_there():
-    there = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    assert choose_device("auto").type == there
+def test_auto_selects_an_available_device():
+    available = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    assert choose_device("auto").type == available
 
 
-def test_a_device_that_is_not_there_is_refused(monkeypatch):
+def test_an_unavailable_device_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     with pytest.raises(InputError, match="device: is 'cuda', expected one this machine has: cpu"):
@@ -41,12 +41,12 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch):
 
 
 @pytest.mark.parametrize(("precision", "dtype"), [("float32", torch.float32), ("bfloat16", torch.bfloat16)])
-def test_precision_is_that_of_products(precision, dtype):
+def test_products_have_the_precision(precision, dtype):
     with autocast(torch.device("cpu"), precision):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == dtype
 
 
-def test_a_leased_gpu_is_the_current_one_and_said_in_the_log(gpus, caplog):
+def test_a_leased_gpu_is_the_current_device_and_logged(gpus, caplog):
     caplog.set_level(logging.INFO)
     current = gpus("aa", "bb")
     assert (
@@ -60,13 +60,13 @@ def test_a_leased_gpu_is_the_current_one_and_said_in_the_log(gpus, caplog):
     ]
 
 
-def test_a_processor_needs_no_lease(gpus, tmp_path):
+def test_the_cpu_needs_no_lease(gpus, tmp_path):
     gpus("aa")
     assert lease_device("cpu", 1) == torch.device("cpu")
     assert not (tmp_path / "locks").exists()
 
 
-def test_the_one_gpu_slurm_gave_needs_no_lease_but_of_several_one_is_leased(gpus, tmp_path, monkeypatch):
+def test_under_slurm_a_single_gpu_needs_no_lease_and_one_of_several_is_leased(gpus, tmp_path, monkeypatch):
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     current = gpus("aa")
     assert [lease_device("auto", 1) for _ in range(2)] == 2 * [torch.device("cuda")]
@@ -85,14 +85,20 @@ def test_the_one_gpu_slurm_gave_needs_no_lease_but_of_several_one_is_leased(gpus
         ("1, 0", [None, None], ["1", "0"]),
         ("GPU-3f-a", [None], ["3f-a"]),
         (None, [None, None], ["0", "1"]),
-        # Two parts of one GPU: torch may know the whole one's UUID alone.
+        # Two parts of one GPU: torch may report the UUID of the whole GPU.
         ("MIG-5c-a", ["3f-a"], ["5c-a"]),
         ("MIG-GPU-3f-a/1/0", ["3f-a"], ["3f-a_1_0"]),
         (None, ["../etc"], ["___etc"]),
     ],
 )
-def test_a_gpu_is_called_the_same_whatever_a_process_sees(gpus, monkeypatch, visible, uuids, identities):
+def test_the_identity_of_a_gpu_does_not_depend_on_visible_devices(gpus, monkeypatch, visible, uuids, identities):
     gpus(*uuids)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert [gpu_identity(index) for index in range(len(uuids))] == identities
+
+
+def test_a_description_names_the_model_of_the_device(gpus):
+    gpus("aa")
+    assert device_description(torch.device("cuda", 0)) == "cuda (GPU of index 0)"
+    assert device_description(torch.device("cpu")).startswith("cpu (")

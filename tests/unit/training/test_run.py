@@ -104,9 +104,12 @@ def test_streamed_data_equal_data_in_memory(opened):
 
 
 def test_a_missing_fold_is_refused_after_the_log_is_open(files, logs, settings):
-    params = {"run": settings.model_dump(mode="json"), "compute": {"device": "cpu"}, "arguments": {}, "classes": []}
+    params = {
+        "run": settings.model_dump(mode="json"),
+        "compute": {"device": "cpu"},
+        "arguments": {},
+        "classes": [],
+    }
     with pytest.raises(InputError, match=r"folds\.csv: has no fold 0"):
-        start_run(
-            {"fold": "0", "seed": "0"}, params, log="x.log", slots_per_gpu=1, folds=files / "folds.csv"
-        )
+        start_run({"fold": "0", "seed": "0"}, params, log="x.log", slots_per_gpu=1, folds=files / "folds.csv")
     assert logs == ["x.log"]

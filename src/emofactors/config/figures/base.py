@@ -80,5 +80,5 @@ class FigureOfTable(FigureSection):
         if self.needs_axis and not table.axis:
             return "is no sweep; expected a table with 'axis'"
         if self.needs_one_of and not set(table.metrics) & set(self.needs_one_of):
-            return f"shows {', '.join(table.metrics)}; expected one that shows {' or '.join(self.needs_one_of)}"
+            return f"shows {', '.join(table.metrics)}; expected {' or '.join(self.needs_one_of)} among its metrics"
         return None

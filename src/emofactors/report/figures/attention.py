@@ -52,7 +52,7 @@ def attention_figure(
             if other != first:
                 raise ValueError(f"{task}: attention of {', '.join(other)}, expected of {', '.join(first)}")
     n_columns = max(len(run["utterance"]) for run in runs.values())
-    # All in inches: a panel keeps its size whatever the number of variants and utterances.
+    # All in inches: a panel keeps its size for any number of variants and utterances.
     left, right, side, gap = 0.95, 0.15, 2.1, 0.2
     line, titles, curve, between, image, below = 0.2, 0.75, 0.65, 0.1, 1.35, 0.6
     width = left + n_columns * side + (n_columns - 1) * gap + right

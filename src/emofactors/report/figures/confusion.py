@@ -43,7 +43,7 @@ def confusion_figure(
         ValueError: if a table names an emotion that is no class of its task.
     """
     n_panels = len(figure.variants)
-    # A panel is as large as its matrix, in inches: the numbers stay readable whatever the number of classes.
+    # A panel is as large as its matrix, in inches: the numbers stay readable for any number of classes.
     sides = [max(2.6, 0.52 * len(task.classes)) for task in tasks.values()]
     left, right, gap, above, below = 1.9, 1.0, 0.25, 1.05, 1.25
     width = left + n_panels * max(sides) + (n_panels - 1) * gap + right

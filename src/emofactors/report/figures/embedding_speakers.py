@@ -26,7 +26,7 @@ _SPEAKER_COLOURS = (
 )  # fmt: skip
 _SPEAKER_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "p", "h")
 
-#: Sizes in inches: a panel keeps its size whatever the number of rows.
+#: Sizes in inches: a panel keeps its size for any number of rows.
 _LEFT, _SIDE, _GAP, _WIDE_GAP, _TITLES = 0.45, 2.72, 0.15, 0.3, 0.62
 _ROW = _TITLES + _SIDE + 0.55
 _WIDTH = _LEFT + 4 * _SIDE + 2 * _GAP + _WIDE_GAP + 0.1

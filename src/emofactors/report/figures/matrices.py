@@ -13,6 +13,7 @@ from matplotlib.image import AxesImage
 from emofactors.config.tables.decomposers import DecomposerTable
 from emofactors.config.tasks import TaskConfig
 from emofactors.report.figures.base import heading
+from emofactors.report.formatting import number_at
 
 #: Width and height of one cell in inches: its number, and its interval below, are readable.
 _CELL_IN = (1.25, 0.75)
@@ -64,7 +65,7 @@ def matrices_figure(
     Raises:
         ValueError: if a task lacks the numbers of a row.
     """
-    # All in inches: a cell keeps its size whatever the number of panels.
+    # All in inches: a cell keeps its size for any number of panels.
     side, height = len(matrix.columns) * _CELL_IN[0], len(matrix.rows) * _CELL_IN[1]
     left, right, gap, below = 1.35, 1.05, 0.3, 0.75
     n_panels = len(table.rows)
@@ -100,7 +101,7 @@ def _cells(matrix: Matrix, numbers: pd.DataFrame) -> dict[tuple[int, int], pd.Se
     columns = list(matrix.columns)
     numbers = numbers.reindex(list(matrix.metrics.values()))
     return {
-        (matrix.rows.index(row), columns.index(column)): numbers.loc[metric]
+        (matrix.rows.index(row), columns.index(column)): number_at(numbers, metric)
         for (row, column), metric in matrix.metrics.items()
     }
 

@@ -19,14 +19,12 @@ class NewFindings:
     Attributes:
         table: the findings of the table.
         task: name of the task; empty for findings about all tasks of the table together.
-        headline: the first sentence.
-        details: the others.
+        sentences: the sentences; the first is the headline.
     """
 
     table: TableFindings
     task: str
-    headline: str
-    details: tuple[str, ...]
+    sentences: tuple[str, ...]
 
 
 def new_findings(tables: Iterable[TableFindings]) -> list[NewFindings]:
@@ -45,7 +43,7 @@ def new_findings(tables: Iterable[TableFindings]) -> list[NewFindings]:
             new = [sentence for sentence in of_task.sentences if (of_task.task, sentence) not in stated]
             stated.update((of_task.task, sentence) for sentence in new)
             if new:
-                found.append(NewFindings(table, of_task.task, new[0], tuple(new[1:])))
+                found.append(NewFindings(table, of_task.task, tuple(new)))
     return found
 
 

@@ -20,7 +20,7 @@ from emofactors.report.page.costs import RuleCost, total_cost, variant_costs
 from emofactors.report.page.data_uri import data_uri
 from emofactors.report.page.findings import frame_order_finding, limitations, new_findings
 from emofactors.report.page.settings import documented_settings, system_settings
-from emofactors.report.page.summary import provenance, study_summary
+from emofactors.report.page.summary import study_summary, training_provenance
 from emofactors.report.tables.findings import TableFindings
 
 
@@ -49,7 +49,7 @@ def make_page(
         corpora: corpus -> metadata of its manifest.
         runs: metadata of every run, see :func:`read_run`.
         overviews: corpus -> its overview; without any the page has no section of corpora.
-        shuffles: comparisons of runs with shuffled frames (``inference.attention.ColumnShuffle``), read likewise.
+        shuffles: comparisons of runs with shuffled frames, ``inference.attention.ColumnShuffle``, read likewise.
         audio_examples: audio examples of decomposers; without any the page has no section of them.
         rule_costs: cost of the jobs of each rule; without any the page has no table of them.
 
@@ -89,7 +89,7 @@ def make_page(
         rule_costs=rule_costs,
         total_cost=total_cost(rule_costs),
         n_resumed=sum(run["resumed_at_step"] > 0 for run in runs if run["resumed_at_step"] is not None),
-        provenance=provenance(runs),
+        provenance=training_provenance(runs),
     )
 
 

@@ -31,7 +31,7 @@ def study_summary(settings: PageSettings, corpora: Mapping[str, Mapping[str, Any
     )
 
 
-def provenance(runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
+def training_provenance(runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
     """Return devices, code and versions of the trainings: item -> value -> number of trainings.
 
     Args:

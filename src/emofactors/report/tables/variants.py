@@ -337,11 +337,14 @@ def _sweep(table: VariantsTable, tidy: pd.DataFrame) -> Iterator[str]:
     )
     tested = tidy[(tidy["metric"] == "ua_difference") & tidy["p_holm"].notna()]
     significant = is_significant(tested)
-    for words, rows in (("Significant", tested[significant]), ("Not significant", tested[~significant])):
+    for words, rows in (
+        ("Significant differences", tested[significant]),
+        ("No significant difference", tested[~significant]),
+    ):
         if len(rows):
             values = "; ".join(f"{row['row']}: {row['value']:+z.1f} points" for _, row in rows.iterrows())
             warning = _power_warning(tidy, rows["n_speakers"].max())
-            yield f"{words} differences (Holm, 5 %): {values}{warning}."
+            yield f"{words} (Holm, 5 %): {values}{warning}."
     for published in table.published:
         values_of = _published_ua(table, published)
         if values_of:

@@ -10,7 +10,7 @@ from emofactors.config.figures.trade_off import TradeOffFigure
     [
         ("weight", ("ua", "speaker_mlp"), None),
         ("weight", ("ua", "speaker_linear", "wa"), None),
-        ("weight", ("ua", "wa"), "shows ua, wa; expected one that shows speaker_linear or speaker_mlp"),
+        ("weight", ("ua", "wa"), "shows ua, wa; expected speaker_linear or speaker_mlp among its metrics"),
         ("", ("ua", "speaker_mlp"), "is no sweep; expected a table with 'axis'"),
     ],
 )

@@ -1,184 +1,215 @@
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
-from emofactors.config.evaluation import IntervalSettings
-from emofactors.config.systems import SystemConfig
-from emofactors.config.tables import TableConfig
+from emofactors.config.tables.factor_ablation import FactorAblationTable
 from emofactors.config.tasks import TaskConfig
 from emofactors.errors import InputError
-from emofactors.report.tables.factor_ablation import ablation_findings, comparisons, make_ablation_table
-from emofactors.report.tables.layout import write_table
+from emofactors.report.tables.factor_ablation import blocks, collect, comparisons, findings, remarks
+from emofactors.report.tables.tidy import tidy_frame
 
 CLASSES = ("anger", "happiness", "sadness", "neutral")
-TASK = TaskConfig(corpus="nemo", classes=CLASSES, protocol="speaker_groups", folds=3, dev_speakers=1)
-OTHER = {"name": "emodb4", "corpus": "emodb"}
-CORPORA = {
-    name: {"title": name, "utterances": 8, "published_utterances": None, "whole": None}
-    for name in ("nemo", "emodb")
+TASK = TaskConfig(corpus="berlin", classes=CLASSES, protocol="speaker_groups", folds=3, dev_speakers=1)
+CROSS_TASKS = {"berlin4": {"name": "surrey4", "corpus": "surrey"}}
+KEYS = {
+    "kind": "factor_ablation",
+    "title": "Factors",
+    "caption": "c",
+    "system": "classifier",
+    "conditions": {"raw": "raw", "none": "none", "content": "C", "rhythm": "R", "pitch": "P"},
+    "decomposers": {"original": "original", "cycle": "cycle loss"},
+    "published_ablation": {
+        "label": "reported for IEMOCAP",
+        "where": "a note",
+        "values": {"cycle": {"raw": (59.08, 45.0), "content": (47.41, 44.17)}},
+    },
 }
-INTERVALS = IntervalSettings(resamples=200, seed=0)
-PUBLISHED = {
-    "label": "reported for IEMOCAP",
-    "where": "a note",
-    "values": {"cycle": {"raw": (59.08, 45.0), "content": (47.41, 44.17)}},
-}
+TABLE = FactorAblationTable(**KEYS)
 
 
-def table_config(**changes) -> TableConfig:
-    content = {
-        "kind": "factor_ablation",
-        "title": "Factors",
-        "caption": "c",
-        "system": "classifier",
-        "conditions": {"raw": "raw", "none": "none", "content": "C", "rhythm": "R", "pitch": "P"},
-        "decomposers": {"original": "original", "cycle": "cycle loss"},
-        "published_ablation": PUBLISHED,
-    }
-    return TableConfig(**content | changes)
-
-
-def confusion(right: float, speakers: int, *, constant: bool = False) -> pd.DataFrame:
-    """Ten utterances a speaker and class, a share of which is right; or all are taken for one class, another a speaker."""
+def confusion(fraction, speakers, *, constant=False):
+    """Ten utterances per speaker and class, a fraction of them correct; or one predicted class per speaker."""
     rows = []
     for s in range(speakers):
         for i, truth in enumerate(CLASSES):
             if constant:
                 rows.append((0, f"s{s}", truth, CLASSES[s % 4], 10))
                 continue
-            n_right = round(10 * right) + (s % 2)
-            rows.append((0, f"s{s}", truth, truth, n_right))
-            rows.append((0, f"s{s}", truth, CLASSES[(i + 1) % 4], 10 - n_right))
+            n_correct = round(10 * fraction) + (s % 2)
+            rows.append((0, f"s{s}", truth, truth, n_correct))
+            rows.append((0, f"s{s}", truth, CLASSES[(i + 1) % 4], 10 - n_correct))
     return pd.DataFrame(rows, columns=["seed", "speaker", "truth", "prediction", "count"])
 
 
-def write_evaluations(folder: Path, table: TableConfig, *, leak: bool = False) -> list[Path]:
-    share = {"raw": 0.7, "content": 0.4, "rhythm": 0.6, "pitch": 0.3}
-    paths = []
-    for row, (system, variant) in table.runs.items():
-        for test in ("on_nemo4", "on_emodb4"):
-            heard = table.heard(row)
-            path = (
-                folder
-                / "evaluation"
-                / "nemo4"
-                / system
-                / variant
-                / test
-                / (f"as_{heard}" if heard else "")
-                / "confusion.csv"
-            )
-            path.parent.mkdir(parents=True, exist_ok=True)
-            condition = row.rsplit("_", 1)[-1]
-            blind = condition == "none" and not leak
-            confusion(share.get(condition, 0.3), 6, constant=blind).to_csv(path, index=False)
-            paths.append(path)
-    return paths
+@pytest.fixture
+def inputs(inputs_of, tmp_path):
+    """Function of a table: its inputs, with an evaluation of every row on both corpora."""
+
+    def make(table=TABLE, *, has_leak=False, cross_tasks=CROSS_TASKS):
+        fractions = {"raw": 0.7, "content": 0.4, "rhythm": 0.6, "pitch": 0.3}
+        files = []
+        for row, (system, variant) in table.runs.items():
+            for test in ("on_berlin4", "on_surrey4"):
+                variant_of_test = table.reconstructed_variant(row)
+                folder = tmp_path / "evaluation" / "berlin4" / system / variant / test
+                folder /= f"reconstructed_{variant_of_test}" if variant_of_test else ""
+                folder.mkdir(parents=True, exist_ok=True)
+                condition = row.rsplit("_", 1)[-1]
+                is_constant = condition == "none" and not has_leak
+                counts = confusion(fractions.get(condition, 0.3), 6, constant=is_constant)
+                counts.to_csv(folder / "confusion.csv", index=False)
+                files.append(str(folder / "confusion.csv"))
+        return inputs_of(table, {"berlin4": TASK}, evaluations=tuple(files), cross_tasks=cross_tasks)
+
+    return make
 
 
-def make(folder: Path, table: TableConfig, **changes) -> pd.DataFrame:
-    return make_ablation_table(
-        *("factor_ablation", table, {"nemo4": TASK}, write_evaluations(folder, table, **changes)),
-        *(INTERVALS, CORPORA, {"nemo4": OTHER}),
-    )
-
-
-def value(tidy: pd.DataFrame, row: str, metric: str) -> float:
+def value(tidy, row, metric):
     return tidy[(tidy["variant"] == row) & (tidy["metric"] == metric) & (tidy["minus"] == "")]["value"].item()
 
 
-def test_a_score_is_the_mean_over_speakers_of_their_own_ua(tmp_path: Path):
-    tidy = make(tmp_path, table_config())
+# --- numbers -------------------------------------------------------------------------------------------------
+
+
+def test_a_score_is_the_mean_ua_of_the_speakers(inputs):
+    tidy = tidy_frame(collect(inputs()))
     assert value(tidy, "raw", "speaker_ua") == pytest.approx(75)  # 70 and 80 % in turn
     assert value(tidy, "cycle_rhythm", "cross_ua") == pytest.approx(65)
+    cross = tidy[tidy["metric"] == "cross_ua"].iloc[0]
+    assert cross["corpus"] == "Surrey"
+    assert cross["protocol"].endswith("; tested on all of surrey4")
 
 
-def test_a_judge_that_says_another_class_to_each_fold_scores_chance_exactly(tmp_path: Path):
-    tidy = make(tmp_path, table_config())
+def test_a_classifier_that_predicts_one_class_per_fold_scores_chance_exactly(inputs):
+    tidy = tidy_frame(collect(inputs()))
     for metric in ("speaker_ua", "cross_ua"):
         assert value(tidy, "original_none", metric) == 25.0
-    pooled = confusion(0, 6, constant=True).query("truth == prediction")["count"].sum() / 240
-    assert pooled == 0.25  # of equal classes; with others it would not be, which is why speakers are averaged
 
 
-def test_a_row_that_hears_nothing_and_is_above_chance_stops_the_table(tmp_path: Path):
+def test_a_row_without_factors_above_chance_stops_the_table(inputs):
     with pytest.raises(
-        InputError, match=r"row 'original_none' has UA 35\.00 % on nemo4, expected 25\.00 % exactly"
+        InputError, match=r"row 'original_none' has UA 35\.00 % on berlin4; expected exactly 25\.00 %"
     ):
-        make(tmp_path, table_config(), leak=True)
+        collect(inputs(has_leak=True))
 
 
-def test_rows_are_compared_with_speech_as_it_is_and_decomposers_with_each_other(tmp_path: Path):
-    table = table_config()
-    families = comparisons(table)
+def test_rows_are_compared_with_original_speech_and_decomposers_with_each_other(inputs):
+    families = comparisons(TABLE)
     assert [len(family) for family in families] == [3, 3, 3]
     pairs = [pair for family in families for pair in family]
     assert ("original_content", "raw") in pairs
     assert ("cycle_content", "original_content") in pairs
     assert not any("none" in row for pair in pairs for row in pair)
-    tidy = make(tmp_path, table)
-    of_task = tidy[tidy["metric"] == "speaker_ua_difference"].set_index(["variant", "minus"])
-    assert of_task.loc[("original_content", "raw"), "value"] == pytest.approx(-30)
-    assert (of_task["p_holm"] >= of_task["p_value"]).all()
-    # Six speakers who all agree: 2 / 64, corrected for three rows.
-    assert of_task.loc[("original_content", "raw"), ["p_value", "p_holm"]].tolist() == [2 / 64, 6 / 64]
-    assert of_task.loc[("cycle_content", "original_content"), "p_value"] == 1
+    tidy = tidy_frame(collect(inputs()))
+    differences = tidy[tidy["metric"] == "speaker_ua_difference"].set_index(["variant", "minus"])
+    assert differences.loc[("original_content", "raw"), "value"] == pytest.approx(-30)
+    assert (differences["p_holm"] >= differences["p_value"]).all()
+    # Six speakers who all agree: 2 / 64, corrected over three rows.
+    assert differences.loc[("original_content", "raw"), ["p_value", "p_holm"]].tolist() == [2 / 64, 6 / 64]
+    assert differences.loc[("cycle_content", "original_content"), "p_value"] == 1
 
 
-def test_runs_on_another_corpus_are_counted_one_by_one(tmp_path: Path):
-    tidy = make(tmp_path, table_config()).set_index(["variant", "metric"])
+def test_runs_on_another_corpus_are_counted_one_by_one(inputs):
+    tidy = tidy_frame(collect(inputs())).set_index(["variant", "metric"])
     assert tidy.loc[("raw", "speaker_ua"), "n_runs"] == 3
     assert tidy.loc[("raw", "cross_ua"), "n_runs"] == 1
 
 
-def test_a_judge_that_is_not_trained_again_hears_all_conditions(tmp_path: Path):
-    table = table_config(frozen_classifier=True)
-    assert set(table.runs.values()) == {("classifier", "raw")}
-    tidy = make(tmp_path, table)
+def test_a_frozen_classifier_is_tested_on_all_conditions(inputs):
+    tidy = tidy_frame(collect(inputs(FactorAblationTable(**KEYS, frozen_classifier=True))))
     assert value(tidy, "raw", "speaker_ua") == pytest.approx(75)
     assert value(tidy, "cycle_content", "speaker_ua") == pytest.approx(45)
 
 
-def test_a_speaker_who_lacks_a_class_is_left_out_and_others_are_not(tmp_path: Path):
-    table = table_config(conditions={"raw": "raw", "content": "C"})
-    paths = write_evaluations(tmp_path, table)
-    for path in paths:
+def test_a_speaker_who_lacks_a_class_is_left_out(inputs):
+    given = inputs(FactorAblationTable(**KEYS | {"conditions": {"raw": "raw", "content": "C"}}), cross_tasks={})
+    for path in given.evaluations:
         counts = pd.read_csv(path)
         counts[~((counts["speaker"] == "s1") & (counts["truth"] == "anger"))].to_csv(path, index=False)
-    tidy = make_ablation_table("t", table, {"nemo4": TASK}, paths, INTERVALS, CORPORA, {})
+    tidy = tidy_frame(collect(given))
     assert value(tidy, "raw", "speaker_ua") == pytest.approx(np.mean([70, 70, 80, 70, 80]))
     assert set(tidy["n_speakers"]) == {5}
+    assert set(tidy["metric"]) == {"speaker_ua", "speaker_ua_difference"}
 
 
-def test_a_missing_evaluation_is_named(tmp_path: Path):
-    table = table_config()
-    paths = [path for path in write_evaluations(tmp_path, table) if "cycle_pitch" not in str(path)]
-    with pytest.raises(ValueError, match="no evaluation of cycle_pitch on nemo4"):
-        make_ablation_table("t", table, {"nemo4": TASK}, paths, INTERVALS, CORPORA, {"nemo4": OTHER})
+# --- layout --------------------------------------------------------------------------------------------------
 
 
-def test_the_layout_is_the_sources_with_published_values_beside(tmp_path: Path):
-    table = table_config()
-    tidy = make(tmp_path, table)
-    files = {form: tmp_path / f"t.{form}" for form in ("csv", "md", "tex", "html")}
-    system = SystemConfig(source="s", settings=(), variants={"raw": {}})
-    write_table(tidy, table, {"nemo4": TASK}, systems={"classifier": system}, **files)
-    lines = files["md"].read_text().splitlines()
-    header = next(line for line in lines if line.startswith("| No"))
-    assert "original: UA by speaker [95 %]" in header
-    assert "cycle loss: UA, other corpus [95 %]" in header
-    assert "reported for IEMOCAP: cycle loss" in header
-    raw = next(line for line in lines if line.startswith("| 1 "))
-    assert raw.count("75.0 [") == 4  # row 1 is the same for both decomposers, here also on both corpora
-    assert "59.08 / 45.00" in raw
-    assert next(line for line in lines if "none" in line and line.startswith("| 2")).count("25.0 ") == 4
+def test_the_layout_is_that_of_the_source_with_published_values(inputs):
+    given = inputs()
+    (block,) = blocks(given, tidy_frame(collect(given)))
+    assert block.heading == "berlin4: Berlin"
+    of_ours = [
+        f"{name}: {of} [95 %]"
+        for name in ("original", "cycle loss")
+        for of in ("UA by speaker", "UA, other corpus")
+    ]
+    assert list(block.scores.columns) == ["No", "kept", *of_ours, "reported for IEMOCAP: cycle loss"]
+    number, label, *ours, published = block.scores.iloc[0]
+    assert (number, label, published) == ("1", "raw", "59.08 / 45.00")
+    assert len(set(ours)) == 1  # row 1 is the same for both decomposers, here on both corpora, too
+    assert ours[0].startswith("75.0 [")
+    assert [cell.split(" ")[0] for cell in block.scores.iloc[1, 2:6]] == ["25.0"] * 4
+    assert block.scores.iloc[1, 6] == ""
+    assert len(block.differences) == 9
+    assert block.differences.iloc[0].to_list()[0] == "original: C minus raw"
+    assert block.differences["UA by speaker Holm"].iloc[0] == "0.0938"
 
 
-def test_findings_say_which_factor_is_best_and_what_is_shown(tmp_path: Path):
-    table = table_config()
-    sentences = " ".join(ablation_findings(table, make(tmp_path, table)))
-    assert "of single factors rhythm has the highest UA" in sentences
-    assert "reconstructed from none, UA is 25.00 %" in sentences
-    assert "Of 9 comparisons none is shown at 5 % (Holm); with 6 speakers none could be." in sentences
+def test_notes_state_both_tests_and_who_trained_the_decomposers(inputs):
+    given = inputs()
+    tidy = tidy_frame(collect(given))
+    (block,) = blocks(given, tidy)
+    own, p, other, _, classes, decomposers = block.notes
+    assert own.startswith("test: Berlin; speaker-independent, 3 speaker groups")
+    assert own.endswith("240 utterances of 6 speakers, 3 trainings per row")
+    assert p == "test: with 6 speakers, p cannot be below 0.0312"
+    assert other.startswith("other corpus: Surrey; ")
+    assert classes == "4 classes: anger, happiness, sadness, neutral"
+    assert decomposers == "decomposers were trained on the training split of each fold, without test utterances"
+    frozen = inputs(FactorAblationTable(**KEYS, frozen_classifier=True), cross_tasks={})
+    (block,) = blocks(frozen, tidy)
+    assert block.notes[-1] == "all rows test one classifier of original speech, which was not retrained"
+
+
+def test_the_check_of_rows_without_factors_is_remarked():
+    assert len(remarks(TABLE)) == 4
+    assert len(remarks(FactorAblationTable(**KEYS | {"conditions": {"raw": "raw", "content": "C"}}))) == 3
+
+
+# --- findings ------------------------------------------------------------------------------------------------
+
+
+def test_findings_name_the_best_factor_and_what_is_significant(inputs):
+    given = inputs()
+    ((_, sentences),) = ((found.task, found.sentences) for found in findings(given, tidy_frame(collect(given))))
+    assert sentences[0].startswith("UA of the best single factor: rhythm 65.0 % [")
+    assert sentences[0].endswith("; chance is 25.0 %.")
+    text = " ".join(sentences)
+    assert "Berlin: original speech has UA 75.0 % [" in text
+    assert "“original”: of the single factors, rhythm has the highest UA: rhythm 65.0 %" in text
+    assert text.count("speech without any factor has UA 25.00 %") == 4
+    assert "Surrey, not the corpus of the training: original speech has UA 75.0 %" in text
+    assert sentences[-1] == (
+        "Compared in pairs, none of 9 differences in UA is significant (Holm, 5 %); with 6 speakers none can be, "
+        "as the smallest corrected p is 0.09."
+    )
+
+
+def test_equal_factors_have_no_best_one(inputs):
+    given = inputs()
+    tidy = tidy_frame(collect(given))
+    is_single = tidy["variant"].isin([f"original_{f}" for f in ("content", "rhythm", "pitch")]) & (
+        tidy["minus"] == ""
+    )
+    tidy.loc[is_single, "value"] = 50.0
+    tidy.loc[tidy["metric"] == "speaker_ua_difference", "p_holm"] = 0.01
+    text = " ".join(findings(given, tidy)[0].sentences)
+    assert "“original”: every single factor has the same UA, 50.0 %" in text
+    assert "9 of 9 differences in UA are significant (Holm, 5 %): original: C minus raw -30.0 points; " in text
+
+
+def test_without_single_factors_original_speech_is_the_headline(inputs):
+    given = inputs(FactorAblationTable(**KEYS | {"conditions": {"raw": "raw", "content": "C"}}))
+    (found,) = findings(given, tidy_frame(collect(given)))
+    assert found.headline.startswith("Berlin: original speech has UA 75.0 %")
