@@ -1,7 +1,7 @@
 """Hook of mkdocs: convert equations between dollars to MathML when the site is built.
 
-The site then needs neither a script nor a network for equations. `pymdownx.arithmatex` finds them; GitHub renders the
-same source.
+The site then needs neither a script nor a network for equations. `pymdownx.arithmatex` finds them; GitHub renders
+the same source.
 """
 
 import re

@@ -175,7 +175,7 @@ def in_each_update(project, code):
     """Add a statement to each update of a project's trainings."""
     checkpoint = project.folder / "src" / "emofactors" / "training" / "checkpoint.py"
     text = checkpoint.read_text(encoding="utf-8")
-    place = "        if self._told_to_end is None and"
+    place = "        if self._signal is None and"
     assert text.count(place) == 1
     checkpoint.write_text(text.replace(place, f"        {code}\n{place}"), encoding="utf-8")
 

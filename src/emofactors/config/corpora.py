@@ -31,8 +31,8 @@ class NormalDistribution(Section):
     """Normal distribution of one factor of speech.
 
     Attributes:
-        mean: mean, in the unit of the factor.
-        std: standard deviation, in the unit of the factor.
+        mean: in the unit of the factor.
+        std: in the unit of the factor.
     """
 
     mean: Annotated[float, Field(ge=-1000, le=1000)]
@@ -231,7 +231,8 @@ class SyntheticCorpus(BaseCorpus):
         synthesis: voices, sentences and factors.
     """
 
-    #: There is nothing to download.
+    #: The audio is neither in a folder below ``corpora_root`` nor downloaded.
+    folder: ClassVar[str] = ""
     download: ClassVar[None] = None
 
     reader: Literal["synthetic"]

@@ -1,5 +1,3 @@
-"""Tables made anew against kept ones."""
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -30,16 +28,16 @@ def write(folder, softmax, center, svm=60.0, **other):
 
 
 @pytest.fixture
-def kept(tmp_path):
-    """Kept tables with two repetitions, in which one row moved by two points and back."""
-    write(tmp_path / "kept" / "repetitions" / "avx2", 42.0, 50.0)
-    write(tmp_path / "kept" / "repetitions" / "two_threads", 40.0, 50.0)
-    return write(tmp_path / "kept", 40.0, 50.0)
+def reference(tmp_path):
+    """Reference tables with two repetitions, one of which changes one row by two points."""
+    write(tmp_path / "reference" / "repetitions" / "avx2", 42.0, 50.0)
+    write(tmp_path / "reference" / "repetitions" / "two_threads", 40.0, 50.0)
+    return write(tmp_path / "reference", 40.0, 50.0)
 
 
-def test_each_number_has_its_verdict(kept, tmp_path):
-    made = write(tmp_path / "made", 41.0, 50.0, svm=70.0)
-    checks = verify(kept, made)
+def test_each_number_has_its_verdict(reference, tmp_path):
+    current = write(tmp_path / "current", 41.0, 50.0, svm=70.0)
+    checks = verify(reference, current)
     assert [(c.row, c.metric, c.verdict) for c in checks] == [
         ("softmax", "ua", "within"),
         ("center", "ua", "same"),
@@ -48,7 +46,7 @@ def test_each_number_has_its_verdict(kept, tmp_path):
     ]
 
 
-def test_the_tolerance_of_what_moved_is_a_band_around_two_draws():
+def test_the_tolerance_of_a_changed_number_is_a_band_around_two_draws():
     names = pd.MultiIndex.from_tuples(
         [
             ("t", "a", "", "k", "ua"),
@@ -62,39 +60,39 @@ def test_the_tolerance_of_what_moved_is_a_band_around_two_draws():
         pd.DataFrame({"value": value, "n_utterances": 3000}, index=names)
         for value in ([40, 50, -10, 0], [44, 50, -6, 0], [42, 50, -8, 0])
     ]
-    moved, still, difference, still_difference = tolerances(draws[0], draws[1:])
-    assert moved == pytest.approx(9.9248 * np.sqrt(2) * 2, abs=1e-3)  # t of 99 % at 2 degrees, SD 2
-    assert difference == pytest.approx(np.sqrt(2) * moved)
-    assert (still, still_difference) == pytest.approx((0.1, 0.1))  # three of 3,000 utterances
+    changed, constant, difference, constant_difference = tolerances(draws[0], draws[1:])
+    assert changed == pytest.approx(9.9248 * np.sqrt(2) * 2, abs=1e-3)  # t of 99 % at 2 degrees, SD 2
+    assert difference == pytest.approx(np.sqrt(2) * changed)
+    assert (constant, constant_difference) == pytest.approx((0.1, 0.1))  # three of 3,000 utterances
 
 
-def test_a_repetition_far_off_is_outside(kept, tmp_path):
-    made = write(tmp_path / "made", 40.0 + 100, 50.0)
-    assert verify(kept, made)[0].verdict == "outside"
+def test_a_distant_number_is_outside(reference, tmp_path):
+    current = write(tmp_path / "current", 40.0 + 100, 50.0)
+    assert verify(reference, current)[0].verdict == "outside"
 
 
 @pytest.mark.parametrize(
-    ("other", "says"),
+    ("other", "message"),
     [
         ({"n_utterances": 299}, "n_utterances of 'softmax' on emodb7 is 299.0; expected 300.0"),
         ({"protocol": "random"}, "protocol of 'softmax' on emodb7 is random; expected 3 speaker groups"),
-        ({"column": "synthetic4"}, "has no ua of 'softmax' on emodb7, which is kept"),
+        ({"column": "synthetic4"}, "has no ua of 'softmax' on emodb7, as the reference has"),
     ],
 )
-def test_another_experiment_is_no_repetition(kept, tmp_path, other, says):
-    made = write(tmp_path / "made", 40.0, 50.0, **other)
+def test_another_experiment_is_refused(reference, tmp_path, other, message):
+    current = write(tmp_path / "current", 40.0, 50.0, **other)
     with pytest.raises(InputError, match=r"center\.csv") as error:
-        verify(kept, made)
-    assert says in str(error.value)
+        verify(reference, current)
+    assert message in str(error.value)
 
 
-def test_what_is_missing_is_said(kept, tmp_path):
-    with pytest.raises(InputError, match=r"made/center\.csv"):
-        verify(kept, tmp_path / "made")
-    with pytest.raises(InputError, match="no such results are kept"):
-        verify(tmp_path / "nothing", kept)
+def test_missing_tables_are_named(reference, tmp_path):
+    with pytest.raises(InputError, match=r"current/center\.csv"):
+        verify(reference, tmp_path / "current")
+    with pytest.raises(InputError, match="has no reference tables"):
+        verify(tmp_path / "nothing", reference)
     for name in ("avx2", "two_threads"):
-        (kept / "repetitions" / name / "center.csv").unlink()
-        (kept / "repetitions" / name).rmdir()
-    with pytest.raises(InputError, match="repetitions: missing"):
-        verify(kept, kept)
+        (reference / "repetitions" / name / "center.csv").unlink()
+        (reference / "repetitions" / name).rmdir()
+    with pytest.raises(InputError, match="repetitions: is missing"):
+        verify(reference, reference)

@@ -78,6 +78,7 @@ def collect(inputs: _Inputs) -> list[TidyRow]:
         InputError: if a file is damaged.
         ValueError: if a row was not evaluated, or a published row or pair is not part of the table.
     """
+    published = [*_published_rows(inputs)]
     rows = []
     for task in inputs.tasks:
         found = {row: _read(inputs, task, row) for row in inputs.table.rows}
@@ -99,7 +100,7 @@ def collect(inputs: _Inputs) -> list[TidyRow]:
                 for key in PAIR_KEYS
             ]
         )
-    return [*rows, *_published_rows(inputs)]
+    return [*rows, *published]
 
 
 @dataclass(frozen=True)
