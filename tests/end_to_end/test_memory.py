@@ -76,7 +76,7 @@ from emofactors.features.archive import ArchiveWriter, FeatureArchive
 from emofactors.systems.base import Output
 from emofactors.training.checkpoint import Checkpoint
 from emofactors.training.fit import fit
-from emofactors.inference.predict import predict
+from emofactors.training.outputs import model_outputs
 from emofactors.training.dataset import load_splits
 
 N_BINS = 128
@@ -120,7 +120,9 @@ def train(archive, fold, stream):
         MeanFrame(), splits["train"], splits["dev"], run,
         seed=0, precision="float32", checkpoint=Checkpoint(folder / "state.pt"),
     ).system
-    predict(system, splits, ["a", "b"], batch_size=16, precision="float32")
+    for name, split in splits.items():
+        if len(split):
+            model_outputs(system, split, split=name, batch_size=16, precision="float32")
 
 corpora = {n: write_corpus(n) for n in (140, 1400)}
 train(*corpora[140], stream=True)

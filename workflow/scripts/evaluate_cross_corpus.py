@@ -27,12 +27,6 @@ test = load_test_split(
     stream=bool(snakemake.resources.stream),
 )
 
-predictions = predict(
-    run.system,
-    {"test": test},
-    run.classes,
-    batch_size=run.settings.batch_size,
-    precision=run.compute.precision,
-)
+predictions = predict(run, {"test": test})
 
 predictions.save(Path(snakemake.output.predictions))

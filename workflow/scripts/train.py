@@ -28,13 +28,7 @@ run = open_run(
 
 trained, checkpoint = fit_resumably(run, code=params.code)
 
-predictions = predict(
-    trained.system,
-    run.splits,
-    run.classes,
-    batch_size=run.settings.batch_size,
-    precision=run.compute.precision,
-)
+predictions = predict(run, run.splits)
 trained.save(Path(snakemake.output.model), Path(snakemake.output.history), run.splits["train"].standardisation)
 predictions.save(Path(snakemake.output.predictions), Path(snakemake.output.embeddings))
 write_text_atomically(

@@ -76,21 +76,9 @@ def open_decomposer(
 ) -> OpenDecomposer:
     """Open a trained decomposer.
 
-    Args:
-        build: ``systems.build_system``.
-        wildcards: ``system``, ``fold`` and ``seed`` of its training.
-        params: those of :func:`emofactors.training.run.start_run`.
-        log: log file of the job.
-        slots_per_gpu: trainings that may share a GPU.
-        weights: its weights.
-        folds: folds of its training task.
-        target_folds: folds of the task whose utterances are decomposed. If they are ``folds``, the fold is that of
-            the training, else the first.
-        features: archive of log-Mel spectrograms of the utterances.
-        pitch: archive of F0 of the same utterances.
-
-    Returns:
-        The decomposer.
+    The arguments are those of :func:`emofactors.training.run.open_run`, for its training; ``target_folds`` are the
+    folds of the task whose utterances are decomposed, ``features`` and ``pitch`` the archives of their log-Mel
+    spectrograms and F0. The fold is that of the training if both tasks are the same, else the first.
 
     Raises:
         InputError: if a file is missing or damaged, or does not fit the others.

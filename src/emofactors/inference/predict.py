@@ -1,34 +1,23 @@
 """Predict the utterances of a fold, or of another corpus."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from emofactors.corpora.splits import read_fold
 from emofactors.features.archive import FeatureArchive
-from emofactors.systems.base import System
 from emofactors.training.dataset import SplitData, load_split
 from emofactors.training.outputs import model_outputs
 from emofactors.training.predictions import Predictions, as_predictions
 from emofactors.training.run import OpenRun
 
 
-def predict(
-    system: System,
-    splits: Mapping[str, SplitData],
-    classes: Sequence[str],
-    *,
-    batch_size: int,
-    precision: str,
-) -> Predictions:
+def predict(run: OpenRun, splits: Mapping[str, SplitData]) -> Predictions:
     """Predict every utterance of some splits.
 
     Args:
-        system: a trained system.
+        run: a run whose system is trained.
         splits: split -> its data; empty splits are left out.
-        classes: classes of the task, in order.
-        batch_size: rows per batch.
-        precision: ``float32`` or ``bfloat16``.
 
     Returns:
         Predictions of every split but train, embeddings of all splits.
@@ -38,9 +27,17 @@ def predict(
         if len(data) == 0:
             continue
         started = time.monotonic()
-        outputs.append(model_outputs(system, data, split=split, batch_size=batch_size, precision=precision))
+        outputs.append(
+            model_outputs(
+                run.system,
+                data,
+                split=split,
+                batch_size=run.settings.batch_size,
+                precision=run.compute.precision,
+            )
+        )
         wall_s += time.monotonic() - started
-    return as_predictions(outputs, classes, wall_s=wall_s)
+    return as_predictions(outputs, run.classes, wall_s=wall_s)
 
 
 def load_test_split(

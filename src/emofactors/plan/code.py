@@ -5,7 +5,7 @@ from pathlib import Path
 
 from emofactors.config.study import Study
 from emofactors.jobs.fingerprint import fingerprint
-from emofactors.plan.wildcards import Wildcards
+from emofactors.plan.paths import Wildcards
 
 
 class CodePlan:

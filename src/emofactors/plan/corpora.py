@@ -8,7 +8,7 @@ from typing import Any
 
 from emofactors.config.study import Study
 from emofactors.plan import paths
-from emofactors.plan.wildcards import Wildcards
+from emofactors.plan.paths import Wildcards
 
 
 class CorporaPlan:

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 
 from emofactors.config.study import Study
 from emofactors.plan import paths
-from emofactors.plan.paths import Run
-from emofactors.plan.wildcards import Wildcards
+from emofactors.plan.paths import Run, Wildcards
 
 
 class EvaluationPlan:

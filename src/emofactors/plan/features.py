@@ -6,7 +6,7 @@ from emofactors.config.features import FeatureSettings
 from emofactors.config.study import Study
 from emofactors.plan import paths
 from emofactors.plan.corpora import CorporaPlan
-from emofactors.plan.wildcards import Wildcards
+from emofactors.plan.paths import Wildcards
 
 
 class FeaturesPlan:

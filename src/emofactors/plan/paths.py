@@ -7,12 +7,22 @@ of the same names. ``tests/unit/plan/test_paths.py`` compares the two.
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 #: Folder of an archive of features that holds the utterances without augmentation.
 ORIGINAL = "original"
 
 _RUN = re.compile(r"(?:^|/)([^/]+)/([^/]+)/([^/]+)/fold(\d+)/seed(\d+)/")
 _EVALUATION = re.compile(r"(?:^|/)([^/]+)/([^/]+)/([^/]+)/on_([^/]+)(?:/reconstructed_([^/]+))?/[^/]+$")
+
+
+class Wildcards(Protocol):
+    """The variable parts of a job's paths, as Snakemake passes them to functions of a rule: ``wildcards.task``."""
+
+    def __getattr__(self, name: str) -> str: ...
+
+    def get(self, name: str, default: str) -> str:
+        """Return the value of a wildcard, or a default if the rule has no such wildcard."""
 
 
 @dataclass(frozen=True, order=True)

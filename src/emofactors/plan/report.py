@@ -9,8 +9,7 @@ from emofactors.config.page import PageCorpus, PageFigure, PageSettings
 from emofactors.config.study import Study
 from emofactors.plan import paths
 from emofactors.plan.evaluation import files_of_runs
-from emofactors.plan.paths import Evaluation, Run
-from emofactors.plan.wildcards import Wildcards
+from emofactors.plan.paths import Evaluation, Run, Wildcards
 
 
 class ReportPlan:

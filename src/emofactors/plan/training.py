@@ -5,8 +5,7 @@ from typing import Any
 from emofactors.config.study import Study
 from emofactors.config.systems import Needs
 from emofactors.plan import paths
-from emofactors.plan.paths import Run
-from emofactors.plan.wildcards import Wildcards
+from emofactors.plan.paths import Run, Wildcards
 
 
 class TrainingPlan:

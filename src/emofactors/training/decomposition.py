@@ -27,19 +27,8 @@ def open_decomposer_training(
 ) -> OpenRun:
     """Open the training of a decomposer.
 
-    Args:
-        build: ``systems.build_system``.
-        wildcards: ``system``, ``fold`` and ``seed``.
-        params: those of :func:`emofactors.training.run.start_run`.
-        log: log file of the job.
-        slots_per_gpu: trainings that may share a GPU.
-        stream: read features from disk batch by batch; else hold them on the device.
-        folds: folds of the task.
-        features: archive of log-Mel spectrograms.
-        pitch: archive of F0.
-
-    Returns:
-        The run; its archive is a :class:`FactorArchive`.
+    The arguments are those of :func:`emofactors.training.run.open_run`, with one archive of log-Mel spectrograms
+    (``features``) and one of F0 (``pitch``). The archive of the run is a :class:`FactorArchive`.
 
     Raises:
         InputError: if a file is missing or damaged, or does not fit the others.

@@ -67,17 +67,7 @@ def start_run(
     slots_per_gpu: int,
     folds: str | Path,
 ) -> RunContext:
-    """Start the job of a run: open its log, seed the generators, lease a device, read the fold.
-
-    Args:
-        wildcards: ``fold`` and ``seed``.
-        params: ``run``, ``compute``, ``arguments`` and ``classes``.
-        log: log file of the job.
-        slots_per_gpu: trainings that may share a GPU.
-        folds: folds of the task.
-
-    Returns:
-        Settings, device and fold.
+    """Open the log of a job, seed the generators, lease a device and read the fold; arguments as in :func:`open_run`.
 
     Raises:
         InputError: if the folds are missing or damaged, or the machine lacks the device.
@@ -115,8 +105,8 @@ def open_run(
     Args:
         build: ``systems.build_system``.
         wildcards: ``system``, ``fold`` and ``seed``.
-        params: those of :func:`start_run`, and ``condition`` if the features are reconstructed speech: the
-            subfolder of each archive.
+        params: ``run``, ``compute``, ``arguments`` and ``classes``, and ``condition`` if the features are
+            reconstructed speech: the subfolder of each archive.
         log: log file of the job.
         slots_per_gpu: trainings that may share a GPU.
         stream: read features from disk batch by batch; else hold them on the device.
@@ -129,7 +119,7 @@ def open_run(
         The run.
 
     Raises:
-        InputError: if a file is missing or damaged, or does not fit the others; see :func:`start_run`.
+        InputError: if a file is missing or damaged, or does not fit the others, or the machine lacks the device.
     """
     context = start_run(wildcards, params, log=log, slots_per_gpu=slots_per_gpu, folds=folds)
     archive = FeatureArchive(*(Path(folder) / params.get("condition", "") for folder in features))

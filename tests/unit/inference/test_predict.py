@@ -16,14 +16,9 @@ def first_of(split, n):
 
 
 @pytest.fixture
-def predicted(train, dev, fresh_system):
+def predicted(run):
     """Function that predicts train, dev and other splits."""
-
-    def go(**more):
-        splits = {"train": train, "dev": dev} | more
-        return predict(fresh_system(), splits, ["calm", "anger"], batch_size=8, precision="float32")
-
-    return go
+    return lambda **more: predict(run, {**run.splits, **more})
 
 
 def test_every_utterance_that_did_not_train_is_predicted_once(predicted, train, dev):

@@ -1,7 +1,7 @@
 import json
+from importlib.metadata import version
 
 import numpy as np
-import torch
 
 from emofactors.training.input_spec import InputSpec
 from emofactors.training.metadata import run_metadata
@@ -34,7 +34,7 @@ def test_metadata_of_a_classifier_have_settings_size_cost_and_provenance(trained
     assert metadata["inference_utterances_per_s"] == 12.3
     assert (metadata["precision"], metadata["threads"], metadata["code"]) == ("float32", 1, "c0de")
     assert metadata["device"].startswith("cpu (")
-    assert metadata["versions"]["torch"] == torch.__version__
+    assert metadata["versions"]["torch"] == version("torch")
     assert metadata["input_spec"]["classes"] == ["calm", "anger"]
     assert metadata["training_data"]["class_counts"] == [25, 25]
     assert "reconstruction" not in metadata

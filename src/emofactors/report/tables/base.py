@@ -82,6 +82,11 @@ class TableInputs(Generic[T]):
         for name, task in self.tasks.items():
             yield name, task, tidy[tidy["column"] == name]
 
+    def departure(self, row: str) -> str:
+        """Return that the system of a row is not the published one, as the end of a sentence; empty if it is."""
+        system, _ = self.table.runs[row]
+        return "; our system is not the published one" if self.systems[system].departs_from_published else ""
+
     def study_changes(self) -> list[str]:
         """Return a note per system whose settings the study changes."""
         notes = []

@@ -262,11 +262,9 @@ def _row_findings(inputs: _Inputs, tidy: pd.DataFrame, row: str) -> Iterator[str
             f"{name}, points of WA: {'; '.join(steps)}. From {letter[tasks[0]]} to {letter[tasks[-1]]}: "
             f"{whole[0]}; of UA: {whole[1]}."
         )
-    system, _ = inputs.table.runs[row]
-    departs = "; our system is not the published one" if inputs.systems[system].departs_from_published else ""
     for task in tasks:
         for words in _published_score(inputs, numbers, task):
-            yield f"{name}, published for {words}{departs}."
+            yield f"{name}, published for {words}{inputs.departure(row)}."
 
 
 def _published_score(inputs: _Inputs, numbers: Mapping[tuple[str, str], pd.Series], task: str) -> Iterator[str]:

@@ -194,11 +194,10 @@ def remarks(table: VariantsTable) -> list[str]:
 
 def findings(inputs: _Inputs, tidy: pd.DataFrame) -> list[TaskFindings]:
     """Return for each task which row has the highest UA, and which differences are significant."""
-    of_axis = bool(inputs.table.axis)
     return sentences_by_task(
         {
-            name: [*(_sweep(inputs.table, of_task) if of_axis else _comparison(inputs, task, of_task))]
-            for name, task, of_task in inputs.by_task(tidy)
+            name: [*(_sweep(inputs.table, numbers) if inputs.table.axis else _comparison(inputs, task, numbers))]
+            for name, task, numbers in inputs.by_task(tidy)
         }
     )
 
@@ -235,28 +234,22 @@ def _comparison(inputs: _Inputs, task: TaskConfig, tidy: pd.DataFrame) -> Iterat
 
 
 def _highest(rows: pd.DataFrame, best: pd.Series, task: TaskConfig) -> str:
-    """Return the headline: the highest UA, compared with chance."""
-    chance = f"chance ({100 / len(task.classes):.1f} %)"
-    comparison = {
-        "below": f", above {chance}",
-        "inside": f", not significantly above {chance}",
-        "above": f", below {chance}",
-        "": f"; {chance.replace('(', 'is ').replace(')', '')}",
-    }[relative_to_interval(100 / len(task.classes), best)]
-    subject = "UA is highest for" if len(rows) > 1 else "UA of"
-    verb = ":" if len(rows) > 1 else " is"
-    return f"{subject} “{best['row']}”{verb} {percent_with_interval(best)}{comparison}"
+    """Return the highest UA, compared with chance."""
+    score = f"“{best['row']}”: {percent_with_interval(best)}"
+    chance = 100 / len(task.classes)
+    place = relative_to_interval(chance, best)
+    words = {"below": "above", "inside": "not significantly above", "above": "below"}
+    comparison = f", {words[place]} chance ({chance:.1f} %)" if place else f"; chance is {chance:.1f} %"
+    return f"{'UA is highest for' if len(rows) > 1 else 'UA of'} {score}{comparison}"
 
 
 def _published_score(inputs: _Inputs, row: str, best: pd.Series) -> Iterator[str]:
     """Yield the published value for the same corpus and protocol, compared with the interval."""
     place = relative_to_interval(best["published"], best)
     if place:
-        system, _ = inputs.table.runs[row]
-        departs = "; our system is not the published one" if inputs.systems[system].departs_from_published else ""
         yield (
             f"The published UA for this corpus and protocol is {best['published']:.1f} %, {place} our interval"
-            f"{departs}."
+            f"{inputs.departure(row)}."
         )
 
 
