@@ -126,7 +126,7 @@ def test_trainings_stopped_by_a_signal_save_their_state(undisturbed, fresh_smoke
 #: When Ctrl-C is pressed -> text printed by then. Jobs need some seconds for imports.
 MOMENTS = {
     "while the workflow is parsed": "Assuming unrestricted shared filesystem usage.",
-    "while a job imports": "make manifest ",
+    "while a job imports": "build manifest ",
     "while features are extracted": "extract features ",
     "in a training": "  dev UA ",
     "in the table": "make table ",

@@ -19,7 +19,7 @@ LAZY = {
     "emofactors.features": "emofactors.features",
     "emofactors.systems": "emofactors.systems",
     "emofactors.report.tables.make": "emofactors.report.tables",
-    "emofactors.report.figures": "emofactors.report.figures",
+    "emofactors.report.figures.make": "emofactors.report.figures",
 }
 #: Commands import their modules when they are called; no script reaches them (tested below).
 CLI = PACKAGE / "cli"

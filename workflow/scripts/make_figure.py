@@ -2,8 +2,8 @@
 
 from emofactors.config.tasks import TaskConfig
 from emofactors.jobs.log import log_to
-from emofactors.report.figures import make_figure
 from emofactors.report.figures.base import FigureInputs
+from emofactors.report.figures.make import make_figure
 
 log_to(snakemake.log[0])
 params = snakemake.params

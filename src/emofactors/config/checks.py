@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from emofactors.config.features import Features
+from emofactors.config.figures.base import FigureOfTable, FigureOfVariants
 from emofactors.config.figures.kinds import FigureConfig
 from emofactors.config.study import Study
 from emofactors.config.systems import Needs, SystemConfig
@@ -122,12 +123,11 @@ def check_methods(
                     f"expected {'a' if table.of_decomposers else 'no'} decomposer for kind {table.kind!r}"
                 )
     for name, figure in figures.items():
-        for system, _ in figure.runs:
-            if systems[system].method not in figure.methods:
-                raise InputError(
-                    f"{config_dir / 'figures' / name}.yaml: system: {system!r} is {systems[system].method}; "
-                    f"expected {' or '.join(figure.methods)} for kind {figure.kind!r}"
-                )
+        if isinstance(figure, FigureOfVariants) and systems[figure.system].method not in figure.methods:
+            raise InputError(
+                f"{config_dir / 'figures' / name}.yaml: system: {figure.system!r} is "
+                f"{systems[figure.system].method}; expected {' or '.join(figure.methods)} for kind {figure.kind!r}"
+            )
     for task, run_keys in audio_examples.items():
         for run_key in run_keys:
             method = systems[run_key.split("/")[0]].method
@@ -162,7 +162,7 @@ def check_table_figures(
 ) -> None:
     """Check that each figure of a table finds a table of its kind, made for the same tasks."""
     for name, figure in figures.items():
-        if getattr(figure, "table", None) is None:
+        if not isinstance(figure, FigureOfTable):
             continue
         where = f"{config_dir / 'figures' / name}.yaml: table: {figure.table!r}"
         if figure.table not in tables:

@@ -33,6 +33,7 @@ from emofactors.config.files import (
 from emofactors.config.load_systems import load_system, needed_decomposers
 from emofactors.config.study import Study, StudyRequest, Training
 from emofactors.config.systems import Needs, SystemConfig
+from emofactors.config.tables.base import TableSection
 from emofactors.config.tables.kinds import TABLE_SECTIONS, TableConfig
 from emofactors.config.tasks import TaskConfig
 from emofactors.errors import InputError
@@ -122,12 +123,12 @@ def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
 
 def _shown(item: TableConfig | FigureConfig) -> Iterable[tuple[str, str]]:
     """Return system and variant of all that a table or figure shows."""
-    return item.runs.values() if isinstance(item.runs, dict) else item.runs
+    return item.runs.values() if isinstance(item, TableSection) else item.runs
 
 
-def _named(item: TableConfig | FigureConfig) -> list[tuple[str, str]]:
+def _named(item: TableConfig | FigureConfig) -> Iterable[tuple[str, str]]:
     """Return system and variant of all that a table or figure names, shown or not."""
-    return [*_shown(item), *getattr(item, "named_variants", ())]
+    return item.named_variants if isinstance(item, TableSection) else item.runs
 
 
 def _load_systems(
@@ -139,18 +140,19 @@ def _load_systems(
     """Load the systems that tables, figures and audio examples name, and their decomposers."""
     wanted: dict[str, dict[str, str]] = {}  # system -> variant -> the file that names it
 
-    def want(system: str, variant: str, named_by: str) -> None:
+    def want(run_key: str, named_by: str) -> None:
+        system, variant = run_key.split("/")
         existing(config_dir, "systems", system)
         wanted.setdefault(system, {}).setdefault(variant, named_by)
 
     for file, item in items:
         for system, variant in _named(item):
-            want(system, variant, file)
+            want(f"{system}/{variant}", file)
     for run_keys in request.audio_examples.values():
         for run_key in run_keys:
-            want(*run_key.split("/"), f"{where}: audio_examples")
+            want(run_key, f"{where}: audio_examples")
     for run_key, named_by in needed_decomposers(config_dir, wanted).items():
-        want(*run_key.split("/"), named_by)
+        want(run_key, named_by)
     check_known(request.systems, names(config_dir, "systems"), f"{where}: systems")
     return {
         name: load_system(config_dir, name, request.systems.get(name, {}), variants, where)

@@ -5,6 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from emofactors.config.figures.base import FigureOfTable
 from emofactors.config.page import PageCorpus, PageFigure, PageSettings
 from emofactors.config.study import Study
 from emofactors.plan import paths
@@ -87,8 +88,10 @@ class ReportPlan:
 
     def figure_table(self, wildcards: Wildcards) -> dict[str, Any] | None:
         """Return the settings of the table that a figure is drawn from, or None."""
-        name = getattr(self._study.figures[wildcards.figure], "table", None)
-        return None if name is None else self._study.tables[name].model_dump(mode="json")
+        figure = self._study.figures[wildcards.figure]
+        if not isinstance(figure, FigureOfTable):
+            return None
+        return self._study.tables[figure.table].model_dump(mode="json")
 
     def figure_intervals(self, wildcards: Wildcards) -> dict[str, Any] | None:
         """Return the settings of the intervals that a figure computes, or None."""
@@ -98,8 +101,9 @@ class ReportPlan:
     def figure_files(self, wildcards: Wildcards) -> list[str]:
         """Return all files that a figure is drawn from."""
         figure, tasks = self._study.figures[wildcards.figure], self._study.figure_tasks[wildcards.figure]
-        table = getattr(figure, "table", None)
-        files = [] if table is None else [paths.table_file(self._study.study, table, "csv")]
+        if isinstance(figure, FigureOfTable):
+            return [paths.table_file(self._study.study, figure.table, "csv")]
+        files = []
         for system, variant in figure.runs:
             for file in figure.evaluation_files:
                 files += [paths.evaluation_file(Evaluation(t, system, variant, t), file) for t in tasks]

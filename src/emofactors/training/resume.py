@@ -11,7 +11,7 @@ def fit_resumably(run: OpenRun, *, code: str) -> tuple[Trained, Checkpoint]:
     """Train the system of a run; resume if the same training was killed before.
 
     Args:
-        run: the run.
+        run: the run; its system is trained in place.
         code: fingerprint of the code of the job.
 
     Returns:

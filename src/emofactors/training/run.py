@@ -67,7 +67,9 @@ def start_run(
     slots_per_gpu: int,
     folds: str | Path,
 ) -> RunContext:
-    """Open the log of a job, seed the generators, lease a device and read the fold; arguments as in :func:`open_run`.
+    """Open the log of a job, seed the generators, lease a device and read the fold.
+
+    The arguments are those of :func:`open_run`.
 
     Raises:
         InputError: if the folds are missing or damaged, or the machine lacks the device.

@@ -315,9 +315,7 @@ def test_a_table_of_all_systems_has_the_best_of_all(sentences):
     assert found[0].startswith("UA is highest for “functionals”: 61.0 %")
     assert len(found) == 2
     single = table.model_copy(update={"rows": {"net/plain": "network"}})
-    assert sentences(single, numbers(single, {"ua": {"net/plain": 60.0}}))[0].startswith(
-        "UA of “network” is 60.0 %"
-    )
+    assert sentences(single, numbers(single, {"ua": {"net/plain": 60.0}}))[0].startswith("UA of “network”: 60.0 %")
 
 
 PROBED = TABLE.model_copy(

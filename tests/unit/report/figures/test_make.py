@@ -5,8 +5,8 @@ from matplotlib.image import imread
 
 from emofactors.config.figures.base import FigureOfVariants
 from emofactors.config.figures.kinds import FIGURE_SECTIONS
-from emofactors.report.figures import make_figure
 from emofactors.report.figures.base import FigureInputs
+from emofactors.report.figures.make import make_figure
 
 OF_VARIANTS = [kind for kind, section in FIGURE_SECTIONS.items() if issubclass(section, FigureOfVariants)]
 
