@@ -1,11 +1,20 @@
-"""Readers of corpora, one module per layout or format."""
+"""Readers of corpora: one module per layout or format, with the name of the reader."""
 
+from importlib import import_module
 from pathlib import Path
+from typing import Any, Protocol, cast
 
 import pandas as pd
 
-from emofactors.config.corpora import AudformatCorpus, CorpusConfig, LayoutCorpus, SyntheticCorpus, TableCorpus
+from emofactors.config.corpora import CorpusConfig
 from emofactors.errors import InputError
+
+
+class Reader(Protocol):
+    """A module of this package."""
+
+    def read(self, root: Path, corpus: Any) -> pd.DataFrame:
+        """Return the utterances of a corpus, columns ``manifest.READER_COLUMNS``."""
 
 
 def read_corpus(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
@@ -23,40 +32,5 @@ def read_corpus(root: Path, corpus: CorpusConfig) -> pd.DataFrame:
     """
     if corpus.package_fault is not None:
         raise InputError(f"{root}: {corpus.package_fault}")
-    match corpus:
-        case SyntheticCorpus():
-            from emofactors.corpora.readers import synthetic
-
-            return synthetic.read(root, corpus)
-        case TableCorpus():
-            from emofactors.corpora.readers import table
-
-            return table.read(root, corpus)
-        case AudformatCorpus():
-            from emofactors.corpora.readers import audformat
-
-            return audformat.read(root, corpus)
-        case LayoutCorpus():
-            return _read_layout(root, corpus)
-
-
-def _read_layout(root: Path, corpus: LayoutCorpus) -> pd.DataFrame:
-    """Read a corpus with a published layout."""
-    match corpus.reader:
-        case "emodb":
-            from emofactors.corpora.readers.emodb import read
-        case "nemo":
-            from emofactors.corpora.readers.nemo import read
-        case "ravdess":
-            from emofactors.corpora.readers.ravdess import read
-        case "savee":
-            from emofactors.corpora.readers.savee import read
-        case "crema_d":
-            from emofactors.corpora.readers.crema_d import read
-        case "iemocap":
-            from emofactors.corpora.readers.iemocap import read
-        case "mosei":
-            from emofactors.corpora.readers.mosei import read
-        case "vctk":
-            from emofactors.corpora.readers.vctk import read
-    return read(root, corpus)
+    reader = cast(Reader, import_module(f"emofactors.corpora.readers.{corpus.reader}"))
+    return reader.read(root, corpus)
