@@ -208,6 +208,7 @@ def _comparison(inputs: _Inputs, task: TaskConfig, tidy: pd.DataFrame) -> Iterat
     ua = tidy[tidy["metric"] == "ua"].set_index("variant")
     own = ua.loc[[row for row, (system, _) in table.runs.items() if table.system in (None, system)]]
     differences = tidy[tidy["metric"] == "ua_difference"]
+    yield from _gaps(tidy)  # a table that has them is about them: the largest gap is its headline
     if not own.empty:
         best = own.iloc[own["value"].argmax()]
         tested = differences[differences["p_holm"].notna()]
@@ -230,7 +231,6 @@ def _comparison(inputs: _Inputs, task: TaskConfig, tidy: pd.DataFrame) -> Iterat
             f"{_published_difference(table, row)}"
         )
     yield from _probes(table, tidy)
-    yield from _gaps(tidy)
 
 
 def _highest(rows: pd.DataFrame, best: pd.Series, task: TaskConfig) -> str:
