@@ -143,10 +143,10 @@ def test_every_file_is_made_and_nothing_else(finished):
     found = files(finished, "logs", "benchmarks", "features")
     examples = {name for name in found if name.startswith(AUDIO_EXAMPLES)}
     assert in_folders([AUDIO_EXAMPLES], "index.json", "mels.npz") < examples
+    chapters = {"training": training, "evaluation": evaluation, "corpora": corpora}
     assert found - examples == report.union(
-        *(in_folders([chapter], *names) for chapter, names in
-          (("training", training), ("evaluation", evaluation), ("corpora", corpora)))
-    )  # fmt: skip
+        *(in_folders([chapter], *names) for chapter, names in chapters.items())
+    )
 
 
 def test_features_are_extracted_once_for_originals_and_copies(finished):

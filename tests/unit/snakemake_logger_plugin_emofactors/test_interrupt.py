@@ -11,6 +11,8 @@ import pytest
 RUN = """
 import signal, subprocess, sys
 from snakemake_logger_plugin_emofactors.interrupt import Interrupt
+# Not inherited: the tests themselves may run in the background of a shell, which ignores Ctrl-C.
+signal.signal(signal.SIGINT, signal.SIG_IGN if sys.argv[1] == "background" else signal.default_int_handler)
 interrupt = Interrupt(lambda line: print(line, flush=True))
 if sys.argv[1] == "parsing":
     print("started", flush=True)
@@ -35,15 +37,13 @@ def start():
     """Start a run and wait until its job has started; kill it after the test."""
     processes = []
 
-    def start(mode, sigint=signal.SIG_DFL):
+    def start(mode):
         process = subprocess.Popen(
             [sys.executable, "-c", RUN, mode],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            # Not inherited: the tests themselves may run in the background of a shell, which ignores it.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, sigint),
         )
         processes.append(process)
         assert process.stdout.readline() == "started\n", process.communicate()[1]
@@ -84,7 +84,7 @@ def test_ctrl_c_before_any_job_ends_without_a_traceback(start):
 
 
 def test_ctrl_c_stays_ignored_in_the_background(start):
-    run = start("ends", sigint=signal.SIG_IGN)
+    run = start("background")
     run.send_signal(signal.SIGINT)
     with pytest.raises(subprocess.TimeoutExpired):
         run.wait(0.5)
