@@ -73,7 +73,7 @@ def test_a_second_ctrl_c_kills_jobs(start):
     output, errors = run.communicate(timeout=30)
     assert run.returncode == 130
     assert errors == "emofactors: killed; run the same command again to continue\n"
-    assert output in ("", "job ended with -9\n")
+    assert "job ended with -9\n".startswith(output)  # the run may be killed while it prints
 
 
 def test_ctrl_c_before_any_job_ends_without_a_traceback(start):
