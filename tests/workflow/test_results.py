@@ -148,8 +148,8 @@ def test_the_text_on_the_true_factors_has_the_numbers_of_the_table():
         text_of("synthetic_factors_quick"),
     )
 
-    def value_of(variant, code, factor, measure):
-        return f"{factors.loc[(variant, '', f'{code}_{factor}_{measure}'), 'value']:.2f}"
+    def value_of(variant, code, factor, metric):
+        return f"{factors.loc[(variant, '', f'{code}_{factor}_{metric}'), 'value']:.2f}"
 
     sentence = [value_of(v, "content", "sentence", "skill") for v in ("original_small", "cycle_small")]
     assert f"with a skill of {sentence[0]} (original) and {sentence[1]} (cycle loss)" in text

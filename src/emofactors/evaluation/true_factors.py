@@ -39,11 +39,11 @@ FACTORS = {"sentence": "sentence", "voice": "voice", "rate": "rate_wpm", "pitch"
 #: Factors that are numbers; the others are classes.
 NUMBERS = ("rate", "pitch")
 
-#: One row per run, representation (``code``), factor, measure and left-out speaker (empty: none), with the same
-#: probe or clusters. ``measure`` is ``skill`` (of classes: 0 at chance, 1 if all are correct), ``r2`` (of numbers:
+#: One row per run, representation (``code``), factor, metric and left-out speaker (empty: none), with the same
+#: probe or clusters. ``metric`` is ``skill`` (of classes: 0 at chance, 1 if all are correct), ``r2`` (of numbers:
 #: 0 for predicting the mean) or ``information`` (of clusters, in nats above the null). ``n`` is the number of
 #: utterances, ``labels`` the number of classes (of quarters for numbers), which determines the chance level.
-FACTOR_COLUMNS = ("code", "factor", "measure", "fold", "seed", "speaker", "value", "n", "labels")
+FACTOR_COLUMNS = ("code", "factor", "metric", "fold", "seed", "speaker", "value", "n", "labels")
 
 _QUARTERS = 4
 #: Penalties that ridge regression selects from.
@@ -101,7 +101,7 @@ def probe_true_factors(
         settings: number of cross-validation folds, clusters and permutations, and the seed.
 
     Returns:
-        All measures of every run; none for a factor with a single class in a run's test split.
+        All metrics of every run; none for a factor with a single class in a run's test split.
 
     Raises:
         ValueError: if there is no run, an utterance has no factors, or the utterances cannot be divided into folds
@@ -151,7 +151,7 @@ def _sum_by_utterance(codes: np.ndarray, utterance: np.ndarray) -> np.ndarray:
 
 
 def _probe_run(codes: Codes, factors: pd.DataFrame, settings: ProbeSettings) -> list[dict[str, Any]]:
-    """Return all measures of one run."""
+    """Return all metrics of one run."""
     factors = factors.loc[codes.utterances]
     rows = []
     for name in REPRESENTATIONS:
@@ -166,21 +166,21 @@ def _probe_run(codes: Codes, factors: pd.DataFrame, settings: ProbeSettings) -> 
             if n_labels < 2:
                 continue
             if factor in NUMBERS:
-                measures = {"r2": _r2(utterances, truth, codes, settings)}
+                metrics = {"r2": _r2(utterances, truth, codes, settings)}
             else:
-                measures = {"skill": _skill(utterances, truth, codes, settings)}
-            measures["information"] = _information(clusters, labels, codes, settings)
+                metrics = {"skill": _skill(utterances, truth, codes, settings)}
+            metrics["information"] = _information(clusters, labels, codes, settings)
             rows += [
                 {
                     "code": name,
                     "factor": factor,
                     "n": len(truth),
                     "labels": n_labels,
-                    "measure": measure,
+                    "metric": metric,
                     "speaker": speaker,
                     "value": value,
                 }
-                for measure, by_speaker in measures.items()
+                for metric, by_speaker in metrics.items()
                 for speaker, value in by_speaker.items()
             ]
     return rows

@@ -46,7 +46,7 @@ def probed(corpus, tmp_path_factory):
     path = tmp_path_factory.mktemp("factors") / "factors.csv"
     factors.to_csv(path, index=False)
     found = probe_true_factors({(0, 0): codes}, read_factors(path), SETTINGS).factors
-    return found.set_index(["code", "factor", "measure", "speaker"])["value"]
+    return found.set_index(["code", "factor", "metric", "speaker"])["value"]
 
 
 def test_a_factor_is_found_in_its_code(probed):
@@ -82,7 +82,7 @@ def test_skill_is_the_mean_recall_scaled_from_chance(corpus):
         {"sentence": factors["sentence"], "voice": factors["voice"], "rate": 0.0, "pitch": 0.0}
     ).set_index(factors["utterance"])
     found = probe_true_factors({(0, 0): blurred}, table, SETTINGS).factors
-    value = found.query("code == 'content' and factor == 'sentence' and measure == 'skill' and speaker == ''")[
+    value = found.query("code == 'content' and factor == 'sentence' and metric == 'skill' and speaker == ''")[
         "value"
     ]
     assert value.item() == pytest.approx((0.5 - 0.25) / 0.75, abs=0.15)

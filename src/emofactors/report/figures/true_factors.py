@@ -16,7 +16,7 @@ from emofactors.report.tables.true_factors import (
     MATRIX_ROWS,
     OWN_FACTOR,
     probe_label,
-    probe_measure,
+    probe_metric,
 )
 
 
@@ -45,7 +45,7 @@ def true_factors_figure(table: TrueFactorsTable, tasks: Mapping[str, TaskConfig]
         rows=MATRIX_ROWS,
         columns={factor: f"{factor}\n({probe_label(factor)})" for factor in MATRIX_COLUMNS},
         metrics={
-            (code, factor): f"{code}_{factor}_{probe_measure(factor)}"
+            (code, factor): f"{code}_{factor}_{probe_metric(factor)}"
             for code in MATRIX_ROWS
             for factor in MATRIX_COLUMNS
         },

@@ -19,7 +19,7 @@ from emofactors.report.tables.tidy import TidyRow
 
 D = TypeVar("D", bound=DecomposerTable)
 
-_TEXT = ("unit", "one", "other", "code", "factor", "measure", "speaker")
+_TEXT = ("unit", "one", "other", "code", "factor", "metric", "speaker")
 _FRACTIONS = ("nats", "null_mean", "null_high", "above_null", "normalised", "adjusted", "value")
 
 

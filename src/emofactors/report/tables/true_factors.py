@@ -47,13 +47,13 @@ _INFORMATION = "information"
 _Inputs = TableInputs[TrueFactorsTable]
 
 
-def probe_measure(factor: str) -> str:
-    """Return the measure of a probe for a factor: ``r2`` for a number, ``skill`` for classes."""
+def probe_metric(factor: str) -> str:
+    """Return the metric of a probe for a factor: ``r2`` for a number, ``skill`` for classes."""
     return "r2" if factor in NUMBERS else "skill"
 
 
 def probe_label(factor: str) -> str:
-    """Return the measure of a probe for a factor, as displayed."""
+    """Return the metric of a probe for a factor, as displayed."""
     return "R²" if factor in NUMBERS else "skill"
 
 
@@ -77,9 +77,9 @@ def collect(inputs: _Inputs) -> list[TidyRow]:
         found = {row: _read(inputs, task, row) for row in inputs.table.rows}
         for probed in found.values():
             rows += [
-                jackknife_row(probed.template, f"{code}_{factor}_{measure}", estimate)
+                jackknife_row(probed.template, f"{code}_{factor}_{metric}", estimate)
                 for code in REPRESENTATIONS
-                for (factor, measure), estimate in probed.estimates(code).items()
+                for (factor, metric), estimate in probed.estimates(code).items()
             ]
         templates = {row: probed.template for row, probed in found.items()}
         differences = []
@@ -89,13 +89,13 @@ def collect(inputs: _Inputs) -> list[TidyRow]:
                 differences += [
                     jackknife_difference_row(
                         template,
-                        f"{code}_{factor}_{measure}",
+                        f"{code}_{factor}_{metric}",
                         estimate,
-                        others[factor, measure],
-                        is_tested=measure != _INFORMATION,
+                        others[factor, metric],
+                        is_tested=metric != _INFORMATION,
                     )
-                    for (factor, measure), estimate in estimates.items()
-                    if (factor, measure) in others
+                    for (factor, metric), estimate in estimates.items()
+                    if (factor, metric) in others
                 ]
         rows += with_holm(differences)
     return rows
@@ -114,15 +114,15 @@ class _RowProbes:
     factors: pd.DataFrame
 
     def estimates(self, code: str) -> dict[tuple[str, str], JackknifeEstimate]:
-        """Return (factor, measure) -> estimate of a representation, for the factors that vary in the test."""
+        """Return (factor, metric) -> estimate of a representation, for the factors that vary in the test."""
         found = {}
         of_code = self.factors[self.factors["code"] == code]
         for factor in FACTORS:
-            for measure in (probe_measure(factor), _INFORMATION):
-                values = of_code[(of_code["factor"] == factor) & (of_code["measure"] == measure)]
+            for metric in (probe_metric(factor), _INFORMATION):
+                values = of_code[(of_code["factor"] == factor) & (of_code["metric"] == metric)]
                 if len(values):
                     is_left_out = values["speaker"] != ""
-                    found[factor, measure] = average_runs(values[~is_left_out], values[is_left_out])
+                    found[factor, metric] = average_runs(values[~is_left_out], values[is_left_out])
         return found
 
 
@@ -140,7 +140,7 @@ def blocks(inputs: _Inputs, tidy: pd.DataFrame) -> list[Block]:
     """Return two blocks per task: the matrix of probes with differences, and that of mutual information."""
     found = []
     for name, task, numbers in inputs.by_task(tidy):
-        probes = {factor: probe_measure(factor) for factor in MATRIX_COLUMNS}
+        probes = {factor: probe_metric(factor) for factor in MATRIX_COLUMNS}
         information = dict.fromkeys(MATRIX_COLUMNS, _INFORMATION)
         found += [
             Block(
@@ -167,16 +167,16 @@ def _notes(task: TaskConfig, tidy: pd.DataFrame) -> Iterator[str]:
     )
 
 
-def _matrix_frame(table: TrueFactorsTable, tidy: pd.DataFrame, measures: Mapping[str, str]) -> pd.DataFrame:
+def _matrix_frame(table: TrueFactorsTable, tidy: pd.DataFrame, metrics: Mapping[str, str]) -> pd.DataFrame:
     """Return one row per representation and one column per variant and true factor; a dash for none."""
     numbers = by_row(tidy)
     rows = []
     for code in MATRIX_ROWS:
         cells = {"": code.capitalize()}
         for row in table.rows:
-            for factor, measure in measures.items():
-                key = (row, f"{code}_{factor}_{measure}")
-                unit = "nats" if measure == _INFORMATION else probe_label(factor)
+            for factor, metric in metrics.items():
+                key = (row, f"{code}_{factor}_{metric}")
+                unit = "nats" if metric == _INFORMATION else probe_label(factor)
                 cells[f"{table.label(row)}: {factor}, {unit} [95 %]"] = (
                     interval_cell(number_at(numbers, *key), 2) if key in numbers.index else "–"
                 )
@@ -192,8 +192,8 @@ def _differences_frame(table: TrueFactorsTable, tidy: pd.DataFrame) -> pd.DataFr
         for code in OWN_FACTOR:
             for factor in MATRIX_COLUMNS:
                 probe, information = (
-                    (pair.variant, pair.minus, f"{code}_{factor}_{measure}_difference")
-                    for measure in (probe_measure(factor), _INFORMATION)
+                    (pair.variant, pair.minus, f"{code}_{factor}_{metric}_difference")
+                    for metric in (probe_metric(factor), _INFORMATION)
                 )
                 if probe in numbers.index:
                     number = number_at(numbers, *probe)
@@ -263,7 +263,7 @@ def _sentences(table: TrueFactorsTable, tidy: pd.DataFrame) -> Iterator[str]:
             f"{factor} from {code}": (
                 pair.variant,
                 pair.minus,
-                f"{code}_{factor}_{probe_measure(factor)}_difference",
+                f"{code}_{factor}_{probe_metric(factor)}_difference",
             )
             for code in OWN_FACTOR
             for factor in FACTORS
@@ -301,7 +301,7 @@ def _best_codes(numbers: pd.DataFrame) -> dict[str, tuple[str, str]]:
 
 def _scores_of_codes(factor: str, numbers: pd.DataFrame) -> dict[str, pd.Series]:
     """Return code -> score of its probe for a true factor."""
-    metrics = {code: f"{code}_{factor}_{probe_measure(factor)}" for code in OWN_FACTOR}
+    metrics = {code: f"{code}_{factor}_{probe_metric(factor)}" for code in OWN_FACTOR}
     return {code: number_at(numbers, metric) for code, metric in metrics.items() if metric in numbers.index}
 
 

@@ -2,14 +2,14 @@ import pandas as pd
 
 from emofactors.config.tables.true_factors import TrueFactorsTable
 from emofactors.report.figures.true_factors import true_factors_figure
-from emofactors.report.tables.true_factors import MATRIX_COLUMNS, MATRIX_ROWS, OWN_FACTOR, probe_measure
+from emofactors.report.tables.true_factors import MATRIX_COLUMNS, MATRIX_ROWS, OWN_FACTOR, probe_metric
 
 TABLE = TrueFactorsTable(kind="true_factors", title="t", caption="c", system="s", rows={"cycle": "cycle"})
 
 
 def test_each_code_and_factor_has_a_cell_and_the_own_factors_are_framed(tasks):
     rows = [
-        {"metric": f"{code}_{factor}_{probe_measure(factor)}", "value": (10 * i + j) / 100}
+        {"metric": f"{code}_{factor}_{probe_metric(factor)}", "value": (10 * i + j) / 100}
         for i, code in enumerate(MATRIX_ROWS)
         for j, factor in enumerate(MATRIX_COLUMNS)
     ]

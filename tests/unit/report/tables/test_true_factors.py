@@ -4,7 +4,7 @@ import pytest
 from emofactors.config.tables.true_factors import TrueFactorsTable
 from emofactors.evaluation.true_factors import FACTOR_COLUMNS
 from emofactors.report.tables.tidy import tidy_frame
-from emofactors.report.tables.true_factors import blocks, collect, findings, probe_label, probe_measure, remarks
+from emofactors.report.tables.true_factors import blocks, collect, findings, probe_label, probe_metric, remarks
 
 KEYS = {"kind": "true_factors", "title": "Factors", "caption": "c", "system": "flow"}
 TABLE = TrueFactorsTable(
@@ -27,9 +27,9 @@ def files(write_codes, leave_one_out):
             for code in ("spectrogram", "content", "rhythm", "pitch"):
                 for factor in ("sentence", "rate", "pitch", "voice"):
                     level = (SCORES | changes).get((code, factor), 0.1)
-                    for measure, value_of in ((probe_measure(factor), level), ("information", 0.3)):
+                    for metric, value_of in ((probe_metric(factor), level), ("information", 0.3)):
                         for speaker, value in leave_one_out(fold, value_of):
-                            row = {"code": code, "factor": factor, "measure": measure, "fold": fold, "seed": 0}
+                            row = {"code": code, "factor": factor, "metric": metric, "fold": fold, "seed": 0}
                             rows.append(row | {"speaker": speaker, "value": value, "n": 20, "labels": 4})
         written.append(write_codes(variant, "true_factors.csv", rows, FACTOR_COLUMNS))
     return written
@@ -85,7 +85,7 @@ def test_the_matrix_has_own_factors_on_its_diagonal(inputs, tidy):
 
 
 def test_probes_are_labelled_by_their_measure():
-    assert [(probe_measure(f), probe_label(f)) for f in ("voice", "rate")] == [("skill", "skill"), ("r2", "R²")]
+    assert [(probe_metric(f), probe_label(f)) for f in ("voice", "rate")] == [("skill", "skill"), ("r2", "R²")]
 
 
 def test_remarks_explain_differences_if_there_are_any():
