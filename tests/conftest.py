@@ -101,7 +101,8 @@ class Terminal:
         self._controller, terminal = pty.openpty()
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         self.process = subprocess.Popen(
-            ["setsid", "--ctty", *command],
+            # If the tests run in the background of a shell, they inherit that Ctrl-C is ignored.
+            ["setsid", "--ctty", "env", "--default-signal=INT", *command],
             cwd=project.folder,
             env={"TERM": "xterm-256color"} | {k: v for k, v in project.environment.items() if k != "TERM"},
             stdin=terminal,
