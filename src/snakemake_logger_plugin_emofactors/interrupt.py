@@ -98,8 +98,8 @@ def _exit_without_traceback(kind: type[BaseException], error: BaseException, tra
 
 
 def _signal_children(number: int, exclude: Set[int] = frozenset()) -> set[int]:
-    """Send a signal to the child processes of this process; return their ids."""
-    pids = {child.pid for child in psutil.Process().children()} - exclude
+    """Send a signal to all processes started by this process, directly or not; return their ids."""
+    pids = {child.pid for child in psutil.Process().children(recursive=True)} - exclude
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)

@@ -110,10 +110,13 @@ def start_and_kill(project, options, rng, n_left, kills):
     n_jobs = int(re.search(r"^total +(\d+)$", log.read_text(), flags=re.MULTILINE)[1])
     wait_until(run, log, lambda text: n_jobs - text.count("Finished jobid:") <= n_left)
     time.sleep(rng.uniform(0, 3))
-    kind = rng.choice(["of all processes", "of snakemake only", "of one job"])
-    jobs = jobs_of(run.pid)
+    kind = rng.choice(["of all processes", "of snakemake only", "of the fork server", "of one job"])
+    servers = children_of(run.pid)
+    jobs = [job for server in servers for job in children_of(server)]
     if kind == "of one job" and jobs:
         os.kill(rng.choice(jobs), signal.SIGKILL)
+    elif kind == "of the fork server" and jobs:
+        os.kill(servers[0], signal.SIGKILL)
     elif kind == "of snakemake only":
         os.kill(run.pid, signal.SIGKILL)
     else:
@@ -132,7 +135,7 @@ def wait_until(run, log, condition):
         time.sleep(0.05)
 
 
-def jobs_of(pid):
+def children_of(pid):
     """Return the ids of the child processes."""
     children = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for file in children for child in file.read_text().split()]

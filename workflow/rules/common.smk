@@ -62,6 +62,11 @@ GPUS = int(uses_gpus(STUDY.compute))
 
 def start_run():
     """Lock the folder for this run, reset times in the future, and log the size of the systems."""
+    # Snakemake's default limit of 100 jobs a second, which no run reaches, makes its scheduler start a timer whenever
+    # a job has ended, and each timer starts the next: after 100 jobs it plans 100 times a second.
+    limit = workflow.scheduler.job_rate_limiter
+    if limit is not None and (limit.max_jobs, limit.timespan) == (100, 1):
+        workflow.scheduler.job_rate_limiter = None
     try:
         hold_folder(Path(".snakemake/emofactors.lock"))
     except InputError as error:

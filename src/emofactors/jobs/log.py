@@ -29,7 +29,7 @@ def log_to(path: str) -> None:
     Args:
         path: the log file; its earlier content is discarded.
     """
-    _end_with_parent()
+    end_with_parent()
     terminal = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="replace")
 
     def report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -60,7 +60,7 @@ def log_to(path: str) -> None:
     warnings.simplefilter("default")
 
 
-def _end_with_parent() -> None:
-    """Ask Linux to end this job when the run that started it dies."""
+def end_with_parent() -> None:
+    """Ask Linux to end this process by SIGTERM when the process that started it dies."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
