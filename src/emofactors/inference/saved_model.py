@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import torch
 from pydantic import TypeAdapter, ValidationError
-from scipy.special import softmax
 
 from emofactors.config.features import FeatureSettings
 from emofactors.config.training import RunSettings, SvmSettings
@@ -21,6 +20,7 @@ from emofactors.systems.base import TrainingData
 from emofactors.training.dataset import load_split
 from emofactors.training.input_spec import InputSpec
 from emofactors.training.outputs import model_outputs
+from emofactors.training.posteriors import softmax
 from emofactors.training.run import BuildSystem
 from emofactors.training.svm import SavedSvm
 from emofactors.training.weights import load_weights
@@ -167,7 +167,7 @@ def _svm(input_spec: InputSpec, metadata: Mapping[str, Any], weights: Path) -> d
     _check_sizes(weights, len(svm.n_support), svm.support_vectors.shape[1], input_spec)
 
     def posteriors(features: FeaturesInMemory) -> np.ndarray:
-        return softmax(svm.scores(np.concatenate([features[name] for name in features.utterances])), axis=1)
+        return softmax(svm.scores(np.concatenate([features[name] for name in features.utterances])))
 
     return {"max_used_s": np.inf, "max_s": np.inf, "posteriors": posteriors}
 
@@ -213,7 +213,7 @@ def _network(
             device=device,
         )
         outputs = model_outputs(system, split, split="test", batch_size=settings.batch_size, precision=precision)
-        return softmax(outputs.logits.astype(np.float64), axis=1)
+        return softmax(outputs.logits.astype(np.float64))
 
     return {
         "max_used_s": np.inf if settings.max_frames is None else settings.max_frames * hop_s,

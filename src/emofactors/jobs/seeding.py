@@ -22,5 +22,6 @@ def seed_everything(seed: int, threads: int) -> None:
     torch.set_num_threads(threads)
     torch.backends.cudnn.benchmark = False
     # Operations without a deterministic implementation on some GPU run with a warning.
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # As use_deterministic_algorithms(True, warn_only=True), which also imports torch's compiler to configure it.
+    torch.set_deterministic_debug_mode("warn")
     warnings.filterwarnings("once", message=".*deterministic.*")

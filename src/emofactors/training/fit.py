@@ -27,6 +27,7 @@ from emofactors.systems.base import HasDevLosses, System
 from emofactors.training.batches import shuffled_batches, sorted_batches
 from emofactors.training.checkpoint import Checkpoint
 from emofactors.training.dataset import SplitData
+from emofactors.training.optimiser import AdamW
 from emofactors.training.outputs import model_outputs
 
 log = logging.getLogger(__name__)
@@ -131,10 +132,8 @@ def fit(
         FloatingPointError: if a loss is not finite.
         SystemExit: after SIGTERM or SIGINT, when the state is written.
     """
-    # Without weight decay, AdamW equals Adam bit by bit.
-    optimiser = torch.optim.AdamW(
-        _parameter_groups(system, run.learning_rate), lr=run.learning_rate, weight_decay=run.weight_decay
-    )
+    groups = _parameter_groups(system, run.learning_rate)
+    optimiser = AdamW(groups, lr=run.learning_rate, weight_decay=run.weight_decay)
     max_steps = run.n_updates(len(train))
     progress, best = Progress(), _copy_of(system.state_dict())
     state = checkpoint.load()

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import log_softmax, softmax
 
 from emofactors.io.csv import write_csv
+from emofactors.training.posteriors import log_softmax, softmax
 
 #: The training split: its embeddings are written, its predictions are not.
 TRAINING_SPLIT = "train"
@@ -82,7 +82,7 @@ def merge_segments(outputs: ModelOutputs) -> ModelOutputs:
     if len(first) == len(names):
         return outputs
     n_segments = np.diff(np.append(first, len(names)))[:, None]  # (U, 1)
-    log_posterior = np.maximum.reduceat(log_softmax(outputs.logits.astype(np.float64), axis=1), first)  # (U, C)
+    log_posterior = np.maximum.reduceat(log_softmax(outputs.logits.astype(np.float64)), first)  # (U, C)
     embedding = np.add.reduceat(outputs.embedding, first) / n_segments.astype(outputs.embedding.dtype)
     return replace(
         outputs,
@@ -120,7 +120,7 @@ def as_predictions(outputs: Iterable[ModelOutputs], classes: Sequence[str], *, w
         labels.append(table.rename(columns={"truth": "emotion"}))
         if split.split != TRAINING_SPLIT:
             table["prediction"] = [classes[i] for i in split.logits.argmax(axis=1)]
-            posterior = softmax(split.logits.astype(np.float64), axis=1)  # (N, C)
+            posterior = softmax(split.logits.astype(np.float64))  # (N, C)
             for i, emotion in enumerate(classes):
                 table[f"p_{emotion}"] = posterior[:, i]
             tables.append(table)
