@@ -1,5 +1,7 @@
 # make demo    run the default study, from synthesized speech to the page (creates .venv)
-# make test    run lint and all tests
+# make test    run lint, the tests of units and of the workflow, and a small study: before each commit
+# make test-rest   run all other tests: of whole studies, faults, a cluster, the page in a browser, docs; fuzz at full depth
+# make test-all    both, as continuous integration
 # make lint    check style, types, layers and workflow
 # make docs    build the site of docs/ into site/ (make pictures: its pictures)
 # make verify  run the quick study of EmoDB again and compare it with the reference tables
@@ -14,17 +16,24 @@ STUDY ?= emodb_quick
 CORPORA ?= data
 INSTALLED := .venv/.installed
 
-.PHONY: demo test lint docs pictures verify bench faults clean distclean
+.PHONY: demo test test-rest test-all lint docs pictures verify bench faults clean distclean
 
 demo: $(INSTALLED)
 	.venv/bin/snakemake --cores $(CORES)
 	@echo; cat $(addprefix results/report/default/tables/,center_loss.md vit_protocols.md adversarial.md factor_ablation_small.md)
 	@echo; echo "The whole report: $(CURDIR)/results/report/default/index.html"
 
-# Tests that run jobs use all cores; the others run in parallel, with one thread each.
+# Two tests at a time, with one thread each. Tests of a file run on one worker, so that they share what they set up.
+PYTEST := OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 --dist loadfile
+
 test: lint
-	OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 tests/unit tests/fuzz tests/workflow tests/docs
-	.venv/bin/pytest tests/cluster tests/end_to_end tests/browser tests/faults
+	$(PYTEST) tests/small_study tests/workflow tests/unit tests/fuzz
+
+# Long files first.
+test-rest: $(INSTALLED)
+	$(PYTEST) --no-loadscope-reorder tests/faults tests/cluster tests/end_to_end tests/fuzz tests/browser tests/docs --fuzz-examples 2000
+
+test-all: test test-rest
 
 lint: $(INSTALLED)
 	.venv/bin/ruff check .
@@ -32,7 +41,7 @@ lint: $(INSTALLED)
 	.venv/bin/snakefmt --check Snakefile workflow
 	.venv/bin/lint-imports
 	.venv/bin/mypy
-	.venv/bin/pytest -q tests/workflow/test_lint.py
+	.venv/bin/pytest -q tests/lint
 
 docs: $(INSTALLED)
 	.venv/bin/python docs/scripts/configuration.py

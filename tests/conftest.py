@@ -21,8 +21,13 @@ from typing import IO
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import settings
 
 REPOSITORY = Path(__file__).parents[1]
+
+# Hypothesis limits the time of an example, which a slow machine would exceed.
+settings.register_profile("no_deadline", deadline=None)
+settings.load_profile("no_deadline")
 
 _PARTS = ("Snakefile", "config", "profiles", "src", "workflow")
 
@@ -172,10 +177,13 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_addoption(parser):
-    """Options of tests/faults."""
+    """Options of tests/faults and tests/fuzz."""
     parser.addoption("--kills", type=int, default=5, help="number of times that tests/faults kills a study")
     parser.addoption("--killed-study", choices=["smoke", "default"], default="smoke", help="study to kill")
     parser.addoption("--kill-seed", type=int, default=0, help="seed of the kills")
+    parser.addoption(
+        "--fuzz-examples", type=int, default=100, help="number of examples of each test of tests/fuzz"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """Shared by all fuzz tests: the number of examples, a reusable folder, and the only error that may be raised.
 
-Run ``pytest tests/fuzz/test_audio.py --hypothesis-show-statistics`` to see the frequency of outcomes.
+``--fuzz-examples`` sets the number of examples: 100 unless given, 2,000 in ``make test-rest``. Run ``pytest tests/fuzz/test_audio.py --hypothesis-show-statistics`` to see the frequency of outcomes.
 """
 
 import shutil
@@ -13,14 +13,15 @@ from hypothesis import HealthCheck, event, settings
 
 from emofactors.errors import InputError
 
-# The same examples in every run: a test must not fail at random.
-settings.register_profile(
-    "fuzz",
-    max_examples=2000,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
-)
+
+def pytest_configure(config):
+    """Set the number of examples, before the tests are imported."""
+    settings.register_profile(
+        "fuzz",
+        max_examples=config.getoption("--fuzz-examples"),
+        derandomize=True,  # the same examples in every run: a test must not fail at random
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+    )
 
 
 class Tree:

@@ -213,7 +213,7 @@ def test_random_bytes_are_a_table_or_rejected(tree, read_or_rejected, content, d
     assert rows is None or all("a" in cells for _, cells in rows)
 
 
-@settings(FUZZ, max_examples=500)
+@settings(FUZZ, max_examples=FUZZ.max_examples // 4)
 @given(files=FILES["table"])
 def test_errors_of_the_pipeline_are_faults_of_the_check(tree, read_or_rejected, sound, files):
     root = tree.write(files | {"a.wav": sound, "b/c.wav": sound[:-2]})

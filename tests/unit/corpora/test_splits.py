@@ -272,7 +272,7 @@ def corpora(draw, min_each=1):
     return utterances[take < speaker.map(dict(enumerate(counts)))]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(utterances=corpora(), data=st.data())
 def test_any_corpus_is_split_without_shared_speakers(utterances, data):
     n_speakers = utterances["speaker"].nunique()
@@ -378,7 +378,7 @@ def test_dev_of_stratified_folds_has_half_the_size_of_test(n_folds, sizes):
         assert tuple(found) == sizes  # the 72 utterances of each emotion are spread evenly
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(utterances=corpora(), n_folds=st.integers(2, 4), seed=st.integers(0, 99))
 def test_subsets_of_stratified_folds_have_equal_sizes_in_total_and_in_every_stratum(utterances, n_folds, seed):
     task = task_of(protocol="stratified_folds", folds=n_folds, strata=["gender", "emotion"], seed=seed)
@@ -442,7 +442,7 @@ def test_a_holdout_with_missing_values_or_classes_is_an_error():
 # --- held-out utterances of training speakers ----------------------------------------------------------------
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     sizes=st.dictionaries(
         st.tuples(st.sampled_from("vwxyz"), st.sampled_from(["anger", "fear", "sadness"])),
@@ -465,7 +465,7 @@ def test_numbers_of_held_out_utterances_keep_the_fraction_within_one(sizes, frac
             assert abs(sum(numbers[s] - exact[s] for s in sizes if s[0] == speaker)) <= 1
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(utterances=corpora(min_each=2), data=st.data())
 def test_held_out_speakers_are_the_training_speakers_of_any_corpus(utterances, data):
     protocol = {
@@ -612,7 +612,7 @@ def splits_of_originals(folds):
     return folds.groupby(["fold", "original"])["split"].agg(set)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(utterances=corpora(min_each=2), data=st.data())
 def test_only_training_utterances_of_any_corpus_are_copied(utterances, data):
     task = data.draw(

@@ -104,7 +104,7 @@ def test_an_archive_with_too_many_files_is_rejected(unzip, monkeypatch, zipped):
         unzip(zipped([(name, b"") for name in "abc"]))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_a_damaged_archive_raises_no_other_error(tmp_path_factory, zipped, data):
     content = bytearray(zipped([("wav/a.wav", np.random.default_rng(0).bytes(500)), ("b.txt", b"text" * 50)]))
