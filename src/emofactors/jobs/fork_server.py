@@ -12,6 +12,7 @@ its jobs by SIGTERM; on Linux they also receive SIGTERM if the server is killed.
 """
 
 import ast
+import atexit
 import contextlib
 import gc
 import os
@@ -161,7 +162,6 @@ class _Server:
             threads, _, script = lines.readline().rstrip("\n").partition(" ")
         for statement in _import_statements(script):
             _execute(statement)
-        gc.collect()
         gc.freeze()  # a collection in a job would copy the memory that it shares with the server
         server = os.getpid()
         pid = os.fork()
@@ -221,17 +221,37 @@ def _execute(statement: types.CodeType | None) -> None:
             exec(statement, {})
 
 
+def _run(script: str) -> int:
+    """Run a script as an interpreter would; return the exit status."""
+    module = types.ModuleType("__main__")
+    module.__dict__["__file__"] = script
+    sys.modules["__main__"] = module
+    sys.argv = [script]
+    sys.path[0] = str(Path(script).parent)
+    try:
+        exec(compile(Path(script).read_bytes(), script, "exec"), module.__dict__)
+    except SystemExit as stop:
+        if stop.code is None or isinstance(stop.code, int):
+            return stop.code or 0
+        print(stop.code, file=sys.stderr)
+        return 1
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        return 1
+    return 0
+
+
 def _main() -> None:
-    """Serve; in the process of a job, run its script as an interpreter would."""
     control, *scripts = sys.argv[1:]
     script = _Server(socket.socket(fileno=int(control)), scripts).serve()
     if script is not None:
-        module = types.ModuleType("__main__")
-        module.__dict__["__file__"] = script
-        sys.modules["__main__"] = module
-        sys.argv = [script]
-        sys.path[0] = str(Path(script).parent)
-        exec(compile(Path(script).read_bytes(), script, "exec"), module.__dict__)
+        status = _run(script)
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # The interpreter would now free every object, which copies all memory that is shared with the server.
+        os._exit(status & 0xFF)
 
 
 if __name__ == "__main__":
