@@ -8,7 +8,7 @@ from torch import Tensor
 from torchaudio.functional import griffinlim
 
 from emofactors.config.features import FeatureSettings
-from emofactors.features.spectrogram import mel_filters
+from emofactors.features.mel import mel_filters
 
 #: Iterations and momentum of Griffin and Lim's method, at their usual values.
 ITERATIONS = 64

@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-import librosa.filters
 import numpy as np
 import torch
-from scipy.signal import butter, sosfiltfilt
 from torch import Tensor
 
 from emofactors.config.features import FeatureSettings
 from emofactors.errors import InputError
+from emofactors.features.mel import mel_filters
 
 #: Frames per block, few enough for the spectra to stay in a processor's cache. Every block has the same size: the
 #: last bit of a matrix product varies with the shapes of the matrices, and frames must not depend on neighbours.
@@ -88,6 +87,8 @@ def _high_passed(waveform: np.ndarray, settings: FeatureSettings) -> np.ndarray:
     """Apply the high-pass filter, if any; leave too short waveforms unchanged, which the caller refuses."""
     if settings.high_pass_hz is None or len(waveform) < settings.min_samples:
         return waveform
+    from scipy.signal import sosfiltfilt
+
     return sosfiltfilt(_high_pass(settings), waveform).astype(np.float32)
 
 
@@ -152,25 +153,10 @@ def _window(settings: FeatureSettings) -> Tensor:
 @cache
 def _high_pass(settings: FeatureSettings) -> np.ndarray:
     """High-pass filter as second-order sections, which are stable for corner frequencies far below the rate."""
+    from scipy.signal import butter
+
     return butter(
         settings.high_pass_order, settings.high_pass_hz, btype="highpass", fs=settings.sample_rate_hz, output="sos"
-    )
-
-
-def mel_filters(settings: FeatureSettings) -> np.ndarray:
-    """Return the Mel filter bank of a ``log_mel``, float64, (n_mels, n_fft // 2 + 1).
-
-    Uses librosa's filters, not torchaudio's: the latter rounds frequencies to float32, which moves
-    the edges of narrow filters enough to change the fourth decimal of a dB.
-    """
-    assert settings.n_mels is not None  # true of every log_mel
-    return librosa.filters.mel(
-        sr=settings.sample_rate_hz,
-        n_fft=settings.n_fft,
-        n_mels=settings.n_mels,
-        fmin=settings.f_min_hz,
-        fmax=settings.f_max_hz,
-        dtype=np.float64,
     )
 
 
