@@ -31,7 +31,8 @@ def fingerprint(script: Path, *lazy_imports: str) -> str:
         ModuleNotFoundError: if an imported module of the package does not exist.
     """
     files: dict[str, Path] = {}
-    queue = [*_package_imports(script), *lazy_imports]
+    imports, code = _read(script)
+    queue = [*imports, *lazy_imports]
     while queue:
         module = queue.pop()
         if module not in files:
@@ -39,18 +40,24 @@ def fingerprint(script: Path, *lazy_imports: str) -> str:
             if file is None:
                 raise ModuleNotFoundError(f"{module} is imported, but is not a module of the package")
             files[module] = file
-            queue += _package_imports(file)
-    digest = sha256(_code_hash(script).encode())
+            queue += _read(file)[0]
+    digest = sha256(code.encode())
     for module in sorted(files):
-        digest.update(f"{module} {_code_hash(files[module])}\n".encode())
+        digest.update(f"{module} {_read(files[module])[1]}\n".encode())
     return digest.hexdigest()[:16]
 
 
 @cache
-def _package_imports(file: Path) -> tuple[str, ...]:
-    """Return the modules of the package that a file imports at its top level."""
+def _read(file: Path) -> tuple[tuple[str, ...], str]:
+    """Return the modules of the package that a file imports at its top level, and the hash of its code."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    return _package_imports(tree), _code_hash(tree)
+
+
+def _package_imports(tree: ast.Module) -> tuple[str, ...]:
+    """Return the modules of the package that are imported at the top level."""
     modules = []
-    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+    for node in tree.body:
         if isinstance(node, ast.Import):
             modules += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
@@ -60,10 +67,8 @@ def _package_imports(file: Path) -> tuple[str, ...]:
     return tuple(module for module in modules if module.split(".")[0] == "emofactors")
 
 
-@cache
-def _code_hash(file: Path) -> str:
-    """Hash a file's syntax tree without docstrings."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+def _code_hash(tree: ast.Module) -> str:
+    """Hash a syntax tree without docstrings, which are removed from it."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
@@ -72,6 +77,7 @@ def _code_hash(file: Path) -> str:
     return sha256(ast.dump(tree).encode()).hexdigest()
 
 
+@cache
 def _find_file(module: str) -> Path | None:
     """Return the file of a module of the package, or None if there is none."""
     root, *names = module.split(".")

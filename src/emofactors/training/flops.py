@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from emofactors.systems.base import Batch, System
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def forward_flops(system: System, batch: Batch) -> int:
     """Return the FLOPs of a forward pass over a batch: convolutions and matrix products.
 

@@ -21,8 +21,8 @@ def package(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_PACKAGE", tmp_path)
 
     def fingerprint(*lazy_imports):
-        module._code_hash.cache_clear()
-        module._package_imports.cache_clear()
+        module._read.cache_clear()
+        module._find_file.cache_clear()
         return module.fingerprint(script, *lazy_imports)
 
     return tmp_path, fingerprint
