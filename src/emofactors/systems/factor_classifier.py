@@ -120,7 +120,7 @@ class FactorClassifier(nn.Module):
         """Return embedding (B, D) and logits (B, C) of a batch of segments."""
         delta = deltas(batch.features, self.delta_window)
         channels = [batch.features, delta, deltas(delta, self.delta_window)]
-        x = torch.stack(channels, dim=3).permute(0, 3, 1, 2)  # (B, 3, T, F), channels last in memory
+        x = torch.stack(channels, dim=1)  # (B, 3, T, F): with channels last in memory the norm is ten times slower
         x = self.convolutions(self.channel_norm(x))  # (B, C, T', F')
         x = self.linear(x.permute(0, 2, 3, 1).flatten(2))  # (B, T', units)
         with torch.autocast(x.device.type, enabled=False):  # recurrence accumulates rounding errors
