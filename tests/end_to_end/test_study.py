@@ -409,7 +409,9 @@ def test_shards_change_no_result_and_a_new_utterance_re_runs_its_shard_alone(fin
     assert extracted(project, *TARGETS[1:]) == sorted(expected)
 
 
-def test_one_core_cold_jobs_and_streaming_give_the_same_bytes_as_two_cores_warm_jobs_and_memory(finished, fresh_smoke):
+def test_one_core_cold_jobs_and_streaming_give_the_same_bytes_as_two_cores_warm_jobs_and_memory(
+    finished, fresh_smoke
+):
     project = fresh_smoke()
     run = project.snakemake("--cores", "1", "--executor", "local", *STUDY, "--config", "compute={stream: true}")
     assert run.returncode == 0, run.stdout

@@ -21,14 +21,14 @@ from emofactors.errors import InputError
     [
         ("tasks/synthetic4_groups3_held_out.yaml", "folds", "fold", "fold: is unknown"),
         (
-            "features/log_mel_128.yaml",
+            "features/log_mel_80.yaml",
             "n_fft: [1024",
             "n_fft: [1025",
             "n_fft: is 1025; Input should be a multiple",
         ),
-        ("features/log_mel_128.yaml", "[16000", "[0", "sample_rate_hz: is 0"),
-        ("features/log_mel_128.yaml", "[16000", "[16000, 1", "sample_rate_hz: is [16000, 1"),
-        ("features/log_mel_128.yaml", "kind: [log_mel", "kind: [mel", "kind: is 'mel', expected one of log_mel, "),
+        ("features/log_mel_80.yaml", "[16000", "[0", "sample_rate_hz: is 0"),
+        ("features/log_mel_80.yaml", "[16000", "[16000, 1", "sample_rate_hz: is [16000, 1"),
+        ("features/log_mel_80.yaml", "kind: [log_mel", "kind: [mel", "kind: is 'mel', expected one of log_mel, "),
         ("systems/cnn_bigru.yaml", "gru_units: [128, ", "gru_units: [", "expected [value, source or reason]"),
         (
             "corpora/synthetic.yaml",

@@ -39,7 +39,7 @@ def test_probes_need_speakers_only_on_the_tasks_of_their_table(study_of_table):
 def test_the_summary_tells_documented_from_changed_sizes(request_of, study_of_table, config_dir):
     changed = load_study(request_of(), config_dir).size_summary()
     assert changed.startswith("documented settings: functionals_svm; settings changed by the study: ")
-    assert "cnn_bigru (7)" in changed
+    assert "cnn_bigru (9)" in changed
     assert load_study(*study_of_table()).size_summary() == "documented settings: cnn_bigru"
 
 

@@ -6,8 +6,15 @@ def test_a_variant_differs_from_the_base_in_its_own_settings(request_of, config_
     system = load_study(request_of(), config_dir).systems["cnn_bigru"]
     base = system.variant("mel_center")
     changed = {key for key, value in system.variant("stft_softmax").items() if value != base[key]}
-    assert changed == {"features", "center_lambda", "max_steps"}  # the study sets max_steps of two variants
-    assert system.variant_overrides == {v: {"max_steps": 40} for v in ("stft_softmax", "stft_center")}
+    assert changed == {"features", "center_lambda", "max_steps", "conv_strides"}  # the study sets the last two
+    mel = {"features": "log_mel_80"}
+    stft = {"features": "log_stft_513", "conv_strides": [4, 1, 1, 1], "max_steps": 100}
+    assert system.variant_overrides == {
+        "mel_softmax": mel,
+        "mel_center": mel,
+        "stft_softmax": stft,
+        "stft_center": stft,
+    }
 
 
 def test_run_settings_and_arguments_are_a_partition(request_of, config_dir):

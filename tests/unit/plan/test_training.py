@@ -68,13 +68,13 @@ def test_an_input_spec_identifies_the_run_and_its_features(default_study, wildca
     spec = TrainingPlan(default_study).input_spec(job)
     assert (spec["corpus"], spec["fold"], spec["method"]) == ("synthetic", 2, "network")
     assert spec["classes"] == ["anger", "happiness", "sadness", "neutral"]
-    assert spec["features"]["n_mels"] == 128
+    assert spec["features"]["n_mels"] == 80
 
 
 def test_settings_are_split_into_run_and_arguments(default_study, wildcards):
     plan = TrainingPlan(default_study)
     job = wildcards(system="cnn_bigru", variant="mel_center")
-    assert plan.run_settings(job)["max_steps"] == 100
+    assert plan.run_settings(job)["max_steps"] == 200
     assert plan.arguments(job)["gru_units"] == 32
     assert plan.svm_settings(wildcards(system="functionals_svm", variant="functionals"))["kernel"] == "rbf"
 
