@@ -15,6 +15,11 @@ CORES ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 STUDY ?= emodb_quick
 CORPORA ?= data
 INSTALLED := .venv/.installed
+# TORCH=cpu: the CPU build of torch, without CUDA libraries, from a package index that has it; kept once installed.
+TORCH ?= $(shell cat $(INSTALLED) 2>/dev/null)
+CPU_BUILD = $(if $(TORCH:cpu=),$(error TORCH is $(TORCH), expected cpu),$(TORCH))
+PACKAGES = grep -v '^\#' requirements.lock \
+	$(if $(CPU_BUILD),| sed -E '/^(cuda|nvidia|triton)/d; s/^torch(audio)?==[^ ]*/&+cpu/')
 
 .PHONY: demo test test-rest test-all lint docs pictures verify bench faults clean distclean
 
@@ -75,6 +80,13 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "emofactors needs Python 3.11 or newer; choose one: make PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(PACKAGES) > .venv/packages.txt; total=$$(grep -c . .venv/packages.txt); \
+	echo "Installing $$total packages into .venv: $(if $(TORCH),2 GB,6 GB; without CUDA 2 GB: docs/installation.md)"; \
+	for first in $$(seq 1 10 $$total); do \
+		sed -n "$$first,$$((first + 9))p" .venv/packages.txt > .venv/some.txt; \
+		.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r .venv/some.txt || exit 1; \
+		echo "  $$((first + 9 < total ? first + 9 : total)) of $$total packages, $$(du -sm .venv | cut -f 1) MB"; \
+	done
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $@
+	.venv/bin/python -m pip check
+	@echo $(TORCH) > $@

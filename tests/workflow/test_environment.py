@@ -1,7 +1,8 @@
 """pyproject.toml, requirements.lock, environment.yml and the installed packages describe one environment."""
 
+import subprocess
 import tomllib
-from importlib.metadata import PackageNotFoundError, metadata, version
+from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from pathlib import Path
 
 import yaml
@@ -20,9 +21,18 @@ LOCK = [
 ]
 
 
+#: GNU make prints the packages that it installs.
+PRINT_PACKAGES = ["make", "--silent", "--eval", "print-packages:; @$(PACKAGES)", "print-packages"]
+
 REQUIREMENTS = [Requirement(line) for line in LOCK]
+#: The CPU build of torch is installed without them: ``make TORCH=cpu``.
+CUDA = {r.name for r in REQUIREMENTS if r.name.startswith(("cuda", "nvidia", "triton"))}
 #: Requirements of the lock that this platform installs.
-WANTED = [r for r in REQUIREMENTS if r.marker is None or r.marker.evaluate()]
+WANTED = [
+    r
+    for r in REQUIREMENTS
+    if (r.marker is None or r.marker.evaluate()) and not (r.name in CUDA and version("torch").endswith("+cpu"))
+]
 PINS = {canonicalize_name(r.name): next(iter(r.specifier)).version for r in REQUIREMENTS}
 
 
@@ -65,6 +75,42 @@ def test_declared_packages_have_no_marker_in_the_lock():
 def test_the_installed_packages_are_those_of_the_lock():
     expected = {r.name: PINS[canonicalize_name(r.name)] if r in WANTED else None for r in REQUIREMENTS}
     assert {name: installed_version(name) for name in expected} == expected
+
+
+def packages_of_make(*arguments):
+    """Return the requirements that make installs, line by line."""
+    made = subprocess.run(
+        [*PRINT_PACKAGES, *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    return made.stdout.splitlines() if made.returncode == 0 else made.stderr
+
+
+def test_make_installs_the_lock():
+    assert packages_of_make("TORCH=") == LOCK
+
+
+def test_the_cpu_build_has_the_releases_of_the_lock_without_cuda():
+    expected = [
+        f"{line}+cpu" if line.startswith("torch") else line
+        for line, requirement in zip(LOCK, REQUIREMENTS, strict=True)
+        if requirement.name not in CUDA
+    ]
+    assert sum(line.endswith("+cpu") for line in expected) == 2
+    assert packages_of_make("TORCH=cpu") == expected
+
+
+def test_an_unknown_build_of_torch_is_refused():
+    assert "TORCH is gpu, expected cpu" in packages_of_make("TORCH=gpu")
+
+
+def test_only_torch_needs_the_packages_that_the_cpu_build_leaves_out():
+    needed_by = {
+        r.name
+        for r in WANTED
+        for line in requires(r.name) or ()
+        if r.name not in CUDA and canonicalize_name(Requirement(line).name) in CUDA and "extra" not in line
+    }
+    assert needed_by == (set() if version("torch").endswith("+cpu") else {"torch"})
 
 
 def test_every_package_supports_the_oldest_promised_python():
