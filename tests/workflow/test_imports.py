@@ -87,6 +87,13 @@ def test_scripts_import_the_heavy_modules_that_they_use_and_no_other(used):
     assert loaded == dict.fromkeys(USED[used], sorted(used))
 
 
+def test_predicting_with_a_network_imports_no_scikit_learn():
+    modules = ("features", "inference.audio_files", "inference.saved_model", "systems")
+    program = "".join(f"import emofactors.{module}\n" for module in modules)
+    program += f"import sys; print(*sorted({set(HEAVY)} & set(sys.modules)))"
+    assert run_python(program).split() == ["pandas", "torch"]
+
+
 def test_a_training_imports_neither_the_compiler_of_torch_nor_scipy(tmp_path):
     emotions = ["calm", "anger"] * 12
     names = [f"u{i:02d}" for i in range(len(emotions))]

@@ -22,7 +22,6 @@ from emofactors.training.input_spec import InputSpec
 from emofactors.training.outputs import model_outputs
 from emofactors.training.posteriors import softmax
 from emofactors.training.run import BuildSystem
-from emofactors.training.svm import SavedSvm
 from emofactors.training.weights import load_weights
 
 #: Longest recording in seconds that a network reads whole, frame by frame: the memory of attention grows with its
@@ -163,6 +162,8 @@ def _first_line(error: Exception) -> str:
 
 def _svm(input_spec: InputSpec, metadata: Mapping[str, Any], weights: Path) -> dict[str, Any]:
     """Return the limits and the posteriors of a support vector machine."""
+    from emofactors.training.svm import SavedSvm
+
     svm = SavedSvm.read(weights, SvmSettings(**metadata["settings"]).kernel)
     _check_sizes(weights, len(svm.n_support), svm.support_vectors.shape[1], input_spec)
 
