@@ -239,11 +239,20 @@ def fresh_smoke(fresh_project):
 
 
 @pytest.fixture(scope="session")
-def finished(fresh_smoke):
-    """The finished smoke study, which tests must not change."""
-    project = fresh_smoke()
-    run = project.snakemake("--configfile", "config/studies/smoke.yaml")
-    assert run.returncode == 0, run.stdout
+def finished(fresh_smoke, tmp_path_factory):
+    """The finished smoke study, which tests must not change: made by the first worker of pytest-xdist that needs it."""
+    of_workers = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        of_workers = of_workers.parent
+    with (of_workers / "finished").open("a+", encoding="utf-8") as record:
+        fcntl.flock(record, fcntl.LOCK_EX)
+        record.seek(0)
+        if folder := record.read():
+            return Project(Path(folder))
+        project = fresh_smoke()
+        run = project.snakemake("--configfile", "config/studies/smoke.yaml")
+        assert run.returncode == 0, run.stdout
+        record.write(str(project.folder))
     return project
 
 

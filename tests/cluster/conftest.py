@@ -170,11 +170,12 @@ def cluster(tmp_path_factory):
             yield cluster
         finally:
             subprocess.run(["scancel", "--user", "root"], check=False, capture_output=True, timeout=30)
+            # Before the daemons end: a Snakemake of a parallel test would wait for a controller that it finds named here.
+            for name in ("slurm.conf", "gres.conf"):
+                (ETC / name).unlink()
             for daemon in reversed(daemons):
                 daemon.terminate()
                 daemon.wait(60)
-            for name in ("slurm.conf", "gres.conf"):
-                (ETC / name).unlink()
 
 
 def start(folder):

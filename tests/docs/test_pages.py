@@ -39,7 +39,7 @@ PAGES = sorted(
         *(p for p in (REPOSITORY / "docs").rglob("*.md") if not p.match("docs/results/*/*.md")),
     ]
 )
-#: CONTRIBUTING.md names files that do not exist yet: tests/workflow/test_contributing.py writes and runs them.
+#: CONTRIBUTING.md names files that do not exist yet: tests/end_to_end/test_contributing.py writes and runs them.
 PAGES_OF_EXISTING_FILES = [page for page in PAGES if page.name != "CONTRIBUTING.md"]
 
 #: What pages call the reader's own corpus, task and study; and the example study of docs/configuration.md.

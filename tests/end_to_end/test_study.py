@@ -293,8 +293,8 @@ def test_every_job_except_that_of_the_page_is_measured(finished):
 # --- further runs --------------------------------------------------------------------------------------------
 
 
-def test_a_second_run_has_nothing_to_do(finished):
-    run = finished.snakemake(*STUDY)
+def test_a_second_run_has_nothing_to_do(finished, copy_of):
+    run = copy_of(finished).snakemake(*STUDY)
     assert run.returncode == 0, run.stdout
     assert "Nothing to be done" in run.stdout
 

@@ -43,6 +43,6 @@ def test_the_default_limit_is_the_number_of_slots(project, monkeypatch, visible,
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    run = project.snakemake("-n", *arguments)
+    run = project.snakemake("-n", *arguments, "--", "results/corpora/manifests/synthetic.csv")
     assert run.returncode == 0, run.stdout
     assert re.findall(r"^limit (\w+)$", run.stdout, flags=re.MULTILINE) == [str(limit)]

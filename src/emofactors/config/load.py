@@ -91,13 +91,14 @@ def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
     ]
     systems = _load_systems(request, config_dir, [(file, item) for file, item, _ in items], where)
     check_decomposers(config_dir, systems)
-    features = {
-        name: load_features(config_dir, name)
+    feature_names = {  # a dict keeps their order
+        name: None
         for system in systems.values()
         for variant in system.variants
         for name in (system.features(variant), system.variant(variant).get("pitch"))
         if name
     }
+    features = {name: load_features(config_dir, name) for name in feature_names}
     check_features(config_dir, {name: settings for name, (settings, _) in features.items()}, systems)
     check_methods(config_dir, tables, figures, systems, request.audio_examples, where)
     return Study(

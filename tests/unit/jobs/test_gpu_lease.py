@@ -1,11 +1,12 @@
 import itertools
 import logging
 import os
+import select
 import signal
 import stat
 import subprocess
 import sys
-import time
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,75 +16,69 @@ from emofactors.errors import InputError
 from emofactors.jobs import gpu_lease
 from emofactors.jobs.gpu_lease import lease_slot
 
-#: Lease a slot, print the GPU and the time, hold the lease for a time, print the time, and end.
+#: Lease a slot, print the GPU, hold the lease until there is a line of input, and end.
 TRAINING = """
-import sys, time
+import sys
 from pathlib import Path
 from emofactors.jobs.gpu_lease import lease_slot
-gpus, slots, folder, seconds = sys.argv[1].split(","), int(sys.argv[2]), Path(sys.argv[3]), float(sys.argv[4])
-gpu = lease_slot(gpus, slots, folder)
-print(gpus[gpu], time.monotonic(), flush=True)
-time.sleep(seconds)
-print(time.monotonic(), flush=True)
+gpus, slots, folder = sys.argv[1].split(","), int(sys.argv[2]), Path(sys.argv[3])
+print(gpus[lease_slot(gpus, slots, folder)], flush=True)
+sys.stdin.readline()
 """
+#: Seconds that a training which has to wait is watched.
+WATCHED_S = 1.5
+#: Timeout of waiting for a lease.
+TIMEOUT_S = 300
 
 
 @pytest.fixture
 def start():
-    """Function that starts a training in its own process: GPUs, slots, folder, seconds of its lease.
+    """Function that starts a training in its own process: GPUs, slots, folder.
 
     Leases of the test process itself last until it ends, so every test has its own folder.
     """
     started = []
 
-    def start(gpus, slots, folder, seconds):
-        command = [sys.executable, "-c", TRAINING, ",".join(gpus), str(slots), str(folder), str(seconds)]
-        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+    def start(gpus, slots, folder):
+        command = [sys.executable, "-c", TRAINING, ",".join(gpus), str(slots), str(folder)]
+        started.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
         return started[-1]
 
     yield start
     for process in started:
         process.kill()
-        process.wait()
-        process.stdout.close()
+        process.communicate()
 
 
-def leases_of(processes):
-    """Wait for processes; return GPU, start and end of the lease of each."""
-    leases = []
-    for process in processes:
-        output, _ = process.communicate(timeout=60)
-        assert process.returncode == 0
-        (gpu, begin), (end,) = (line.split() for line in output.splitlines())
-        leases.append((gpu, float(begin), float(end)))
-    return leases
-
-
-def max_simultaneous(leases, gpu):
-    """Return the largest number of simultaneous leases of a GPU."""
-    of_gpu = [(begin, end) for which, begin, end in leases if which == gpu]
-    return max(sum(begin <= moment < end for begin, end in of_gpu) for moment, _ in of_gpu)
+def leased(trainings, timeout_s):
+    """Return a training that has leased a slot meanwhile, and its GPU; None if none has."""
+    of_output = {training.stdout: training for training in trainings}
+    ready, _, _ = select.select(list(of_output), [], [], timeout_s)
+    return (of_output[ready[0]], ready[0].readline().strip()) if ready else None
 
 
 @pytest.mark.parametrize("slots", [1, 2])
 def test_no_gpu_has_more_trainings_than_slots(tmp_path, start, slots):
-    leases = leases_of([start(["a", "b"], slots, tmp_path / "locks", 0.5) for _ in range(6)])
-    assert len(leases) == 6
-    assert {gpu for gpu, _, _ in leases} == {"a", "b"}
-    assert max(max_simultaneous(leases, gpu) for gpu in "ab") <= slots
+    waiting = [start(["a", "b"], slots, tmp_path / "locks") for _ in range(6)]
+    running = []
+    while waiting:
+        if len(running) == 2 * slots:
+            assert Counter(gpu for _, gpu in running) == {"a": slots, "b": slots}
+            assert leased(waiting, WATCHED_S) is None
+            training, _ = running.pop(0)
+            training.communicate("end\n")
+            assert training.returncode == 0
+        running.append(leased(waiting, TIMEOUT_S))
+        waiting.remove(running[-1][0])
 
 
-def test_a_killed_training_frees_its_slot_at_once(tmp_path, start):
-    killed = start(["a"], 1, tmp_path, 600)
-    assert killed.stdout.readline().startswith("a ")
-    waiting = start(["a"], 1, tmp_path, 0)
-    time.sleep(1.5)
-    assert waiting.poll() is None, "there is one slot"
+def test_a_killed_training_frees_its_slot(tmp_path, start):
+    killed = start(["a"], 1, tmp_path)
+    assert leased([killed], TIMEOUT_S) == (killed, "a")
+    waiting = start(["a"], 1, tmp_path)
+    assert leased([waiting], WATCHED_S) is None, "there is one slot"
     os.kill(killed.pid, signal.SIGKILL)
-    freed = time.monotonic()
-    ((gpu, begin, _),) = leases_of([waiting])
-    assert gpu == "a"
-    assert 0 <= begin - freed < 1
+    assert leased([waiting], TIMEOUT_S) == (waiting, "a")
 
 
 def test_the_gpu_with_the_fewest_trainings_is_leased(tmp_path):
@@ -101,15 +96,13 @@ def test_the_largest_number_of_slots_is_the_limit_if_studies_differ(tmp_path, st
     assert lease_slot(["a"], 1, tmp_path) == 0
     assert lease_slot(["a"], 2, tmp_path) == 0
     for slots in (1, 2):
-        waiting = start(["a"], slots, tmp_path, 0)
-        with pytest.raises(subprocess.TimeoutExpired):
-            waiting.wait(1.5)
+        assert leased([start(["a"], slots, tmp_path)], WATCHED_S) is None
 
 
 def test_waiting_is_logged_at_once_and_at_intervals(tmp_path, start, monkeypatch, caplog):
     caplog.set_level(logging.INFO)
-    holder = start(["a"], 1, tmp_path, 600)
-    assert holder.stdout.readline().startswith("a ")
+    holder = start(["a"], 1, tmp_path)
+    assert leased([holder], TIMEOUT_S) == (holder, "a")
     clock = itertools.count(0, 100)  # seconds, one step per attempt
     attempts = itertools.count(1)
 

@@ -12,13 +12,16 @@ import pytest
 from emofactors.errors import InputError
 from emofactors.jobs.locks import hold_folder
 
+#: Timeout of waiting for other processes.
+TIMEOUT_S = 300
+
 HOLDS_FOLDER = """
 import sys, time
 from pathlib import Path
 from emofactors.jobs.locks import hold_folder
 hold_folder(Path(sys.argv[1]))
 print("held", flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 HOLDS_LOG = """
 import sys, time
@@ -77,10 +80,10 @@ def test_the_lock_of_a_killed_run_is_released(started, tmp_path, ended_by):
 
 def test_a_job_ends_the_process_of_an_earlier_run(started, tmp_path):
     log = tmp_path / "train.log"
-    earlier = started(HOLDS_LOG, log, 60)
+    earlier = started(HOLDS_LOG, log, 600)
     assert log.read_text() == f"process {earlier.pid} on {socket.gethostname()}\n"
     later = started(HOLDS_LOG, log, 0)
-    assert earlier.wait(10) == -signal.SIGTERM
+    assert earlier.wait(TIMEOUT_S) == -signal.SIGTERM
     _, stderr = later.communicate()
     assert stderr == (
         f"emofactors: {log}: process {earlier.pid} on {socket.gethostname()} of an earlier run still works on "
@@ -102,8 +105,8 @@ def test_a_process_of_an_earlier_run_ends_if_a_later_one_holds_the_job(started, 
     earlier = subprocess.Popen(
         [sys.executable, "-c", HOLDS_LOG_ON_INPUT, log], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    later = started(HOLDS_LOG, log, 60)
-    _, stderr = earlier.communicate("now\n", timeout=30)
+    later = started(HOLDS_LOG, log, 600)
+    _, stderr = earlier.communicate("now\n", timeout=TIMEOUT_S)
     assert earlier.returncode == 1
     assert stderr == (
         f"emofactors: {log}: process {later.pid} on {socket.gethostname()} started this job later; this process "
@@ -116,27 +119,27 @@ def test_a_process_of_an_earlier_run_ends_if_a_later_one_holds_the_job(started, 
 @pytest.mark.parametrize("named", ["process {pid} on another-machine", "process {pid} on {here}", "nobody"])
 def test_only_a_process_of_this_machine_with_that_log_is_ended(started, tmp_path, named):
     log = tmp_path / "train.log"
-    bystander = started(HOLDS_LOG, tmp_path / "other.log", 60)
+    bystander = started(HOLDS_LOG, tmp_path / "other.log", 600)
     log.write_text(named.format(pid=bystander.pid, here=socket.gethostname()) + "\n")
     with log.open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         later = started(HOLDS_LOG, log, 0, wait=False)
         time.sleep(0.5)
         assert later.poll() is None, "expected to wait"
-    assert later.wait(10) == 0
+    assert later.wait(TIMEOUT_S) == 0
     assert bystander.poll() is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals that a parent died")
 def test_a_job_ends_when_its_run_is_killed(tmp_path):
     log = tmp_path / "job.log"
-    script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HOLDS_LOG!r}, {str(log)!r}, '60'])"
+    script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HOLDS_LOG!r}, {str(log)!r}, '600'])"
     run = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert run.stdout.readline() == "held\n"
     pid = int(log.read_text().split()[1])
     run.kill()
     run.wait()
-    latest = time.monotonic() + 10
+    latest = time.monotonic() + TIMEOUT_S
     while is_alive(pid):
         assert time.monotonic() < latest
         time.sleep(0.01)

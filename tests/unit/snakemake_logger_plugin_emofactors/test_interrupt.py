@@ -21,7 +21,7 @@ interrupt.set_jobs_local()
 signal.signal(signal.SIGTERM, lambda number, frame: print("stop scheduling", flush=True))
 ignores = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " if sys.argv[1] == "ignores" else ""
 job = subprocess.Popen(
-    [sys.executable, "-c", ignores + "import time; print('started', flush=True); time.sleep(60)"],
+    [sys.executable, "-c", ignores + "import time; print('started', flush=True); time.sleep(600)"],
     preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
 )
 print("job ended with", job.wait(), flush=True)
@@ -29,6 +29,8 @@ if ignores:
     signal.pause()  # the run is killed, too
 interrupt.close()
 """
+#: Timeout of waiting for a run.
+TIMEOUT_S = 300
 STOPPING = "emofactors: stopping: trainings save their state (press Ctrl-C again to kill all jobs)\n"
 
 
@@ -59,7 +61,7 @@ def start():
 def test_ctrl_c_stops_scheduling_and_ends_jobs(start):
     run = start("ends")
     run.send_signal(signal.SIGINT)
-    assert run.communicate(timeout=30) == (f"{STOPPING}stop scheduling\njob ended with -15\n", "")
+    assert run.communicate(timeout=TIMEOUT_S) == (f"{STOPPING}stop scheduling\njob ended with -15\n", "")
     assert run.returncode == 0
 
 
@@ -70,7 +72,7 @@ def test_a_second_ctrl_c_kills_jobs(start):
     assert run.stdout.readline() == "stop scheduling\n"
     time.sleep(0.5)  # Python may delay a signal that arrives just before a blocking call
     run.send_signal(signal.SIGINT)
-    output, errors = run.communicate(timeout=30)
+    output, errors = run.communicate(timeout=TIMEOUT_S)
     assert run.returncode == 130
     assert errors == "emofactors: killed; run the same command again to continue\n"
     assert "job ended with -9\n".startswith(output)  # the run may be killed while it prints
@@ -79,7 +81,7 @@ def test_a_second_ctrl_c_kills_jobs(start):
 def test_ctrl_c_before_any_job_ends_without_a_traceback(start):
     run = start("parsing")
     run.send_signal(signal.SIGINT)
-    assert run.communicate(timeout=30) == ("", "")
+    assert run.communicate(timeout=TIMEOUT_S) == ("", "")
     assert run.returncode == 130
 
 
