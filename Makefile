@@ -28,15 +28,14 @@ demo: $(INSTALLED)
 	@echo; cat $(addprefix results/report/default/tables/,center_loss.md vit_protocols.md adversarial.md factor_ablation_small.md)
 	@echo; echo "The whole report: $(CURDIR)/results/report/default/index.html"
 
-# Two tests at a time, with one thread each. Tests of a file run on one worker, so that they share what they set up.
-PYTEST := OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 --dist loadfile
+# Two files of tests at a time, long ones first, with one thread each. Tests of a file share what they set up.
+PYTEST := OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test: lint
 	$(PYTEST) tests/small_study tests/workflow tests/unit tests/fuzz
 
-# Long files first.
 test-rest: $(INSTALLED)
-	$(PYTEST) --no-loadscope-reorder tests/faults tests/cluster tests/end_to_end tests/fuzz tests/browser tests/docs --fuzz-examples 2000
+	$(PYTEST) tests/faults tests/cluster tests/end_to_end tests/fuzz tests/browser tests/docs --fuzz-examples 2000
 
 test-all: test test-rest
 

@@ -16,6 +16,9 @@ _ARGUMENTS = [
     "--disable-sync",
 ]
 
+#: Timeout of loading a page and of waiting for a change of it.
+TIMEOUT_MS = 300_000
+
 
 @dataclass
 class Opened:
@@ -59,6 +62,7 @@ def opened(chromium, page_file):
         context = chromium.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
         )
+        context.set_default_timeout(TIMEOUT_MS)
         contexts.append(context)
         opened = Opened(context.new_page())
         opened.page.on("console", lambda message: opened.messages.append(f"{message.type}: {message.text}"))

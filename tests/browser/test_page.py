@@ -7,6 +7,8 @@ import pytest
 
 OPEN_DETAILS = "document.querySelectorAll('details').forEach(details => { details.open = true; })"
 
+TWO_FRAMES = "new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+
 #: Sorting of the header cells and texts of the rows of every table, after each of two clicks on each column.
 SORTED_TABLES = """() => [...document.querySelectorAll("main table")].map(table => {
   const texts = () => [...table.tBodies[0].rows].map(row => [...row.cells].map(cell => cell.textContent.trim()));
@@ -315,7 +317,7 @@ def test_the_page_has_landmarks_and_headings_skip_no_level(opened):
 def test_the_keyboard_reaches_everything_in_the_order_of_the_page(opened, width):
     page = opened(width=width).page
     page.evaluate(OPEN_DETAILS)
-    page.wait_for_timeout(100)  # until the regions know whether they scroll
+    page.evaluate(TWO_FRAMES)  # in the first, the regions are told their new size, and whether they scroll
     n_stops = page.evaluate(STOPS)
     assert n_stops > 100
     reached = []

@@ -17,6 +17,9 @@ ETC = Path("/etc/slurm")
 #: First line of the files that these tests write, and may overwrite.
 HEADER = "# Written by the tests of emofactors."
 
+#: Timeout of waiting for the start or the end of SLURM.
+TIMEOUT_S = 300
+
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol")
 
 # Memory and cores are those of a typical node, not of this machine: the profile requests them.
@@ -140,7 +143,7 @@ def write_configuration(folder):
 
 
 def wait_for_idle_node(cluster, daemons):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + TIMEOUT_S
     while True:
         ended = [daemon.args[3] for daemon in daemons if daemon.poll() is not None]
         logs = "\n".join(log.read_text(errors="replace")[-2000:] for log in sorted(cluster.folder.glob("*.log")))
@@ -169,13 +172,13 @@ def cluster(tmp_path_factory):
             wait_for_idle_node(cluster, daemons)
             yield cluster
         finally:
-            subprocess.run(["scancel", "--user", "root"], check=False, capture_output=True, timeout=30)
+            subprocess.run(["scancel", "--user", "root"], check=False, capture_output=True, timeout=TIMEOUT_S)
             # Before the daemons end: a Snakemake of a parallel test would wait for a controller that it finds named here.
             for name in ("slurm.conf", "gres.conf"):
                 (ETC / name).unlink()
             for daemon in reversed(daemons):
                 daemon.terminate()
-                daemon.wait(60)
+                daemon.wait(TIMEOUT_S)
 
 
 def start(folder):
