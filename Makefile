@@ -1,13 +1,13 @@
-# make demo    run the default study, from synthesized speech to the page (creates .venv)
-# make test    run lint, the tests of units and of the workflow, and a small study: before each commit
-# make test-rest   run all other tests: of whole studies, faults, a cluster, the page in a browser, docs; fuzz at full depth
-# make test-all    both, as continuous integration
-# make lint    check style, types, layers and workflow
-# make docs    build the site of docs/ into site/ (make pictures: its pictures)
-# make verify  run the quick study of EmoDB again and compare it with the reference tables
-# make bench   measure speed against plain code, as ratios
-# make faults  kill the default study at thirty random moments and compare it with an undisturbed run
-# make clean   remove results (make distclean: .venv as well)
+# make demo       run the default study, from synthesized speech to the page (creates .venv)
+# make test       run lint and the tests for each commit: units, workflow, a small study, a little fuzzing
+# make test-rest  run all other tests: whole studies, faults, a cluster, a browser, docs, fuzzing at full depth
+# make test-all   run both, as continuous integration does
+# make lint       check style, types, layers and workflow
+# make docs       build the site of docs/ into site/ (make pictures: its pictures)
+# make verify     run the quick study of EmoDB again and compare it with the reference tables
+# make bench      measure speed against plain code, as ratios
+# make faults     kill the default study at thirty random moments and compare it with an undisturbed run
+# make clean      remove results (make distclean: .venv as well)
 
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
