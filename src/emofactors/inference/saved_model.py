@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from emofactors.config.features import FeatureSettings
 from emofactors.config.training import RunSettings, SvmSettings
 from emofactors.errors import InputError
+from emofactors.inference.saved_svm import SavedSvm
 from emofactors.io.atomic import damaged, read_result
 from emofactors.io.json import read_json
 from emofactors.systems.base import TrainingData
@@ -162,8 +163,6 @@ def _first_line(error: Exception) -> str:
 
 def _svm(input_spec: InputSpec, metadata: Mapping[str, Any], weights: Path) -> dict[str, Any]:
     """Return the limits and the posteriors of a support vector machine."""
-    from emofactors.training.svm import SavedSvm
-
     svm = SavedSvm.read(weights, SvmSettings(**metadata["settings"]).kernel)
     _check_sizes(weights, len(svm.n_support), svm.support_vectors.shape[1], input_spec)
 

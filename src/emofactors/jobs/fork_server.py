@@ -246,7 +246,7 @@ def _main() -> None:
     script = _Server(socket.socket(fileno=int(control)), scripts).serve()
     if script is not None:
         status = _run(script)
-        threading._shutdown()  # type: ignore[attr-defined]
+        threading._shutdown()  # type: ignore[attr-defined]  # as multiprocessing does
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()

@@ -6,13 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from safetensors.numpy import load_file, save
 
 from emofactors.config.training import SvmSettings
 from emofactors.corpora.splits import Fold
 from emofactors.errors import InputError
 from emofactors.features.archive import ArchiveWriter, FeatureArchive
-from emofactors.training.svm import SavedSvm, fit_svm, svm_metadata
+from emofactors.training.svm import fit_svm, svm_metadata
 
 CLASSES = ["calm", "anger", "fear"]
 RBF = SvmSettings(features="toy", kernel="rbf", penalty=1.0, balanced=True)
@@ -149,38 +148,3 @@ def test_metadata_have_null_for_values_that_only_networks_have(tmp_path):
 def test_the_module_does_not_import_torch():
     code = "import sys, emofactors.training.svm; print('torch' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
-
-
-@pytest.mark.parametrize("kernel", ["linear", "rbf"])
-@pytest.mark.parametrize("n_classes", [2, 3, 4])
-def test_scores_of_a_saved_machine_equal_those_of_scikit_learn(tmp_path, kernel, n_classes):
-    classes = ["calm", "anger", "fear", "sadness"][:n_classes]
-    fold, functionals = toy(classes, n=150)
-    rng = np.random.default_rng(1)
-    functionals = {u: f + rng.normal(size=f.shape) * [2, 2_000, 2, 2e-3] for u, f in functionals.items()}
-    archive = write(tmp_path / "f", functionals)
-    fitted = fit_svm(fold, archive, classes, RBF.model_copy(update={"kernel": kernel}))
-    fitted.save(tmp_path / "model.safetensors")
-    saved = SavedSvm.read(tmp_path / "model.safetensors", kernel)
-    rows = np.concatenate([archive[u] for u in archive.utterances])
-    expected = fitted.svc.decision_function(fitted.standardisation.apply(rows))
-    expected = np.stack([-expected, expected], axis=1) if n_classes == 2 else expected
-    assert len(set(expected.argmax(axis=1))) == n_classes, "every class is predicted"
-    np.testing.assert_allclose(saved.scores(rows), expected, rtol=0, atol=1e-9)
-
-
-def test_a_damaged_machine_is_refused_in_one_line(tmp_path):
-    fold, functionals = toy()
-    path = tmp_path / "model.safetensors"
-    with pytest.raises(InputError, match=r"model.safetensors: is missing; expected the support vector machine"):
-        SavedSvm.read(path, "rbf")
-    fit_svm(fold, write(tmp_path / "f", functionals), CLASSES, RBF).save(path)
-    whole, arrays = path.read_bytes(), load_file(path)
-    for content in (b"", whole[:-8], save({"support_vectors": arrays["support_vectors"]})):
-        path.write_bytes(content)
-        with pytest.raises(InputError, match=r"^.*model.safetensors: is not a support vector machine .*$"):
-            SavedSvm.read(path, "rbf")
-    for name in ("n_support", "dual_coefficients", "intercepts", "support_vectors"):
-        path.write_bytes(save(arrays | {name: np.ascontiguousarray(arrays[name][1:])}))
-        with pytest.raises(InputError, match="arrays of inconsistent shapes"):
-            SavedSvm.read(path, "rbf")
