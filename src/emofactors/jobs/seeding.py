@@ -24,7 +24,7 @@ def seed_everything(seed: int, threads: int) -> None:
     # Operations without a deterministic implementation on some GPU run with a warning.
     # As use_deterministic_algorithms(True, warn_only=True), which also imports torch's compiler to configure it.
     torch.set_deterministic_debug_mode("warn")
-    # Deterministic algorithms also fill all new memory, a tenth of the time of small networks; nothing reads memory
-    # that it has not written.
+    # Deterministic algorithms also fill all new memory, a tenth of the time of small networks. No operation reads
+    # memory before it is written.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # torch's types lack it
     warnings.filterwarnings("once", message=".*deterministic.*")
