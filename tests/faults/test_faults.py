@@ -8,9 +8,12 @@ import subprocess
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 TABLE = ("--configfile", "config/studies/smoke.yaml", "--", "results/report/smoke/tables/smoke_lambda.csv")
+#: Timeout of waiting for a run.
+TIMEOUT_S = 300
 RUNS = "results/training/tones2_groups2/cnn_bigru"
 FEATURES = "results/features/tones/original/log_mel_128"
 
@@ -48,7 +51,7 @@ def in_training(fresh_smoke):
         in_each_update(project, "time.sleep(0.05)")  # so that the training still runs when it is found
         run = project.start(*TABLE)
         runs.append(run)
-        deadline = time.monotonic() + 300
+        deadline = time.monotonic() + TIMEOUT_S
         while not list(project.folder.glob("results/checkpoints/*.pt")):
             assert run.poll() is None, run.communicate()[0]
             assert time.monotonic() < deadline, "no training started"
@@ -64,10 +67,13 @@ def in_training(fresh_smoke):
 
 
 def training_processes(run):
-    """Return the ids of the processes of a run's trainings."""
-    children = Path(f"/proc/{run.pid}/task").glob("*/children")
-    pids = [int(pid) for file in children for pid in file.read_text().split()]
-    return [pid for pid in pids if "train.py" in Path(f"/proc/{pid}/cmdline").read_text()]
+    """Return the ids of the processes of a run's trainings, which hold their logs."""
+    pids = []
+    for process in psutil.Process(run.pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if any(file.path.endswith("/train.log") for file in process.open_files()):
+                pids.append(process.pid)
+    return pids
 
 
 def resumed(project):
@@ -147,7 +153,7 @@ def test_a_run_stopped_by_ctrl_c_at_any_time_can_continue(undisturbed, fresh_smo
         assert last.endswith("; run the same command again to continue"), moment
         assert "Traceback" not in run.text, f"{moment}: {run.text}"
         assert "Error in rule" not in run.text, f"{moment}: {run.text}"
-        assert not running_scripts(project), moment
+        assert not remaining_processes(project), moment
         if moment == "in a training":
             assert list(project.folder.glob("results/checkpoints/*.pt"))
     again = project.snakemake(*TABLE)
@@ -169,7 +175,7 @@ def test_a_second_ctrl_c_kills_jobs(undisturbed, copy_of):
     assert run.text.splitlines()[-1] == "emofactors: killed; run the same command again to continue"
     assert run.raw.count("\x1b[?25l") <= run.raw.count("\x1b[?25h"), "the cursor is visible"
     assert "Traceback" not in run.text
-    assert not running_scripts(project)
+    assert not remaining_processes(project)
 
 
 def in_each_update(project, code):
@@ -181,14 +187,14 @@ def in_each_update(project, code):
     checkpoint.write_text(text.replace(place, f"        {code}\n{place}"), encoding="utf-8")
 
 
-def running_scripts(project):
-    """Return the command lines of a project's running jobs."""
-    commands = {}
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            commands[file.parent.name] = file.read_text(errors="replace")
-    scripts = f"{project.folder}/.snakemake/scripts/"
-    return [command for command in commands.values() if scripts in command]
+def remaining_processes(project):
+    """Return the processes of a project, jobs or their server, that do not end."""
+    processes = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.cwd() == str(project.folder):
+                processes.append(process)
+    return psutil.wait_procs(processes, timeout=TIMEOUT_S)[1]
 
 
 def test_a_training_with_a_truncated_checkpoint_starts_from_scratch(undisturbed, fresh_smoke, in_training):
