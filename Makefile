@@ -64,6 +64,7 @@ bench: $(INSTALLED)
 	.venv/bin/python bench/features.py
 	.venv/bin/python bench/training.py
 	.venv/bin/python bench/scale.py
+	.venv/bin/python bench/overhead.py --study
 
 faults: $(INSTALLED)
 	.venv/bin/pytest -q tests/faults/test_kills.py --killed-study default --kills 30
