@@ -113,10 +113,13 @@ def start_and_kill(project, options, rng, n_left, kills):
     kind = rng.choice(["of all processes", "of snakemake only", "of the fork server", "of one job"])
     servers = children_of(run.pid)
     jobs = [job for server in servers for job in children_of(server)]
-    if kind == "of one job" and jobs:
-        os.kill(rng.choice(jobs), signal.SIGKILL)
-    elif kind == "of the fork server" and jobs:
+    job = rng.choice(jobs) if jobs else None
+    # A job that has just ended cannot be killed, so it is stopped first.
+    if kind == "of one job" and job is not None and is_stopped(job):
+        os.kill(job, signal.SIGKILL)
+    elif kind == "of the fork server" and job is not None and is_stopped(job):
         os.kill(servers[0], signal.SIGKILL)
+        os.kill(job, signal.SIGCONT)
     elif kind == "of snakemake only":
         os.kill(run.pid, signal.SIGKILL)
     else:
@@ -133,6 +136,17 @@ def wait_until(run, log, condition):
         assert run.poll() is None, f"ended before it was killed: {log.read_text()}"
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.05)
+
+
+def is_stopped(pid):
+    """Stop a process; return False if it has ended."""
+    try:
+        os.kill(pid, signal.SIGSTOP)
+        while (state := Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]) not in "TZX":
+            time.sleep(0.01)
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+    return state == "T"
 
 
 def children_of(pid):
