@@ -3,7 +3,8 @@
 It is Snakemake's own executor for one machine, but Python scripts run in processes
 forked from a server that has already imported what they need
 (:mod:`emofactors.jobs.fork_server`). ``--executor local`` starts an interpreter for
-each job instead.
+each job instead, as this one does where a process with loaded libraries should not
+fork, which is everywhere but on Linux.
 """
 
 import contextlib
@@ -31,9 +32,12 @@ class Executor(local.Executor):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._server: ForkServer | None = None
+        if sys.platform != "linux":
+            return
         rules = dict.fromkeys(job.rule for job in self.dag.needrun_jobs() if job.rule.script)
-        self._server = ForkServer(_PYTHON, [Path(str(rule.basedir), rule.script) for rule in rules])
-        server, execute_cold = self._server, PythonScript.execute_script
+        server = self._server = ForkServer(_PYTHON, [Path(str(rule.basedir), rule.script) for rule in rules])
+        execute_cold = PythonScript.execute_script
 
         # Snakemake has no setting for how a script is executed.
         def execute_script(script: PythonScript, fname: str, edit: bool = False) -> None:
@@ -47,17 +51,21 @@ class Executor(local.Executor):
     def shutdown(self) -> None:
         """Wait for the jobs, then end the server."""
         super().shutdown()
-        self._server.close()
+        self._close()
 
     def cancel(self) -> None:
         """Wait for the jobs, which have been asked to end, then end the server."""
         super().cancel()
-        self._server.close()
+        self._close()
+
+    def _close(self) -> None:
+        if self._server is not None:
+            self._server.close()
 
 
 def _execute(server: ForkServer, script: Any, fname: str) -> None:
     """Run a script in a forked process, measured as Snakemake measures the processes it starts."""
-    job = server.fork(fname, script.threads)
+    job = server.fork(fname, script.threads, script.resources.get("tmpdir"))
     record = script.bench_record
     with benchmarked(job.pid, record) if record is not None else contextlib.nullcontext():
         status = job.run()

@@ -15,6 +15,7 @@ import ast
 import atexit
 import contextlib
 import gc
+import json
 import os
 import selectors
 import signal
@@ -39,6 +40,8 @@ _THREADS = (
     "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
+#: Environment variables with the folder of temporary files, likewise.
+_TEMPORARY = ("TMPDIR", "TMP", "TEMPDIR", "TEMP")
 
 
 class ForkedJob:
@@ -79,19 +82,21 @@ class ForkServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
 
-    def fork(self, script: str | Path, threads: int) -> ForkedJob:
+    def fork(self, script: str | Path, threads: int, tmpdir: str | None = None) -> ForkedJob:
         """Fork a process for a script; it waits until :meth:`ForkedJob.run` is called.
 
         Args:
             script: path of the script; the working directory and the environment are those of this process.
             threads: threads of the libraries that the script uses.
+            tmpdir: folder of temporary files; None: the default.
 
         Raises:
             OSError: if the server cannot be started, or is killed meanwhile.
         """
         ours, theirs = socket.socketpair()
         with theirs:
-            ours.sendall(f"{threads} {Path(script).resolve()}\n".encode())
+            request = {"script": str(Path(script).resolve()), "threads": threads, "tmpdir": tmpdir}
+            ours.sendall(f"{json.dumps(request)}\n".encode())
             with self._lock:
                 socket.send_fds(self._running(), [b"+"], [theirs.fileno()])
         return ForkedJob(ours)
@@ -159,8 +164,8 @@ class _Server:
     def _fork(self, connection: socket.socket) -> str | None:
         """Fork the process of a job; return None in the server, and in the process of the job its script."""
         with connection.makefile("r", encoding="utf-8") as lines:
-            threads, _, script = lines.readline().rstrip("\n").partition(" ")
-        for statement in _import_statements(script):
+            request = json.loads(lines.readline())
+        for statement in _import_statements(request["script"]):
             _execute(statement)
         gc.freeze()  # a collection in a job would copy the memory that it shares with the server
         server = os.getpid()
@@ -170,13 +175,13 @@ class _Server:
             with contextlib.suppress(OSError):  # the run has been killed
                 connection.sendall(f"{pid}\n".encode())
             return None
-        self._become_job(int(threads))
+        self._become_job(request["threads"], request["tmpdir"])
         if os.getppid() != server or not connection.recv(16):
             os._exit(1)  # server or run were killed meanwhile
         connection.close()
-        return script
+        return request["script"]
 
-    def _become_job(self, threads: int) -> None:
+    def _become_job(self, threads: int, tmpdir: str | None) -> None:
         """Undo in the process of a job what makes the server one."""
         end_with_parent()
         signal.set_wakeup_fd(-1)
@@ -186,6 +191,8 @@ class _Server:
         for end in (self._control, self._ended, self._wakeup, *self._jobs.values()):
             end.close()
         os.environ.update(dict.fromkeys(_THREADS, str(threads)))
+        if tmpdir is not None:
+            os.environ.update(dict.fromkeys(_TEMPORARY, tmpdir))
         if threads != 1:
             threadpool_limits(threads)
 
