@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from emofactors.nn.image_convolution import ImageConvolution
 
 
 class SameConvolutions(nn.Module):
@@ -45,8 +46,8 @@ class SameConvolutions(nn.Module):
             raise ValueError(f"kernel_size is {tuple(kernel_size)}, expected two odd sizes")
         padding = (kernel_size[0] // 2, kernel_size[1] // 2)
         convolutions = [
-            nn.Conv2d(n_in, n_out, kernel_size, padding=padding)
-            for n_in, n_out in zip([in_channels, *channels[:-1]], channels, strict=True)
+            ImageConvolution(n_in, n_out, kernel_size, padding=padding, pooled=layer == 0)
+            for layer, (n_in, n_out) in enumerate(zip([in_channels, *channels[:-1]], channels, strict=True))
         ]
         for convolution in convolutions:
             nn.init.kaiming_normal_(convolution.weight, a=slope)
@@ -55,8 +56,6 @@ class SameConvolutions(nn.Module):
         self.convolutions = nn.ModuleList(convolutions)
         self.pool_size = pool_size
         self.slope = slope
-        # Convolutions on CPUs are faster with channels last in memory.
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's types lack it
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x`` (B, n, T, F) to (B, C, T', F'), pooled once."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from emofactors.nn.image_convolution import ImageConvolution
 from emofactors.nn.instance_norm import instance_norm
 
 
@@ -29,10 +30,9 @@ class ImageStem(nn.Module):
     def __init__(self, channels: Sequence[int]) -> None:
         super().__init__()
         self.convolutions = nn.ModuleList(
-            nn.Conv2d(n_in, n_out, kernel_size=3, padding=1)
+            ImageConvolution(n_in, n_out, kernel_size=3, padding=1, pooled=False)
             for n_in, n_out in zip([1, *channels[:-1]], channels, strict=True)
         )
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's types lack it
 
     def forward(self, x: Tensor, valid: Tensor | None = None) -> Tensor:
         """Map images (B, 1, T, F), zero beyond their valid frames (B, T), to (B, C, T, F), zero there as well."""

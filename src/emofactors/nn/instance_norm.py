@@ -23,26 +23,38 @@ def instance_norm(x: Tensor, valid: Tensor | None = None, eps: float = 1e-5) -> 
         >>> instance_norm(x, valid).flatten()
         tensor([-1.0000,  1.0000,  0.0000])
     """
-    if x.device.type == "cpu":
+    channels_last = x.is_contiguous(memory_format=torch.channels_last)
+    if x.device.type == "cpu" and (channels_last or valid is not None):
         return _image_by_image(x, valid, eps)
     return _all_at_once(x, valid, eps)
 
 
 def _image_by_image(x: Tensor, valid: Tensor | None, eps: float) -> Tensor:
-    """Apply batch norm image by image, which is instance norm with fast CPU kernels for channels-last images."""
+    """Normalise image by image, which is fast on CPUs: the kernels of one image skip its invalid frames."""
+    norm = _batch_norm if x.is_contiguous(memory_format=torch.channels_last) else _group_norm
     if valid is None:
-        return torch.cat([F.batch_norm(image, None, None, training=True, eps=eps) for image in x.split(1)])
+        return torch.cat([norm(image, eps) for image in x.split(1)])
     normed = []
     for image, length in zip(x.split(1), valid.sum(dim=1).tolist(), strict=True):
-        inside = F.batch_norm(image[:, :, :length], None, None, training=True, eps=eps)
+        inside = norm(image[:, :, :length], eps)
         normed.append(F.pad(inside, (0, 0, 0, x.shape[2] - length)))
     return torch.cat(normed)
 
 
+def _batch_norm(image: Tensor, eps: float) -> Tensor:
+    """Batch norm of one image (1, C, T, F), the only norm that is fast on CPUs in channels-last layout."""
+    return F.batch_norm(image, None, None, training=True, eps=eps)
+
+
+def _group_norm(x: Tensor, eps: float) -> Tensor:
+    """Group norm with one group per channel, the fastest norm of contiguous images."""
+    return F.group_norm(x, x.shape[1], eps=eps)
+
+
 def _all_at_once(x: Tensor, valid: Tensor | None, eps: float) -> Tensor:
-    """Normalise all images with few operations, which suits a GPU."""
+    """Normalise all images with few operations, which suits a GPU, and contiguous images without padding."""
     if valid is None:
-        return F.group_norm(x, x.shape[1], eps=eps)  # one group per channel
+        return _group_norm(x, eps)
     inside = valid[:, None, :, None].float()  # (B, 1, T, 1)
     n_values = inside.sum(dim=2, keepdim=True) * x.shape[3]  # (B, 1, 1, 1)
     mean = (x.float() * inside).sum(dim=(2, 3), keepdim=True) / n_values  # (B, C, 1, 1)

@@ -74,7 +74,6 @@ class CnnBigru(nn.Module):
         counts = torch.tensor(data.class_counts, dtype=torch.float32)
         self.register_buffer("class_weights", counts.max() / (counts + class_weight_offset))  # (C,)
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's types lack it
 
     @property
     def min_frames(self) -> int:

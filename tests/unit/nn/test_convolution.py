@@ -36,6 +36,22 @@ def test_padding_has_no_effect(stack):
     torch.testing.assert_close(batched[0, :, : n_alone[0]], alone[0, :, : n_alone[0]])
 
 
+def test_groups_of_similar_length_equal_the_whole_batch(stack):
+    """Values of the valid frames and gradients; the order of the utterances stays."""
+    n_frames = torch.tensor([90, 140, 75, 101, 88, 120, 75, 133, 99, 110])
+    x = torch.randn(10, 1, 140, 128)
+    grouped, n_valid = stack(x, n_frames)
+    whole = x
+    for layer in stack.layers:
+        whole = layer(whole)
+    valid = (torch.arange(whole.shape[2]) < n_valid[:, None])[:, None, :, None]
+    assert grouped.shape == whole.shape
+    torch.testing.assert_close(grouped * valid, whole * valid)
+    parameters = list(stack.parameters())
+    ours, theirs = (torch.autograd.grad((out * valid).square().sum(), parameters) for out in (grouped, whole))
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
 def test_min_frames_gives_one_frame_and_one_less_gives_none(stack):
     assert stack.size_after(stack.min_frames) == 1
     assert stack.size_after(stack.min_frames - 1) < 1

@@ -60,6 +60,18 @@ def test_output_has_the_precision_of_the_image(images, norm):
     assert norm(images.bfloat16(), valid).dtype == torch.bfloat16
 
 
-def test_images_on_the_cpu_are_normalised_one_by_one(images, monkeypatch):
+def test_channels_last_images_on_the_cpu_are_normalised_one_by_one(images, monkeypatch):
+    images = images.to(memory_format=torch.channels_last)
     monkeypatch.setattr(module, "_all_at_once", None)
     torch.testing.assert_close(instance_norm(images), image_by_image(images))
+
+
+def test_padded_images_on_the_cpu_are_normalised_one_by_one(images, monkeypatch):
+    valid = torch.arange(10) < torch.tensor([10, 4, 7])[:, None]
+    monkeypatch.setattr(module, "_all_at_once", None)
+    torch.testing.assert_close(instance_norm(images, valid), image_by_image(images, valid))
+
+
+def test_contiguous_images_on_the_cpu_are_normalised_at_once(images, monkeypatch):
+    monkeypatch.setattr(module, "_image_by_image", None)
+    torch.testing.assert_close(instance_norm(images), all_at_once(images))
