@@ -31,7 +31,7 @@ import yaml
 
 REPOSITORY = Path(__file__).parents[1]
 EXECUTORS = {"warm": "emofactors", "cold": "local"}
-TASK = "synthetic4_groups3_held_out"
+TASK = "synthetic4_groups2_held_out"
 RUN = f"results/training/{TASK}/cnn_bigru/mel_softmax/fold0"
 
 EMPTY = """

@@ -6,7 +6,7 @@ from emofactors.config.load import load_study
 from emofactors.errors import InputError
 
 DEPENDENT = "synthetic4_random3_augmented"
-HELD_OUT, UNSEEN = "synthetic4_groups3_held_out", "synthetic4_groups3"
+HELD_OUT, UNSEEN = "synthetic4_groups2_held_out", "synthetic4_groups3"
 SVM = {"functionals_svm/functionals": "SVM", "cnn_bigru/mel_softmax": "CNN-BiGRU"}
 
 

@@ -19,7 +19,7 @@ from emofactors.errors import InputError
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [
-        ("tasks/synthetic4_groups3_held_out.yaml", "folds", "fold", "fold: is unknown"),
+        ("tasks/synthetic4_groups2_held_out.yaml", "folds", "fold", "fold: is unknown"),
         (
             "features/log_mel_80.yaml",
             "n_fft: [1024",

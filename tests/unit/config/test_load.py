@@ -24,7 +24,7 @@ def test_the_default_study_trains_every_system(config_dir):
     study = load_study(yaml.safe_load((config_dir / "config.yaml").read_text()), config_dir)
     assert set(study.systems) == {file.stem for file in (config_dir / "systems").glob("*.yaml")}
     assert len(study.systems["cnn_bigru"].variants) == 4
-    assert {t.task for t in study.trainings if t.system == "cnn_bigru"} == {"synthetic4_groups3_held_out"}
+    assert {t.task for t in study.trainings if t.system == "cnn_bigru"} == {"synthetic4_groups2_held_out"}
     assert study.tasks[study.table_tasks["vit_protocols"][0]].shows_leak
 
 

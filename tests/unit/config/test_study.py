@@ -2,7 +2,7 @@ import yaml
 
 from emofactors.config.load import load_study
 
-HELD_OUT, UNSEEN = "synthetic4_groups3_held_out", "synthetic4_groups3"
+HELD_OUT, UNSEEN = "synthetic4_groups2_held_out", "synthetic4_groups3"
 
 
 def test_a_support_vector_machine_has_the_first_seed_alone(study_of_table):

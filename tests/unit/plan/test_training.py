@@ -63,7 +63,7 @@ def test_needed_runs_are_inputs(default_study, wildcards):
 
 def test_an_input_spec_identifies_the_run_and_its_features(default_study, wildcards):
     job = wildcards(
-        task="synthetic4_groups3_held_out", system="cnn_bigru", variant="mel_center", fold="2", seed="0"
+        task="synthetic4_groups2_held_out", system="cnn_bigru", variant="mel_center", fold="2", seed="0"
     )
     spec = TrainingPlan(default_study).input_spec(job)
     assert (spec["corpus"], spec["fold"], spec["method"]) == ("synthetic", 2, "network")
