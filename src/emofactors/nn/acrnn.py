@@ -27,6 +27,7 @@ class SameConvolutions(nn.Module):
         ValueError: if a kernel size is even, which would change the size of the output.
 
     Example:
+        >>> import torch
         >>> layers = SameConvolutions(3, [8, 16], kernel_size=(5, 3), pool_size=(2, 4), slope=0.01)
         >>> layers(torch.randn(2, 3, 192, 80)).shape  # static, delta, delta-delta
         torch.Size([2, 16, 96, 20])
@@ -80,6 +81,7 @@ class AttentionPooling(nn.Module):
         n_scores: sigmoid units of a score.
 
     Example:
+        >>> import torch
         >>> pool, frames = AttentionPooling(n_in=256, n_scores=1), torch.randn(2, 96, 256)
         >>> pool(frames).shape
         torch.Size([2, 256])
