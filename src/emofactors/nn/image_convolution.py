@@ -19,15 +19,16 @@ class ImageConvolution(nn.Conv2d):
       is computed from contiguous copies. With one channel it is fast without copies.
     - other layers are contiguous. Their instance norm and GELU are faster, too.
 
-    Measured with torch 2.11 as processor time of one thread, forward and backward, in ms:
+    Measured with torch 2.11 as processor time of one thread, forward and backward, in ms
+    (the stem as the sum of its convolutions, norms and GELUs):
 
     ====================================  =============  ==========  ===========
     layers                                channels-last  contiguous  from copies
     ====================================  =============  ==========  ===========
     cnn_bigru, 32 of 280 frames, AVX2     923            1,007       833
     cnn_bigru, 32 of 280 frames, AVX-512  734            834         765
-    image stem, 16 of 128x128, AVX2       1,750          1,104       1,218
-    image stem, 16 of 128x128, AVX-512    1,084          1,091       1,174
+    image stem, 16 of 128x128, AVX2       1,750          1,110       1,260
+    image stem, 16 of 128x128, AVX-512    1,090          1,090       1,190
     ====================================  =============  ==========  ===========
 
     The choice follows from torch's name of the processor's capability and never
