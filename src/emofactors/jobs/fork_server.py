@@ -113,12 +113,15 @@ class ForkServer:
         """Return the connection to the server, started if it is not running."""
         if self._control is None or self._process is None or self._process.poll() is not None:
             self._control, theirs = socket.socketpair()
+            # A Ctrl-C while the interpreter starts waits until the server ignores it.
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             with theirs:
                 self._process = subprocess.Popen(
                     [*self._command, str(theirs.fileno()), *self._scripts],
                     env=os.environ | dict.fromkeys(_THREADS, "1"),
                     pass_fds=[theirs.fileno()],
                 )
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         return self._control
 
 
@@ -131,6 +134,7 @@ class _Server:
         self._imports = (statement for script in scripts for statement in _import_statements(script))
         # Ctrl-C reaches every process of a terminal: the run decides, and sends its jobs SIGTERM.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self._ended, self._wakeup = socket.socketpair()

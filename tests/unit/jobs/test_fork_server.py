@@ -122,6 +122,24 @@ def test_the_server_starts_neither_threads_nor_cuda(run):
     assert eval(report) == (1, [], False)
 
 
+def test_a_ctrl_c_while_the_server_starts_is_ignored(tmp_path, monkeypatch, capfd):
+    # The interpreter imports this module before any other code runs.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, signal, sys\n"
+        "if 'emofactors.jobs.fork_server' in sys.orig_argv:\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "script.py").write_text("import signal; raise SystemExit(signal.pthread_sigmask(0, []) != set())")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    server = ForkServer(sys.executable, [])
+    try:
+        assert server.fork(tmp_path / "script.py", 1).run() == 0
+    finally:
+        server.close()
+    assert capfd.readouterr().err == ""
+
+
 def test_closing_the_server_ends_its_jobs_by_sigterm(server, tmp_path):
     started, ended = tmp_path / "started", tmp_path / "ended"
     job = fork_waiting(server, tmp_path, started, ended)
