@@ -143,6 +143,13 @@ MOMENTS = {
 def test_a_run_stopped_by_ctrl_c_at_any_time_can_continue(undisturbed, fresh_smoke):
     project = fresh_smoke()
     in_each_update(project, "time.sleep(0.1)")  # so that a training is running on Ctrl-C
+    for rule in (
+        "build_manifest",
+        "extract_features",
+        "make_table",
+    ):  # so that the view, drawn now and then, shows it
+        with (project.folder / "workflow" / "scripts" / f"{rule}.py").open("a", encoding="utf-8") as script:
+            script.write("\nimport time\n\ntime.sleep(2)\n")
     for moment, text in MOMENTS.items():
         run = project.on_terminal(*TABLE)
         run.wait_until(lambda run=run, text=text: text in run.text)
