@@ -26,7 +26,7 @@ PACKAGES = grep -v '^\#' requirements.lock \
 demo: $(INSTALLED)
 	.venv/bin/snakemake --cores $(CORES)
 	@echo; cat $(addprefix results/report/default/tables/,center_loss.md vit_protocols.md adversarial.md factor_ablation_single_small.md)
-	@echo; echo "Each network was trained for seconds on three or four voices: adversarial encoders and the STFT need more to reach the support vector machine."
+	@echo; echo "Networks were trained for seconds, most on three or four voices: those on the STFT and the adversarial ones stay below the support vector machine."
 	@echo; echo "The whole report: $(CURDIR)/results/report/default/index.html"
 
 # Two files of tests at a time, long ones first, with one thread each. Tests of a file share what they set up.
