@@ -39,6 +39,10 @@ def test_a_terminal_shows_the_progress_and_then_a_closing_line(project):
 
 
 def test_an_error_of_a_job_is_printed_completely_on_a_terminal(project):
+    # A view that starts late: errors of jobs that started earlier would be printed in the middle of its lines.
+    view = project.folder / "src" / "snakemake_logger_plugin_emofactors" / "live.py"
+    text = view.read_text(encoding="utf-8")
+    view.write_text(text.replace("import time\n", "import time\n\ntime.sleep(1)\n", 1), encoding="utf-8")
     (shard,) = (project.folder / FEATURES).glob("*.npy")
     times = shard.stat()
     os.truncate(shard, 1000)

@@ -77,6 +77,11 @@ def start_run():
             f"emofactors: {n_ahead} results had timestamps in the future (clock skew); reset to the current time"
         )
     logger.info(f"emofactors: {STUDY.size_summary()}")
+    # Snakemake hands its messages to another thread, which starts the live view. Jobs inherit stderr, which the view
+    # replaces, so the first one waits for it.
+    listener = workflow.logger_manager.queue_listener
+    if listener is not None:
+        listener.queue.join()
 
 
 def one_of(names):
