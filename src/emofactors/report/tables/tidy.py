@@ -24,13 +24,19 @@ class TidyRow:
         value: the number; scores in percent, differences and gaps of scores in points, others in their own unit.
         ci_low: lower end of the 95 % interval.
         ci_high: upper end of the 95 % interval.
+        se_speakers: standard error over speakers.
+        se_trainings: standard error over trainings, as far as it is not part of that over speakers; NaN if it is
+            unknown, because a training that tests several speakers was not repeated with another seed.
+        df: degrees of freedom of Student's t, of which interval and p-value are.
         n_runs: number of trainings.
+        n_seeds: number of trainings of each fold that differ in their seed.
         n_utterances: number of utterances per seed.
         n_speakers: number of speakers.
         protocol: protocol of the task.
         published: published value for the same corpus and protocol.
         p_value: p-value of a difference.
         p_holm: p-value after Holm's correction.
+        no_p: why a difference has no p-value; empty if it has one.
         variant: row as the config names it: ``variant``, or ``system/variant`` of another system.
         minus: row or task that is subtracted; empty for other numbers.
         corpus: corpus of the test utterances.
@@ -44,13 +50,18 @@ class TidyRow:
     value: float = nan
     ci_low: float = nan
     ci_high: float = nan
+    se_speakers: float = nan
+    se_trainings: float = nan
+    df: float = nan
     n_runs: float = nan
+    n_seeds: float = nan
     n_utterances: float = nan
     n_speakers: float = nan
     protocol: str = ""
     published: float = nan
     p_value: float = nan
     p_holm: float = nan
+    no_p: str = ""
     variant: str = ""
     minus: str = ""
     corpus: str = ""
@@ -60,8 +71,8 @@ class TidyRow:
 #: Columns of a tidy table.
 COLUMNS = tuple(field.name for field in fields(TidyRow))
 
-_TEXT = ("table", "row", "column", "metric", "protocol", "variant", "minus", "corpus")
-_ROUNDED = ["value", "ci_low", "ci_high", "p_value", "p_holm", "chance"]
+_TEXT = ("table", "row", "column", "metric", "protocol", "no_p", "variant", "minus", "corpus")
+_ROUNDED = ["value", "ci_low", "ci_high", "se_speakers", "se_trainings", "df", "p_value", "p_holm", "chance"]
 
 
 def tidy_frame(rows: Iterable[TidyRow]) -> pd.DataFrame:
