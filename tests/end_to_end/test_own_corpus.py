@@ -34,7 +34,6 @@ TINY = """\
 tables: [every_system]
 figures: []
 audio_examples: {}
-intervals: {resamples: 200}
 compute: {device: cpu, threads: 1}
 systems:
   cnn_bigru:

@@ -28,7 +28,6 @@ rule make_table:
         tasks=REPORT.table_tasks,
         cross_tasks=REPORT.cross_tasks,
         systems=REPORT.table_systems,
-        intervals=STUDY.intervals.model_dump(mode="json"),
         code=CODE.make_table,
     script:
         "../scripts/make_table.py"
@@ -53,7 +52,6 @@ rule make_figure:
         figure=REPORT.figure,
         tasks=REPORT.figure_tasks,
         table=REPORT.figure_table,
-        intervals=REPORT.figure_intervals,
         code=CODE.make_figure,
     script:
         "../scripts/make_figure.py"

@@ -11,7 +11,6 @@ inputs = FigureInputs(
     files=tuple(snakemake.input.files),
     tasks={name: TaskConfig(**task) for name, task in params.tasks.items()},
     table=params.table,
-    intervals=params.intervals,
 )
 
 make_figure(params.figure, inputs, png=snakemake.output.png, svg=snakemake.output.svg)

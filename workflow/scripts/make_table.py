@@ -1,6 +1,5 @@
 """rule make_table: one table of a study, with published values, in five forms."""
 
-from emofactors.config.evaluation import IntervalSettings
 from emofactors.config.systems import SystemConfig
 from emofactors.config.tasks import TaskConfig
 from emofactors.io.json import read_json_files
@@ -17,7 +16,6 @@ table = make_table(
     systems={name: SystemConfig(**system) for name, system in params.systems.items()},
     corpora=read_json_files(given.corpora, "the metadata of a corpus"),
     cross_tasks=params.cross_tasks,
-    intervals=IntervalSettings(**params.intervals),
     evaluations=given.evaluations,
     runs=given.runs,
 )

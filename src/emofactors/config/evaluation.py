@@ -1,22 +1,10 @@
-"""Settings of intervals, probes and mutual information."""
+"""Settings of probes and mutual information."""
 
 from typing import Annotated
 
 from pydantic import Field
 
 from emofactors.config.base import Section, Seed
-
-
-class IntervalSettings(Section):
-    """Confidence intervals from resampling speakers.
-
-    Attributes:
-        resamples: number of resamples of speakers, and of random swaps of a randomisation test.
-        seed: seed of the resamples.
-    """
-
-    resamples: Annotated[int, Field(ge=100, le=1_000_000)] = 10_000
-    seed: Seed = 0
 
 
 class ProbeSettings(Section):

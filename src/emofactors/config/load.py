@@ -104,7 +104,6 @@ def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
     return Study(
         **request.model_dump(include={"study", "title", "corpora_root", "seeds", "tested_on", "audio_examples"}),
         compute=request.compute,
-        intervals=request.intervals,
         probes=request.probes,
         information=request.information,
         corpora=corpora,

@@ -1,7 +1,7 @@
 """Settings of the page of a study: the part of the study that the page and the tables of costs show."""
 
 from emofactors.config.base import Name, RunKey, Section, Seed
-from emofactors.config.evaluation import IntervalSettings, ProbeSettings
+from emofactors.config.evaluation import ProbeSettings
 from emofactors.config.systems import Documented, SystemConfig
 from emofactors.config.tasks import TaskConfig
 
@@ -48,7 +48,6 @@ class PageSettings(Section):
         trainings: (task, system, variant) of each training; each has a run per fold and seed.
         reconstructed_variants: variants whose reconstructed speech other runs are evaluated on.
         audio_examples: task -> the decomposers, ``system/variant``, whose audio examples the page plays.
-        intervals: settings of the intervals.
         probes: settings of the probes of embeddings.
     """
 
@@ -66,5 +65,4 @@ class PageSettings(Section):
     trainings: tuple[tuple[Name, Name, Name], ...]
     reconstructed_variants: tuple[Name, ...]
     audio_examples: dict[Name, tuple[RunKey, ...]]
-    intervals: IntervalSettings
     probes: ProbeSettings

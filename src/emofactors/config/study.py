@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 from emofactors.config.augmentations import AugmentationSettings
 from emofactors.config.base import Name, RunKey, Section, Seed
 from emofactors.config.corpora import CorpusConfig
-from emofactors.config.evaluation import InformationSettings, IntervalSettings, ProbeSettings
+from emofactors.config.evaluation import InformationSettings, ProbeSettings
 from emofactors.config.features import Features
 from emofactors.config.figures.kinds import FigureConfig
 from emofactors.config.systems import Documented, SystemConfig
@@ -35,7 +35,6 @@ class StudyRequest(Section):
             The page and every table list them.
         corpora: corpus -> keys that the study changes.
         compute: device, precision and threads of trainings.
-        intervals: settings of all confidence intervals.
         probes: settings of probes of embeddings.
         information: settings of the mutual information between codes.
     """
@@ -52,7 +51,6 @@ class StudyRequest(Section):
     systems: dict[Name, dict[str, Any]] = {}
     corpora: dict[Name, dict[str, Any]] = {}
     compute: ComputeSettings = ComputeSettings()
-    intervals: IntervalSettings = IntervalSettings()
     probes: ProbeSettings = ProbeSettings()
     information: InformationSettings = InformationSettings()
 
@@ -97,7 +95,6 @@ class Study(Section):
     corpora_root: str
     seeds: tuple[int, ...]
     compute: ComputeSettings
-    intervals: IntervalSettings
     probes: ProbeSettings
     information: InformationSettings
     corpora: dict[str, CorpusConfig]

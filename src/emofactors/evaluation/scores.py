@@ -18,7 +18,7 @@ from emofactors.evaluation.statistics.metrics import (
 from emofactors.io.csv import read_csv, write_csv
 
 _PREDICTION_COLUMNS = ("utterance", "speaker", "split", "truth", "prediction")
-_COUNT_COLUMNS = {"seed": int, "speaker": str, "truth": str, "prediction": str, "count": int}
+_COUNT_COLUMNS = {"fold": int, "seed": int, "speaker": str, "truth": str, "prediction": str, "count": int}
 
 #: Value of the column ``fold`` in rows that pool the test predictions of all folds of a seed.
 POOLED = "pooled"
@@ -32,7 +32,7 @@ class Scores:
         scores: one row per fold and seed, and one per seed with fold ``pooled``: fold, seed, ua, wa,
             macro_f1, recall_<class> of each class, n; scores in [0, 1]. Where the test split of a fold lacks
             a class, its recall, ua and macro_f1 are NaN.
-        confusion: counts above zero over all folds: seed, speaker, truth, prediction, count.
+        confusion: counts above zero of each run: fold, seed, speaker, truth, prediction, count.
         held_out: the same for the held-out utterances of training speakers, which count once in each fold that
             holds them out; empty if the folds have no split ``held_out``.
     """
@@ -103,9 +103,10 @@ def score_runs(predictions: Mapping[tuple[int, int], pd.DataFrame], classes: Seq
             raise ValueError(f"no test utterance of {', '.join(absent)}: UA needs every class of the task")
         rows += [_score(table, classes, fold=str(fold), seed=seed) for fold, table in by_fold.items()]
         rows.append(_score(pooled, classes, fold=POOLED, seed=seed))
-        counts.append(_count(pooled, classes, seed=seed))
-        held_out = pd.concat([_select_split("held_out", predictions[fold, seed], classes) for fold in folds])
-        held_out_counts.append(_count(held_out, classes, seed=seed))
+        for fold, table in by_fold.items():
+            counts.append(_count(table, classes, fold=fold, seed=seed))
+            held_out = _select_split("held_out", predictions[fold, seed], classes)
+            held_out_counts.append(_count(held_out, classes, fold=fold, seed=seed))
     return Scores(
         scores=pd.DataFrame(rows),
         confusion=pd.concat(counts, ignore_index=True),
@@ -146,27 +147,26 @@ def read_probes(path: str | Path) -> pd.DataFrame:
     Raises:
         InputError: if the file is missing or damaged.
     """
-    return read_csv(path, "counts of probes", {"probe": str, "fold": int} | _COUNT_COLUMNS)
+    return read_csv(path, "counts of probes", {"probe": str} | _COUNT_COLUMNS)
 
 
 def speaker_confusions(confusion: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
-    """Return the confusion matrix of each speaker in each seed.
+    """Return the confusion matrix of each speaker in each run.
 
     Args:
-        confusion: columns seed, speaker, truth, prediction, count.
+        confusion: columns fold, seed, speaker, truth, prediction, count.
         classes: the task's classes, in the order of the matrices.
 
     Returns:
-        Counts, shape (n_seeds, S, C, C): true class by predicted class; seeds and speakers sorted.
+        Counts, shape (K, F, S, C, C): seed, fold, speaker, true class, predicted class; the first three sorted.
 
     Raises:
         ValueError: if a label is not a class of the task.
     """
-    seeds, speakers = (sorted(confusion[column].unique()) for column in ("seed", "speaker"))
-    counts = np.zeros((len(seeds), len(speakers), len(classes), len(classes)), dtype=np.int64)
+    names = {column: sorted(confusion[column].unique()) for column in ("seed", "fold", "speaker")}
+    counts = np.zeros((*map(len, names.values()), len(classes), len(classes)), dtype=np.int64)
     index = (
-        _index(confusion["seed"], seeds),
-        _index(confusion["speaker"], speakers),
+        *(_index(confusion[column], of_column) for column, of_column in names.items()),
         _class_index(confusion["truth"], classes),
         _class_index(confusion["prediction"], classes),
     )
@@ -211,12 +211,13 @@ def _score(tested: pd.DataFrame, classes: Sequence[str], *, fold: str, seed: int
     }
 
 
-def _count(rows: pd.DataFrame, classes: Sequence[str], *, seed: int) -> pd.DataFrame:
-    """Return the confusion counts of one seed, ordered by speaker and then by the classes of the task."""
+def _count(rows: pd.DataFrame, classes: Sequence[str], *, fold: int, seed: int) -> pd.DataFrame:
+    """Return the confusion counts of one run, ordered by speaker and then by the classes of the task."""
     keys = ["speaker", "i_truth", "i_prediction"]
     counts = rows.groupby(keys, sort=True).size().rename("count").reset_index()
     return pd.DataFrame(
         {
+            "fold": fold,
             "seed": seed,
             "speaker": counts["speaker"],
             "truth": np.asarray(classes)[counts["i_truth"]],

@@ -93,11 +93,6 @@ class ReportPlan:
             return None
         return self._study.tables[figure.table].model_dump(mode="json")
 
-    def figure_intervals(self, wildcards: Wildcards) -> dict[str, Any] | None:
-        """Return the settings of the intervals that a figure computes, or None."""
-        needed = self._study.figures[wildcards.figure].needs_intervals
-        return self._study.intervals.model_dump(mode="json") if needed else None
-
     def figure_files(self, wildcards: Wildcards) -> list[str]:
         """Return all files that a figure is drawn from."""
         figure, tasks = self._study.figures[wildcards.figure], self._study.figure_tasks[wildcards.figure]
@@ -149,7 +144,7 @@ class ReportPlan:
         study = self._study
         page = PageSettings(
             **study.model_dump(
-                include={"study", "title", "seeds", "tasks", "systems", "audio_examples", "intervals", "probes"}
+                include={"study", "title", "seeds", "tasks", "systems", "audio_examples", "probes"}
             ),
             seeds_of={name: study.seeds_of(name) for name in study.systems},
             corpora={

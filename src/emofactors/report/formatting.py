@@ -51,7 +51,7 @@ def listed(words: Sequence[str]) -> str:
 def percent_with_interval(row: pd.Series) -> str:
     """Return ``66.9 % [61.2, 71.8]``, or the number and why it has no interval."""
     if pd.isna(row["ci_low"]) or pd.isna(row["ci_high"]):
-        return f"{row['value']:.1f} % (no interval: too few speakers to resample)"
+        return f"{row['value']:.1f} % (no interval: too few speakers)"
     return f"{row['value']:.1f} % [{row['ci_low']:.1f}, {row['ci_high']:.1f}]"
 
 

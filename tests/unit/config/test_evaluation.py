@@ -1,13 +1,12 @@
 import pytest
 from pydantic import ValidationError
 
-from emofactors.config.evaluation import InformationSettings, IntervalSettings, ProbeSettings
+from emofactors.config.evaluation import InformationSettings, ProbeSettings
 
 
 @pytest.mark.parametrize(
     ("section", "keys"),
     [
-        (IntervalSettings, {"resamples": 99}),
         (ProbeSettings, {"folds": 1}),
         (ProbeSettings, {"clusters": 1}),
         (InformationSettings, {"permutations": 19}),

@@ -23,7 +23,6 @@ def content():
         "trainings": [["a2", "svm", "v"]],
         "reconstructed_variants": [],
         "audio_examples": {"a2": ["flow/cycle"]},
-        "intervals": {},
         "probes": {},
     }  # fmt: skip
 

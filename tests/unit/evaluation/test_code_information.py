@@ -12,7 +12,7 @@ from emofactors.evaluation.code_information import (
     segments,
 )
 from emofactors.evaluation.runs import read_runs
-from emofactors.evaluation.statistics.jackknife import average_runs
+from emofactors.evaluation.statistics.estimates import run_mean_estimate
 
 SETTINGS = InformationSettings(clusters=4, other_clusters=(3,), kmeans_seeds=2, permutations=60, segment_codes=3)
 KEYS = ["unit", "clusters", "kmeans_seed", "fold", "seed", "one", "other"]
@@ -62,9 +62,9 @@ def test_only_representations_with_the_same_labels_share_information(designed):
             "unit == 'code' and clusters == 4 and one == @pair[0] and other == @pair[1]"
         )
         left = result.leave_one_out.query("unit == 'code' and one == @pair[0] and other == @pair[1]")
-        interval = average_runs(
+        interval = run_mean_estimate(
             values.rename(columns={"above_null": "value"}), left.rename(columns={"nats": "value"})
-        ).interval
+        ).interval()
         assert interval.low < 0 < interval.high, pair
         assert abs(interval.value) < 0.03
 

@@ -71,20 +71,20 @@ def test_a_fold_without_a_class_has_no_ua(runs):
 
 def test_confusion_counts_every_test_utterance_once_per_seed(runs):
     confusion = score_runs(runs, CLASSES).confusion
-    assert list(confusion.columns) == ["seed", "speaker", "truth", "prediction", "count"]
+    assert list(confusion.columns) == ["fold", "seed", "speaker", "truth", "prediction", "count"]
     assert (confusion["count"] > 0).all()
     assert confusion.groupby("seed")["count"].sum().to_list() == [27, 27]
     order = confusion.assign(
         truth=confusion["truth"].map(CLASSES.index), prediction=confusion["prediction"].map(CLASSES.index)
     )
-    pd.testing.assert_frame_equal(order, order.sort_values(["seed", "speaker", "truth", "prediction"]))
+    pd.testing.assert_frame_equal(order, order.sort_values(["seed", "fold", "speaker", "truth", "prediction"]))
     counts = speaker_confusions(confusion, CLASSES)
-    assert counts.shape == (2, 2, 3, 3)
+    assert counts.shape == (2, 2, 2, 3, 3)  # two seeds, folds and speakers
     of_08 = runs[0, 1].query("speaker == '08'")
     for i, truth in enumerate(CLASSES):
         for j, prediction in enumerate(CLASSES):
             expected = ((of_08["truth"] == truth) & (of_08["prediction"] == prediction)).sum()
-            assert counts[1, 0, i, j] == expected
+            assert counts[1, :, 0, i, j].tolist() == [expected, 0]
 
 
 @pytest.fixture
@@ -100,12 +100,12 @@ def with_held_out(runs):
 
 def test_held_out_utterances_are_counted_in_every_fold(with_held_out):
     held_out = score_runs(with_held_out, CLASSES).held_out
-    assert list(held_out.columns) == ["seed", "speaker", "truth", "prediction", "count"]
+    assert list(held_out.columns) == ["fold", "seed", "speaker", "truth", "prediction", "count"]
     assert set(held_out["speaker"]) == {"11"}
     assert held_out.groupby("seed")["count"].sum().to_list() == [8, 8]  # four utterances, held out in both folds
     for seed in (0, 1):
         rows = pd.concat(with_held_out[fold, seed] for fold in (0, 1)).query("split == 'held_out'")
-        counts = speaker_confusions(held_out[held_out["seed"] == seed], CLASSES)[0, 0]
+        counts = speaker_confusions(held_out[held_out["seed"] == seed], CLASSES)[0, :, 0].sum(axis=0)
         for (i, truth), (j, prediction) in product(enumerate(CLASSES), enumerate(CLASSES)):
             assert counts[i, j] == ((rows["truth"] == truth) & (rows["prediction"] == prediction)).sum()
 
@@ -121,10 +121,10 @@ def test_the_table_of_held_out_utterances_may_be_empty(with_held_out, tmp_path):
     paths = {name: tmp_path / f"{name}.csv" for name in ("scores", "confusion", "held_out")}
     bare = {run: table.query("split != 'held_out'") for run, table in with_held_out.items()}
     score_runs(bare, CLASSES).write(**paths)
-    assert paths["held_out"].read_text() == "seed,speaker,truth,prediction,count\n"
+    assert paths["held_out"].read_text() == "fold,seed,speaker,truth,prediction,count\n"
     empty = read_confusion(paths["held_out"])
     assert empty.empty
-    assert list(empty.columns) == ["seed", "speaker", "truth", "prediction", "count"]
+    assert list(empty.columns) == ["fold", "seed", "speaker", "truth", "prediction", "count"]
     scores = score_runs(with_held_out, CLASSES)
     scores.write(**paths)
     pd.testing.assert_frame_equal(read_confusion(paths["held_out"]), scores.held_out)

@@ -65,7 +65,6 @@ def test_a_figure_of_a_table_has_its_settings(report, wildcards):
     assert report.figure_table(wildcards(figure="confusion")) is None
     table = report.figure_table(wildcards(figure="code_information_small"))
     assert table == report.table(wildcards(table="code_information_small"))
-    assert report.figure_intervals(wildcards(figure="confusion")) is None
     assert report.figure(wildcards(figure="confusion"))["kind"] == "confusion"
     assert len(report.figure_tasks(wildcards(figure="confusion"))) == 1
 

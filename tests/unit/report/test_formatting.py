@@ -38,7 +38,7 @@ def test_words_are_counted_and_listed():
 
 def test_scores_of_too_few_speakers_state_it():
     assert percent_with_interval(number(66.0, 62.0, 70.0)) == "66.0 % [62.0, 70.0]"
-    assert percent_with_interval(number(66.0)) == "66.0 % (no interval: too few speakers to resample)"
+    assert percent_with_interval(number(66.0)) == "66.0 % (no interval: too few speakers)"
 
 
 def test_points_are_lost_or_gained():

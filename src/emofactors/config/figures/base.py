@@ -14,7 +14,6 @@ class FigureSection(Section):
         evaluation_files: files of the evaluation of each variant that the figure is drawn from.
         run_files: files of every run of each variant.
         first_run_files: files of fold 0 and the first seed of each variant.
-        needs_intervals: whether the figure computes intervals of its own.
         title: one line.
         caption: what to see.
     """
@@ -22,7 +21,6 @@ class FigureSection(Section):
     evaluation_files: ClassVar[tuple[str, ...]] = ()
     run_files: ClassVar[tuple[str, ...]] = ()
     first_run_files: ClassVar[tuple[str, ...]] = ()
-    needs_intervals: ClassVar[bool] = False
 
     title: str
     caption: str

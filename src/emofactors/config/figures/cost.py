@@ -15,6 +15,5 @@ class CostFigure(FigureOfVariants):
     methods: ClassVar[tuple[str, ...]] = ("network",)
     evaluation_files: ClassVar[tuple[str, ...]] = ("confusion.csv",)
     first_run_files: ClassVar[tuple[str, ...]] = ("run.json",)
-    needs_intervals: ClassVar[bool] = True
 
     kind: Literal["cost"]

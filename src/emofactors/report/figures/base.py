@@ -21,13 +21,11 @@ class FigureInputs:
         files: result files; each kind of figure states which it needs.
         tasks: task -> its config, in the study's order.
         table: settings of the table that the figure is drawn from; None for other figures.
-        intervals: settings of the intervals that the figure computes; None for other figures.
     """
 
     files: tuple[str, ...]
     tasks: Mapping[str, TaskConfig]
     table: Mapping[str, Any] | None = None
-    intervals: Mapping[str, Any] | None = None
 
     def of_variants(
         self, variants: Iterable[str], name: str, parse: Callable[[str], Run | Evaluation]

@@ -10,16 +10,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from emofactors.config.evaluation import IntervalSettings
 from emofactors.config.figures.cost import CostFigure
 from emofactors.config.tasks import TaskConfig
-from emofactors.evaluation.scores import read_confusion, speaker_confusions
-from emofactors.evaluation.statistics.intervals import Interval, NoIntervalError, pooled_score, speaker_interval
+from emofactors.evaluation.scores import read_confusion
 from emofactors.evaluation.statistics.metrics import unweighted_accuracy
 from emofactors.io.json import read_json
 from emofactors.plan.paths import parse_evaluation, parse_run
 from emofactors.report.figures.base import FigureInputs, panel_title
 from emofactors.report.figures.style import VARIANT_STYLE
+from emofactors.report.tables.metrics import confusion_score
 
 #: Height of a label of two lines, as a fraction of its panel.
 _LABEL_HEIGHT = 0.13
@@ -30,7 +29,7 @@ class CostPoint:
     """A variant as a figure of cost shows it.
 
     Attributes:
-        confusion: seed, speaker, truth, prediction, count.
+        confusion: fold, seed, speaker, truth, prediction, count.
         flops: of one input.
         parameters: number of trained parameters.
     """
@@ -49,14 +48,13 @@ def draw(settings: Mapping[str, Any], inputs: FigureInputs) -> Figure:
     for of, (confusion,) in confusions.items():
         run = read_json(runs[of][0], "the metadata of a run", ["flops", "parameters"])
         costs[of] = CostPoint(read_confusion(confusion), flops=run["flops"], parameters=run["parameters"])
-    return cost_figure(figure, inputs.tasks, costs, IntervalSettings(**(inputs.intervals or {})))
+    return cost_figure(figure, inputs.tasks, costs)
 
 
 def cost_figure(
     figure: CostFigure,
     tasks: Mapping[str, TaskConfig],
     costs: Mapping[tuple[str, str], CostPoint],
-    intervals: IntervalSettings,
 ) -> Figure:
     """Draw one panel per task and one marker per variant, its area proportional to the number of parameters.
 
@@ -64,7 +62,6 @@ def cost_figure(
         figure: its variants are the markers.
         tasks: the tasks, one per panel.
         costs: (task, variant) -> its confusion counts and cost.
-        intervals: number and seed of the resamples.
 
     Returns:
         The figure.
@@ -77,7 +74,7 @@ def cost_figure(
         labels = []
         for (variant, label), x, style in zip(figure.variants.items(), places, VARIANT_STYLE, strict=False):
             cost = costs[name, variant]
-            ua = _ua_interval(speaker_confusions(cost.confusion, task.classes), intervals)
+            ua = confusion_score(cost.confusion, task.classes, unweighted_accuracy).interval()
             y, low, high = (100 * value for value in (ua.value, ua.low, ua.high))
             colour, marker, _ = style
             panel.plot([x, x], [low, high], color=colour, lw=1.5)
@@ -98,14 +95,6 @@ def cost_figure(
         panel.grid(axis="y", color="0.9")
     axes[0].set_ylabel("UA / %")
     return drawn
-
-
-def _ua_interval(counts: np.ndarray, intervals: IntervalSettings) -> Interval:
-    """Return UA of counts (K, S, C, C) with its interval; NaN where the speakers cannot be resampled."""
-    try:
-        return speaker_interval(counts, unweighted_accuracy, **intervals.model_dump())
-    except NoIntervalError:
-        return Interval(value=pooled_score(counts, unweighted_accuracy), low=np.nan, high=np.nan)
 
 
 def _separated(costs: Sequence[float]) -> list[float]:

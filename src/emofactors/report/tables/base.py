@@ -12,7 +12,6 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import pandas as pd
 
-from emofactors.config.evaluation import IntervalSettings
 from emofactors.config.systems import SystemConfig
 from emofactors.config.tables.base import TableSection
 from emofactors.config.tasks import TaskConfig
@@ -34,7 +33,6 @@ class TableInputs(Generic[T]):
         systems: systems of the rows, with what the study changes.
         corpora: corpus -> metadata of its manifest.
         cross_tasks: task -> task of another corpus on which its rows are evaluated, too: ``name`` and settings.
-        intervals: settings of the intervals.
         evaluations: evaluation files of all rows, tasks and tests.
         runs: metadata ``run.json`` of the trainings, for kinds that read it.
     """
@@ -45,7 +43,6 @@ class TableInputs(Generic[T]):
     systems: Mapping[str, SystemConfig]
     corpora: Mapping[str, Mapping[str, Any]]
     cross_tasks: Mapping[str, Mapping[str, Any]]
-    intervals: IntervalSettings
     evaluations: tuple[str, ...]
     runs: tuple[str, ...] = ()
 

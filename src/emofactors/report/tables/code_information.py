@@ -1,7 +1,7 @@
 """Tables of kind ``code_information``: mutual information between the codes of a decomposer, in nats.
 
 Numbers are averaged over initialisations of k-means, seeds and folds; intervals
-leave out one speaker at a time (``evaluation.statistics.jackknife``).
+leave out one speaker at a time (``evaluation.statistics.estimates``).
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,25 +17,25 @@ from emofactors.evaluation.code_information import (
     PAIRS,
     REPRESENTATIONS,
 )
-from emofactors.evaluation.statistics.jackknife import JackknifeEstimate, average_runs
+from emofactors.evaluation.statistics.estimates import Estimate, run_mean_estimate
 from emofactors.io.json import read_json
 from emofactors.plan.paths import parse_run
 from emofactors.report.formatting import counted, interval_cell, listed, number_at, p_cell
 from emofactors.report.tables.base import Block, TableInputs
 from emofactors.report.tables.codes import (
-    INTERVAL_REMARK,
     by_row,
+    code_difference_row,
     code_notes,
+    code_row,
     difference_findings,
     difference_templates,
     end_rows,
-    jackknife_difference_row,
-    jackknife_row,
     quoted_row,
     read_code_file,
     row_template,
 )
 from emofactors.report.tables.findings import TaskFindings, sentences_by_task
+from emofactors.report.tables.intervals import INTERVAL_REMARK
 from emofactors.report.tables.tidy import TidyRow, with_holm
 
 SECTION = CodeInformationTable
@@ -86,7 +86,7 @@ def collect(inputs: _Inputs) -> list[TidyRow]:
             rows += [*information.numbers(), *_reconstruction_errors(inputs, information.template, task, row)]
         rows += with_holm(
             [
-                jackknife_difference_row(
+                code_difference_row(
                     template,
                     f"{key}_above_null{'_segment' if unit == 'segment' else ''}",
                     found[one].above_null(key, unit),
@@ -122,7 +122,7 @@ class _RowInformation:
         """Main number of clusters, the only one with values without each speaker."""
         return int(self.leave_one_out["clusters"].iloc[0])
 
-    def above_null(self, key: str, unit: str) -> JackknifeEstimate:
+    def above_null(self, key: str, unit: str) -> Estimate:
         """Return the information above null of a pair."""
         return self._average(key, unit, self.clusters, "above_null")
 
@@ -136,7 +136,7 @@ class _RowInformation:
         yield replace(self.template, metric="kmeans_seeds", value=n_seeds)
         for key in PAIR_KEYS:
             for unit, suffix, estimates in (("code", "", _ESTIMATES), ("segment", "_segment", ("nats",))):
-                yield jackknife_row(self.template, f"{key}_above_null{suffix}", self.above_null(key, unit))
+                yield code_row(self.template, f"{key}_above_null{suffix}", self.above_null(key, unit))
                 for column in estimates:
                     value = self._average(key, unit, self.clusters, column).value
                     yield replace(self.template, metric=f"{key}_{column}{suffix}", value=value)
@@ -145,7 +145,7 @@ class _RowInformation:
                     value = self._average(key, "code", k, "above_null").value
                     yield replace(self.template, metric=f"{key}_above_null_k{k}", value=value)
 
-    def _average(self, key: str, unit: str, clusters: int, column: str) -> JackknifeEstimate:
+    def _average(self, key: str, unit: str, clusters: int, column: str) -> Estimate:
         """Return the mean of a column over runs; its interval is meaningful for ``above_null`` only."""
         one, other = PAIR_KEYS[key]
 
@@ -154,7 +154,7 @@ class _RowInformation:
 
         values = of_pair(self.information[self.information["clusters"] == clusters])
         leave_one_out = of_pair(self.leave_one_out).rename(columns={"nats": "value"})
-        return average_runs(values[["fold", column]].rename(columns={column: "value"}), leave_one_out)
+        return run_mean_estimate(values[["fold", "seed", column]].rename(columns={column: "value"}), leave_one_out)
 
 
 def _read(inputs: _Inputs, task: str, row: str) -> _RowInformation:
@@ -338,13 +338,12 @@ def remarks(table: CodeInformationTable) -> list[str]:
         "alike, and a free permutation, which treats them as independent, would leave chance agreement above "
         "null. Segments are several consecutive codes of one utterance; their null is a free permutation. AMI "
         "also corrects by free permutations, so it is too large for codes.",
-        f"{INTERVAL_REMARK.format('decomposers and clusters')} A bootstrap would draw some speakers twice, and "
-        "copies increase the information of every resample.",
+        f"{INTERVAL_REMARK} Clusters are held fixed.",
     ]
     if table.differences:
         found.append(
-            "Differences leave the same speaker out of both. p: two-sided, Student's t. Holm: corrected over all "
-            "pairs of codes; differences of segments are not tested."
+            "Differences are paired over speakers and trainings. p: two-sided, Student's t. Holm: corrected over "
+            "all pairs of codes; differences of segments are not tested."
         )
     if table.published_information is not None:
         found.append(

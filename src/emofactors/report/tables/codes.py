@@ -10,11 +10,12 @@ import pandas as pd
 from emofactors.config.tables.base import ComparisonTable
 from emofactors.config.tables.decomposers import DecomposerTable
 from emofactors.config.tasks import TaskConfig
-from emofactors.evaluation.statistics.jackknife import JackknifeEstimate
+from emofactors.evaluation.statistics.estimates import Estimate
 from emofactors.io.csv import read_csv
 from emofactors.report.formatting import SIGNIFICANCE_LEVEL, counted, interval_cell, listed
 from emofactors.report.tables.base import TableInputs
 from emofactors.report.tables.findings import is_significant
+from emofactors.report.tables.intervals import interval_notes, with_interval
 from emofactors.report.tables.tidy import TidyRow
 
 D = TypeVar("D", bound=DecomposerTable)
@@ -34,27 +35,25 @@ def read_code_file(inputs: TableInputs[D], file: str, columns: Sequence[str], ta
     return read_csv(inputs.evaluation_file(file, task, row), "an evaluation of codes", types)
 
 
-def jackknife_row(template: TidyRow, metric: str, estimate: JackknifeEstimate) -> TidyRow:
+def code_row(template: TidyRow, metric: str, estimate: Estimate) -> TidyRow:
     """Return a number with its interval, and chance 0."""
-    interval = estimate.interval
-    return replace(
-        template, metric=metric, value=interval.value, ci_low=interval.low, ci_high=interval.high, chance=0.0
-    )
+    return replace(with_interval(template, estimate.interval()), metric=metric, chance=0.0)
 
 
-def jackknife_difference_row(
-    template: TidyRow, metric: str, one: JackknifeEstimate, other: JackknifeEstimate, *, is_tested: bool
+def code_difference_row(
+    template: TidyRow, metric: str, one: Estimate, other: Estimate, *, is_tested: bool
 ) -> TidyRow:
-    """Return a difference with its interval, and with its p-value if it is tested."""
-    difference = one.difference(other)
-    return replace(
-        template,
-        metric=f"{metric}_difference",
-        value=difference.value,
-        ci_low=difference.low,
-        ci_high=difference.high,
-        p_value=difference.p_value if is_tested else nan,
-    )
+    """Return a difference with its interval, and with its p-value, or why it has none, if it is tested.
+
+    Raises:
+        ValueError: if the two estimates have different speakers.
+    """
+    if one.speakers != other.speakers:
+        raise ValueError(
+            f"{len(one.speakers)} and {len(other.speakers)} speakers are not the same; expected a pair"
+        )
+    row = replace(with_interval(template, one.minus(other).test()), metric=f"{metric}_difference")
+    return row if is_tested else replace(row, p_value=nan)
 
 
 def row_template(
@@ -74,6 +73,7 @@ def row_template(
         row=inputs.table.label(row),
         variant=row,
         n_runs=len(evaluation.drop_duplicates(["fold", "seed"])),
+        n_seeds=evaluation["seed"].nunique(),
         n_utterances=int(evaluation.drop_duplicates("fold")["n_utterances"].sum()),
         n_speakers=n_speakers,
     )
@@ -105,14 +105,7 @@ def code_notes(task: TaskConfig, tidy: pd.DataFrame) -> Iterator[str]:
         f"codes of {int(first['n_utterances']):,} test utterances of "
         f"{counted(int(first['n_speakers']), 'speaker')}, which the decomposer was not trained on{known}"
     )
-    if tidy.loc[tidy["chance"].notna() & tidy["value"].notna(), "ci_low"].isna().any():
-        yield "some intervals are missing: a jackknife needs at least two speakers"
-
-
-#: Remark about the intervals.
-INTERVAL_REMARK = (
-    "In brackets: the 95 % interval from leaving out each speaker (jackknife, Student's t), {} held fixed."
-)
+    yield from interval_notes(tidy)
 
 
 def quoted_row(table: ComparisonTable, row: str) -> str:
@@ -137,7 +130,7 @@ def difference_findings(label: str, differences: Mapping[str, pd.Series], decima
     frame = pd.DataFrame(differences).T
     tested = frame[frame["p_holm"].notna()]
     if tested.empty:
-        return f"{label}: with one speaker, no difference has an interval."
+        return f"{label}: no difference has an interval or p ({frame['no_p'].iloc[0]})."
     significant = [
         f"{name} ({interval_cell(row, decimals, '+')})" for name, row in tested[is_significant(tested)].iterrows()
     ]

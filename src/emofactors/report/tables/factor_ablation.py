@@ -17,18 +17,17 @@ from emofactors.config.tables.factor_ablation import FactorAblationTable
 from emofactors.config.tasks import TaskConfig
 from emofactors.errors import InputError
 from emofactors.evaluation.scores import read_confusion
-from emofactors.evaluation.statistics.intervals import MAX_EXACT_SPEAKERS, smallest_p_value
 from emofactors.report.formatting import counted, interval_cell, number_at, p_cell, percent_with_interval
 from emofactors.report.tables.base import Block, TableInputs, corpus_label
 from emofactors.report.tables.findings import (
     TaskFindings,
     count_significant,
     is_significant,
-    power_warning,
     sentences_by_task,
 )
-from emofactors.report.tables.metrics import METRICS, SpeakerMean, speaker_ua
-from emofactors.report.tables.scores import classes_note, with_interval
+from emofactors.report.tables.intervals import INTERVAL_REMARK, interval_notes
+from emofactors.report.tables.metrics import METRICS, MetricEstimate, speaker_ua
+from emofactors.report.tables.scores import classes_note, score_row
 from emofactors.report.tables.tidy import TidyRow, with_holm
 
 SECTION = FactorAblationTable
@@ -76,7 +75,7 @@ class _Test:
     metric: str
     on_task: str
     template: TidyRow
-    estimates: Mapping[str, SpeakerMean]
+    estimates: Mapping[str, MetricEstimate]
     n_runs: Mapping[str, int]
 
 
@@ -100,11 +99,12 @@ def collect(inputs: _Inputs) -> list[TidyRow]:
                 variant=row,
                 metric=test.metric,
                 n_runs=test.n_runs[row],
+                n_seeds=estimate.n_seeds,
                 n_utterances=estimate.n_utterances,
                 n_speakers=estimate.n_speakers,
                 chance=100 * estimate.chance,
             )
-            rows.append(with_interval(number, OWN, estimate.interval(inputs.intervals)))
+            rows.append(score_row(number, OWN, estimate.interval()))
         for family in comparisons(inputs.table):
             rows += with_holm([_difference(inputs, test, row, minus) for row, minus in family])
     return rows
@@ -141,7 +141,7 @@ def _check_row_without_factors(inputs: _Inputs, test: _Test) -> None:
     for decomposer in inputs.table.decomposers:
         row = inputs.table.row(decomposer, "none")
         estimate = test.estimates[row]
-        if np.abs(estimate.recalls.recall - estimate.chance).max() > _ROUNDING:
+        if np.abs(estimate.by_speaker - estimate.chance).max() > _ROUNDING:
             raise InputError(
                 f"table {inputs.name}: row {row!r} has UA {100 * estimate.value:.2f} % on {test.on_task}; "
                 f"expected exactly {100 * estimate.chance:.2f} %, as its input has no factor: there is a leak"
@@ -150,7 +150,6 @@ def _check_row_without_factors(inputs: _Inputs, test: _Test) -> None:
 
 def _difference(inputs: _Inputs, test: _Test, row: str, minus: str) -> TidyRow:
     estimate = test.estimates[row]
-    difference = estimate.difference(test.estimates[minus], inputs.intervals)
     number = replace(
         test.template,
         row=inputs.table.label(row, minus),
@@ -158,11 +157,11 @@ def _difference(inputs: _Inputs, test: _Test, row: str, minus: str) -> TidyRow:
         minus=minus,
         metric=f"{test.metric}_difference",
         n_runs=test.n_runs[row] + test.n_runs[minus],
+        n_seeds=estimate.n_seeds,
         n_utterances=estimate.n_utterances,
         n_speakers=estimate.n_speakers,
-        p_value=difference.p_value,
     )
-    return with_interval(number, OWN, difference)
+    return score_row(number, OWN, estimate.difference(test.estimates[minus]))
 
 
 # --- layout --------------------------------------------------------------------------------------------------
@@ -193,9 +192,8 @@ def _notes(table: FactorAblationTable, task: TaskConfig, tidy: pd.DataFrame) -> 
             f"{where}: {first['corpus']}; {first['protocol']}; {first['n_utterances']:,} utterances of "
             f"{counted(first['n_speakers'], 'speaker')}, {counted(first['n_runs'], 'training')} per row"
         )
-        if first["n_speakers"] <= MAX_EXACT_SPEAKERS:
-            smallest = p_cell(smallest_p_value(int(first["n_speakers"])))
-            yield f"{where}: with {counted(first['n_speakers'], 'speaker')}, p cannot be below {smallest}"
+        of_metric = tidy[tidy["metric"].isin((metric, f"{metric}_difference"))]
+        yield from (f"{where}: {note}" for note in interval_notes(of_metric))
     yield classes_note(task)
     if task.decomposed_by:
         yield f"decomposers were trained on {task.decomposed_by}"
@@ -243,13 +241,13 @@ def remarks(table: FactorAblationTable) -> list[str]:
     """Return how to read the numbers."""
     found = [
         "UA: mean recall over the classes of each test speaker, averaged over the speakers who speak every class "
-        "and over trainings, in percent. In brackets: the 95 % interval from resampling speakers, the systems "
-        "held as trained; with few speakers it is too narrow.",
+        f"and over trainings, in percent. {INTERVAL_REMARK} On another corpus, the models of all folds and seeds "
+        "count as seeds.",
         "A factor that is not kept is replaced by zeros at the input of its encoder. All rows except “speaker” "
         "have the embedding of the mean speaker, in training and test, as unseen speakers have no embedding of "
         "their own; the source keeps the speaker's. All segments have the same number of frames, so only a factor "
         "that is kept conveys the duration of an utterance.",
-        "Differences are paired over speakers. p: two-sided, from changing signs speaker by speaker. Holm: "
+        "Differences are paired over speakers and trainings. p: two-sided, Student's t with both variances. Holm: "
         "corrected over the rows of a decomposer, compared with original speech, and over the comparison of two "
         "decomposers.",
     ]
@@ -299,8 +297,8 @@ def _details(table: FactorAblationTable, tidy: pd.DataFrame) -> Iterator[str]:
         differences = tidy[(tidy["metric"] == f"{metric}_difference") & tidy["p_holm"].notna()]
         significant = differences[is_significant(differences)]
         values = "; ".join(f"{row['row']} {row['value']:+z.1f} points" for _, row in significant.iterrows())
-        warning = power_warning(raw["n_speakers"], max(map(len, comparisons(table))))
-        yield f"Compared in pairs, {count_significant(differences)}{': ' if values else ''}{values}{warning}."
+        if len(differences):
+            yield f"Compared in pairs, {count_significant(differences)}{': ' if values else ''}{values}."
 
 
 def _of_decomposer(

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from emofactors.evaluation.statistics.intervals import smallest_p_value
 from emofactors.io.atomic import write_text_atomically
 from emofactors.io.json import read_json
 from emofactors.report.formatting import SIGNIFICANCE_LEVEL
@@ -105,19 +104,6 @@ def count_significant(differences: pd.DataFrame) -> str:
 def is_significant(differences: pd.DataFrame) -> pd.Series:
     """Return which differences are significant after Holm's correction."""
     return differences["p_holm"] <= SIGNIFICANCE_LEVEL
-
-
-def power_warning(n_speakers: float, n_tests: int) -> str:
-    """Return that no difference can be significant with so few speakers; empty if it can.
-
-    Args:
-        n_speakers: number of speakers.
-        n_tests: number of differences that Holm's correction runs over.
-    """
-    smallest = min(1.0, n_tests * smallest_p_value(int(n_speakers)))
-    if smallest <= SIGNIFICANCE_LEVEL:
-        return ""
-    return f"; with {n_speakers:.0f} speakers none can be, as the smallest corrected p is {smallest:.2f}"
 
 
 def sentences_by_task(sentences: Mapping[str, Sequence[str]]) -> list[TaskFindings]:

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import pandas as pd
 
-from emofactors.config.evaluation import IntervalSettings
 from emofactors.config.systems import SystemConfig
 from emofactors.config.tables.base import TableSection
 from emofactors.config.tasks import TaskConfig
@@ -63,7 +62,6 @@ def make_table(
     systems: Mapping[str, SystemConfig],
     corpora: Mapping[str, Mapping[str, Any]],
     cross_tasks: Mapping[str, Mapping[str, Any]],
-    intervals: IntervalSettings,
     evaluations: Sequence[str],
     runs: Sequence[str],
 ) -> Table:
@@ -76,7 +74,6 @@ def make_table(
         systems: systems of the rows, with what the study changes.
         corpora: corpus -> metadata of its manifest.
         cross_tasks: task -> task of another corpus on which its rows are evaluated, too: ``name`` and settings.
-        intervals: settings of the intervals.
         evaluations: evaluation files of all rows, tasks and tests, in any order.
         runs: ``run.json`` of the trainings, if the kind reads them.
 
@@ -90,7 +87,7 @@ def make_table(
     kind = cast(TableKind, import_module(f"emofactors.report.tables.{settings['kind']}"))
     table = kind.SECTION(**settings)
     inputs = TableInputs(
-        *(name, table, tasks, systems, corpora, cross_tasks, intervals),
+        *(name, table, tasks, systems, corpora, cross_tasks),
         evaluations=tuple(evaluations),
         runs=tuple(runs),
     )

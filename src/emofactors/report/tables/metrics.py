@@ -1,196 +1,116 @@
 """Metrics of a row on a task: header and remark, estimate with interval and chance, comparison of two rows."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import nan
-from typing import Self
 
 import numpy as np
 import pandas as pd
 
-from emofactors.config.evaluation import IntervalSettings
 from emofactors.errors import InputError
 from emofactors.evaluation.probe_models import HIDDEN_UNITS
 from emofactors.evaluation.scores import speaker_confusions
-from emofactors.evaluation.statistics import intervals
-from emofactors.evaluation.statistics.intervals import (
+from emofactors.evaluation.statistics.estimates import (
+    Difference,
+    Estimate,
     Interval,
-    NoIntervalError,
-    PairedDifference,
-    SpeakerRecalls,
-    gap_difference,
-    paired_difference,
-    pooled_score,
-    protocol_gap,
-    recall_difference,
-    recall_interval,
-    speaker_interval,
-    speaker_recalls,
+    Metric,
+    score_estimate,
+    speaker_mean_estimate,
 )
 from emofactors.evaluation.statistics.metrics import unweighted_accuracy, weighted_accuracy
 
 #: Scores of the confusion counts of test utterances, which every evaluation of a classifier has.
-SCORES: dict[str, intervals.Metric] = {"ua": unweighted_accuracy, "wa": weighted_accuracy}
+SCORES: dict[str, Metric] = {"ua": unweighted_accuracy, "wa": weighted_accuracy}
 
 
 # --- estimates -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class MetricEstimate(ABC):
-    """Value of a metric with what its interval is computed from.
+class MetricEstimate:
+    """Value of a metric of a row.
 
     Attributes:
-        value: the value, a fraction or in nats.
+        estimate: the value, a fraction or in nats, with its standard errors.
         chance: the value at chance; NaN if there is none.
         n_utterances: number of utterances per seed.
         n_speakers: number of speakers.
+        n_seeds: number of seeds.
+        bounds: smallest and largest possible value.
+        by_speaker: for means over speakers, the value of each speaker, shape (K, S); otherwise empty.
     """
 
-    value: float
+    estimate: Estimate
     chance: float
     n_utterances: int
     n_speakers: int
+    n_seeds: int
+    bounds: tuple[float, float] = (0.0, 1.0)
+    by_speaker: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
 
-    def interval(self, settings: IntervalSettings) -> Interval:
-        """Return the value with its interval; the ends are NaN if the speakers cannot be resampled."""
-        try:
-            return self._interval(settings)
-        except NoIntervalError:
-            return Interval(value=self.value, low=nan, high=nan)
+    @property
+    def value(self) -> float:
+        """The value."""
+        return self.estimate.value
 
-    def difference(self, other: Self, settings: IntervalSettings) -> PairedDifference:
-        """Return this value minus that of another row, paired over speakers; NaN likewise."""
-        try:
-            return self._difference(other, settings)
-        except NoIntervalError:
-            return PairedDifference(value=self.value - other.value, low=nan, high=nan, p_value=nan)
+    def interval(self) -> Interval:
+        """Return the value with its interval, which ends where the values do."""
+        found = self.estimate.interval()
+        low, high = (float(np.clip(end, *self.bounds)) for end in (found.low, found.high))
+        return replace(found, low=low, high=high)
 
-    @abstractmethod
-    def _interval(self, settings: IntervalSettings) -> Interval: ...
+    def without_seeds(self) -> "MetricEstimate":
+        """Return the value of a system that no seed changes."""
+        return replace(self, estimate=self.estimate.without_seeds())
 
-    @abstractmethod
-    def _difference(self, other: Self, settings: IntervalSettings) -> PairedDifference: ...
+    def difference(self, other: "MetricEstimate") -> Difference:
+        """Return this value minus that of another row on the same utterances.
 
-
-@dataclass(frozen=True)
-class ConfusionScore(MetricEstimate):
-    """Score of confusion counts.
-
-    Attributes:
-        counts: shape (K, S, C, C): seed, speaker, true class, predicted class.
-        formula: the score.
-        speakers: sorted names, S.
-    """
-
-    counts: np.ndarray
-    formula: intervals.Metric
-    speakers: tuple[str, ...]
-
-    def gap(self, other: "ConfusionScore", settings: IntervalSettings) -> Interval:
-        """Return this score minus that of other test utterances; without interval if the speakers differ."""
-        if self.speakers == other.speakers:
-            try:
-                return protocol_gap(self.counts, other.counts, self.formula, **settings.model_dump())
-            except NoIntervalError:
-                pass
-        return Interval(value=self.value - other.value, low=nan, high=nan)
-
-    def _interval(self, settings: IntervalSettings) -> Interval:
-        return speaker_interval(self.counts, self.formula, **settings.model_dump())
-
-    def _difference(self, other: Self, settings: IntervalSettings) -> PairedDifference:
-        one, two = _same_seeds(self.counts, other.counts)
-        return paired_difference(one, two, self.formula, **settings.model_dump())
+        Raises:
+            ValueError: if the utterances or the speakers differ.
+        """
+        if self.n_utterances != other.n_utterances or self.estimate.speakers != other.estimate.speakers:
+            raise ValueError(
+                f"{self.n_utterances} utterances of {self.n_speakers} speakers and {other.n_utterances} of "
+                f"{other.n_speakers}; expected the same"
+            )
+        return self.estimate.minus(other.estimate).test()
 
 
-@dataclass(frozen=True)
-class HeldOutGap(MetricEstimate):
-    """UA on held-out utterances of training speakers minus UA on test speakers.
-
-    Attributes:
-        held_out: UA on the held-out utterances.
-        test: UA on the test utterances.
-    """
-
-    held_out: ConfusionScore
-    test: ConfusionScore
-
-    def _interval(self, settings: IntervalSettings) -> Interval:
-        self._expect_same_speakers()
-        counts = self.held_out.counts, self.test.counts
-        return protocol_gap(*counts, unweighted_accuracy, **settings.model_dump())
-
-    def _difference(self, other: Self, settings: IntervalSettings) -> PairedDifference:
-        self._expect_same_speakers()
-        held_out, other_held_out = _same_seeds(self.held_out.counts, other.held_out.counts)
-        test, other_test = _same_seeds(self.test.counts, other.test.counts)
-        pairs = (held_out, test), (other_held_out, other_test)
-        return gap_difference(*pairs, unweighted_accuracy, **settings.model_dump())
-
-    def _expect_same_speakers(self) -> None:
-        if self.held_out.speakers != self.test.speakers:
-            raise NoIntervalError("training and test speakers differ over all folds; expected the same speakers")
-
-
-@dataclass(frozen=True)
-class SpeakerMean(MetricEstimate):
-    """Mean over speakers of one fraction per speaker: recall of a speaker probe, or the speaker's own UA.
-
-    Attributes:
-        recalls: the fractions.
-    """
-
-    recalls: SpeakerRecalls
-
-    def _interval(self, settings: IntervalSettings) -> Interval:
-        return recall_interval(self.recalls, **settings.model_dump())
-
-    def _difference(self, other: Self, settings: IntervalSettings) -> PairedDifference:
-        one, two = _same_seeds(self.recalls.recall, other.recalls.recall)
-        pair = replace(self.recalls, recall=one), replace(other.recalls, recall=two)
-        return recall_difference(*pair, **settings.model_dump())
-
-
-@dataclass(frozen=True)
-class ClusterInformation(MetricEstimate):
-    """Mutual information of clusters with a label, above its null, in nats; it has no value per speaker."""
-
-    def _interval(self, settings: IntervalSettings) -> Interval:
-        raise NoIntervalError("clusters are of all speakers together; expected one value per speaker")
-
-    def _difference(self, other: Self, settings: IntervalSettings) -> PairedDifference:
-        raise NoIntervalError("clusters are of all speakers together; expected one value per speaker")
-
-
-def confusion_score(confusion: pd.DataFrame, classes: Sequence[str], formula: intervals.Metric) -> ConfusionScore:
-    """Return a score of confusion counts as ``evaluation.scores`` writes them."""
-    counts = speaker_confusions(confusion, classes)  # (K, S, C, C)
+def confusion_score(confusion: pd.DataFrame, classes: Sequence[str], formula: Metric) -> MetricEstimate:
+    """Return UA or WA of confusion counts as ``evaluation.scores`` writes them."""
+    counts = speaker_confusions(confusion, classes)  # (K, F, S, C, C)
     speakers = tuple(sorted(confusion["speaker"].unique()))
-    return ConfusionScore(
-        value=pooled_score(counts, formula),
+    return MetricEstimate(
+        estimate=score_estimate(counts, speakers, formula),
         chance=1 / len(classes) if formula is unweighted_accuracy else nan,
         n_utterances=int(counts[0].sum()),
         n_speakers=len(speakers),
-        counts=counts,
-        formula=formula,
-        speakers=speakers,
+        n_seeds=len(counts),
     )
 
 
-def speaker_mean(recalls: SpeakerRecalls, *, chance: float) -> SpeakerMean:
-    """Return the mean of the recalls of all speakers."""
-    return SpeakerMean(
-        value=float(recalls.recall.mean()),
-        chance=chance,
-        n_utterances=int(recalls.n_utterances.sum()),
-        n_speakers=len(recalls.speakers),
-        recalls=recalls,
-    )
+def speaker_probe(counts: pd.DataFrame) -> MetricEstimate:
+    """Return the mean recall of the speakers by a speaker probe.
+
+    Args:
+        counts: fold, seed, speaker, truth, prediction, count (``probes.csv``), of one probe; truth is the speaker.
+
+    Raises:
+        ValueError: if the seeds were not probed on the same utterances.
+    """
+    correct = counts.assign(count=counts["count"].where(counts["truth"] == counts["prediction"], 0))
+    n_correct, n = _by_run_and_speaker(correct), _by_run_and_speaker(counts)  # (K, F, S)
+    if (n != n[0]).any():
+        raise ValueError("the seeds were not probed on the same utterances, expected the same")
+    total = n[0].sum(axis=0)  # (S,)
+    speakers = tuple(sorted(counts["speaker"].unique()))
+    n_labels = counts.groupby(["fold", "seed"])["truth"].nunique()
+    return _speaker_mean(n_correct / total, n[0] / total, speakers, total, chance=float((1 / n_labels).mean()))
 
 
-def speaker_ua(confusion: pd.DataFrame, classes: Sequence[str]) -> SpeakerMean:
+def speaker_ua(confusion: pd.DataFrame, classes: Sequence[str]) -> MetricEstimate:
     """Return the mean UA over the speakers who speak every class.
 
     Args:
@@ -200,28 +120,46 @@ def speaker_ua(confusion: pd.DataFrame, classes: Sequence[str]) -> SpeakerMean:
     Raises:
         InputError: if no test speaker speaks every class.
     """
-    counts = speaker_confusions(confusion, classes)  # (K, S, C, C)
-    support = counts[0].sum(axis=2)  # (S, C)
-    is_complete = (support > 0).all(axis=1)
+    counts = speaker_confusions(confusion, classes)  # (K, F, S, C, C)
+    support = counts[0].sum(axis=3)  # (F, S, C)
+    of_speaker = support.sum(axis=0)  # (S, C)
+    is_complete = (of_speaker > 0).all(axis=1)
     if not is_complete.any():
         raise InputError(
             f"no test speaker speaks every class ({', '.join(classes)}); expected one, as UA is by speaker"
         )
-    speakers = np.array(sorted(confusion["speaker"].unique()))
-    recalls = SpeakerRecalls(
-        recall=unweighted_accuracy(counts[:, is_complete]),
-        speakers=tuple(speakers[is_complete]),
-        n_utterances=support[is_complete].sum(axis=1),
+    of_speaker = of_speaker[is_complete]
+    correct = np.diagonal(counts, axis1=3, axis2=4)[:, :, is_complete]  # (K, F, S, C)
+    return _speaker_mean(
+        (correct / of_speaker).mean(axis=3),
+        (support[:, is_complete] / of_speaker).mean(axis=2),
+        tuple(np.array(sorted(confusion["speaker"].unique()))[is_complete]),
+        of_speaker.sum(axis=1),
+        chance=1 / len(classes),
     )
-    return speaker_mean(recalls, chance=1 / len(classes))
 
 
-def _same_seeds(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return two arrays (K, ...) with the same seeds: a row that no seed changes (K = 1) is repeated."""
-    if one.shape[1:] != other.shape[1:] or 1 not in (len(one), len(other)):
-        return one, other
-    n_seeds = max(len(one), len(other))
-    return np.broadcast_to(one, (n_seeds, *one.shape[1:])), np.broadcast_to(other, (n_seeds, *other.shape[1:]))
+def _speaker_mean(
+    values: np.ndarray, shares: np.ndarray, speakers: tuple[str, ...], n_utterances: np.ndarray, chance: float
+) -> MetricEstimate:
+    """Return the mean of values (K, F, S), which add up over folds to the number of a speaker."""
+    return MetricEstimate(
+        estimate=speaker_mean_estimate(values, shares, speakers),
+        chance=chance,
+        n_utterances=int(n_utterances.sum()),
+        n_speakers=len(speakers),
+        n_seeds=len(values),
+        by_speaker=values.sum(axis=1),
+    )
+
+
+def _by_run_and_speaker(counts: pd.DataFrame) -> np.ndarray:
+    """Sum counts by seed, fold and speaker, shape (K, F, S), each sorted."""
+    keys = ("seed", "fold", "speaker")
+    index = [np.unique(counts[key].to_numpy(), return_inverse=True) for key in keys]
+    summed = np.zeros([len(names) for names, _ in index], dtype=np.int64)
+    np.add.at(summed, tuple(positions for _, positions in index), counts["count"])
+    return summed
 
 
 # --- metrics -------------------------------------------------------------------------------------------------
@@ -274,37 +212,34 @@ class MetricSpec:
         return self.scale == 100
 
 
-def _held_out_gap(of: RowEvaluation, classes: Sequence[str]) -> HeldOutGap:
+def _held_out_gap(of: RowEvaluation, classes: Sequence[str]) -> MetricEstimate:
     held_out, test = (
         confusion_score(counts, classes, unweighted_accuracy) for counts in (of.held_out, of.confusion)
     )
-    return HeldOutGap(
-        value=held_out.value - test.value,
+    return replace(
+        test,
+        estimate=held_out.estimate.minus(test.estimate),
         chance=nan,
         n_utterances=held_out.n_utterances + test.n_utterances,
-        n_speakers=test.n_speakers,
-        held_out=held_out,
-        test=test,
+        bounds=(-1.0, 1.0),
     )
 
 
-def _speaker_probe(name: str) -> Callable[[RowEvaluation, Sequence[str]], SpeakerMean]:
-    def estimate(of: RowEvaluation, classes: Sequence[str]) -> SpeakerMean:
-        counts = of.probe(name)
-        n_speakers = counts.groupby(["fold", "seed"])["truth"].nunique()
-        return speaker_mean(speaker_recalls(counts), chance=float((1 / n_speakers).mean()))
-
-    return estimate
+def _speaker_probe(name: str) -> Callable[[RowEvaluation, Sequence[str]], MetricEstimate]:
+    return lambda of, classes: speaker_probe(of.probe(name))
 
 
-def _cluster_information(label: str) -> Callable[[RowEvaluation, Sequence[str]], ClusterInformation]:
-    def estimate(of: RowEvaluation, classes: Sequence[str]) -> ClusterInformation:
+def _cluster_information(label: str) -> Callable[[RowEvaluation, Sequence[str]], MetricEstimate]:
+    def estimate(of: RowEvaluation, classes: Sequence[str]) -> MetricEstimate:
         information = of.information[of.information["label"] == label]
-        return ClusterInformation(
-            value=float(information["above_null"].to_numpy(dtype=float).mean()),
+        # Clusters are of all speakers together, so that there is no value per speaker, and no interval.
+        return MetricEstimate(
+            estimate=Estimate(float(information["above_null"].to_numpy(dtype=float).mean()), np.empty(0), (), ()),
             chance=0.0,
             n_utterances=int(information.groupby("seed")["n"].sum().iloc[0]),
             n_speakers=of.probe("speaker_linear")["speaker"].nunique(),
+            n_seeds=information["seed"].nunique(),
+            bounds=(-np.inf, np.inf),
         )
 
     return estimate

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import cast
 
 import pandas as pd
 
@@ -18,7 +17,8 @@ from emofactors.report.formatting import (
 )
 from emofactors.report.tables.base import Block, TableInputs
 from emofactors.report.tables.findings import TaskFindings, sentences_by_task
-from emofactors.report.tables.metrics import SCORES, ConfusionScore
+from emofactors.report.tables.intervals import interval_notes
+from emofactors.report.tables.metrics import SCORES
 from emofactors.report.tables.scores import (
     SCORE_REMARK,
     TaskScores,
@@ -32,8 +32,8 @@ from emofactors.report.tables.scores import (
     other_values_note,
     protocol_note,
     published_cell,
+    score_row,
     size_note,
-    with_interval,
 )
 from emofactors.report.tables.tidy import TidyRow
 
@@ -79,9 +79,7 @@ def _protocol_gaps(inputs: _Inputs, scores: Mapping[str, TaskScores]) -> Iterato
     for first, second in gaps(list(inputs.tasks)):
         for row in inputs.table.rows:
             for metric in SCORES:
-                one, other = (
-                    cast(ConfusionScore, scores[task].estimates[row][metric]) for task in (first, second)
-                )
+                one, other = (scores[task].estimates[row][metric] for task in (first, second))
                 labels = (inputs.tasks[task].protocol_label for task in (first, second))
                 number = replace(
                     inputs.task_row(first),
@@ -92,10 +90,11 @@ def _protocol_gaps(inputs: _Inputs, scores: Mapping[str, TaskScores]) -> Iterato
                     minus=second,
                     metric=f"{metric}_gap",
                     n_runs=scores[first].n_runs[row] + scores[second].n_runs[row],
+                    n_seeds=min(one.n_seeds, other.n_seeds),
                     n_utterances=one.n_utterances + other.n_utterances,
-                    n_speakers=len({*one.speakers, *other.speakers}),
+                    n_speakers=len({*one.estimate.speakers, *other.estimate.speakers}),
                 )
-                yield with_interval(number, metric, one.gap(other, inputs.intervals))
+                yield score_row(number, metric, one.estimate.minus(other.estimate).test())
 
 
 def _published_gaps(inputs: _Inputs, rows: Sequence[TidyRow]) -> Iterator[TidyRow]:
@@ -134,18 +133,15 @@ def blocks(inputs: _Inputs, tidy: pd.DataFrame) -> list[Block]:
 
 def _notes(inputs: _Inputs, tidy: pd.DataFrame) -> Iterator[str]:
     letter = inputs.table.task_letters(list(inputs.tasks))
-    speakers = {}
     for name, task, numbers in inputs.by_task(tidy):
-        speakers[name] = numbers["n_speakers"].iloc[0]
         yield f"{letter[name]} is {name}: {protocol_note(task)}; {size_note(numbers, inputs.table, task)}"
     yield classes_note(task)
     yield from inputs.study_changes()
-    if tidy.loc[tidy["metric"] == "ua", "ci_low"].isna().any():
-        yield "some intervals are missing: too few speakers to resample, or too few who speak every class"
+    yield from interval_notes(tidy[tidy["minus"] == ""])
     for one, other in gaps(list(inputs.tasks)):
         of_gap = tidy[(tidy["column"] == gap_column(one, other)) & (tidy["metric"] == "ua_gap")]
-        if of_gap["ci_low"].isna().any() and (of_gap["n_speakers"] > min(speakers[one], speakers[other])).any():
-            yield f"{letter[one]} minus {letter[other]} has no interval: the two have different test speakers"
+        for reason in dict.fromkeys(of_gap.loc[of_gap["no_p"] != "", "no_p"]):
+            yield f"{letter[one]} minus {letter[other]} has no interval: {reason}"
     yield from other_values_note(
         inputs.table, [comparable_values(tidy, name, inputs.table) for name in inputs.tasks]
     )
@@ -208,8 +204,7 @@ def remarks(table: ProtocolsTable) -> list[str]:
     """Return how to read the numbers."""
     found = [
         SCORE_REMARK,
-        "Gaps are in points and paired over speakers: each resample draws the same speakers for both protocols, "
-        "with all their test utterances. They have no p: predictions of different utterances cannot be swapped.",
+        "Gaps are in points and paired over speakers, each with all test utterances under either protocol.",
     ]
     if table.published:
         found.append(

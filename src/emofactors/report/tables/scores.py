@@ -10,10 +10,11 @@ import pandas as pd
 from emofactors.config.tables.scores import PublishedScores, ScoreTable
 from emofactors.config.tasks import TaskConfig
 from emofactors.evaluation.scores import POOLED, read_confusion, read_probes
-from emofactors.evaluation.statistics.intervals import Interval, PairedDifference
+from emofactors.evaluation.statistics.estimates import Interval
 from emofactors.io.csv import read_csv
 from emofactors.report.formatting import counted, interval_cell
 from emofactors.report.tables.base import TableInputs
+from emofactors.report.tables.intervals import INTERVAL_REMARK, with_interval
 from emofactors.report.tables.metrics import METRICS, SCORES, MetricEstimate, RowEvaluation
 from emofactors.report.tables.tidy import TidyRow
 
@@ -60,7 +61,11 @@ def collect_scores(inputs: TableInputs[S], task: str, metrics: Sequence[str]) ->
         folds = scores[scores["fold"] != POOLED]
         has_fold_means = folds["fold"].nunique() > 1 and folds["ua"].notna().all()
         found.n_runs[row] = len(folds)
-        found.estimates[row] = {m: METRICS[m].estimate(evaluation, inputs.tasks[task].classes) for m in metrics}
+        found.estimates[row] = {}
+        is_seeded = inputs.systems[inputs.table.runs[row][0]].method != "svm"
+        for metric in metrics:
+            estimate = METRICS[metric].estimate(evaluation, inputs.tasks[task].classes)
+            found.estimates[row][metric] = estimate if is_seeded else estimate.without_seeds()
         for metric, estimate in found.estimates[row].items():
             number = replace(
                 inputs.task_row(task),
@@ -68,24 +73,22 @@ def collect_scores(inputs: TableInputs[S], task: str, metrics: Sequence[str]) ->
                 variant=row,
                 metric=metric,
                 n_runs=len(folds),
+                n_seeds=estimate.n_seeds,
                 published=published.value(row, metric) if published else nan,
                 n_utterances=estimate.n_utterances,
                 n_speakers=estimate.n_speakers,
             )
             chance = METRICS[metric].scale * estimate.chance
-            found.rows.append(
-                replace(with_interval(number, metric, estimate.interval(inputs.intervals)), chance=chance)
-            )
+            found.rows.append(replace(score_row(number, metric, estimate.interval()), chance=chance))
             if has_fold_means and metric in SCORES:
                 mean = 100 * float(folds[metric].mean())
                 found.rows.append(replace(number, metric=f"{metric}_fold_mean", value=mean))
     return found
 
 
-def with_interval(row: TidyRow, metric: str, score: Interval | PairedDifference) -> TidyRow:
-    """Return a row with a number and its interval in the unit of the metric."""
-    scale = METRICS[metric].scale
-    return replace(row, value=scale * score.value, ci_low=scale * score.low, ci_high=scale * score.high)
+def score_row(row: TidyRow, metric: str, score: Interval) -> TidyRow:
+    """Return a row with a number, its interval and standard errors in the unit of the metric, and its p-value."""
+    return with_interval(row, score, scale=METRICS[metric].scale)
 
 
 def _read_evaluation(inputs: TableInputs[S], task: str, row: str) -> RowEvaluation:
@@ -110,8 +113,7 @@ def _read_evaluation(inputs: TableInputs[S], task: str, row: str) -> RowEvaluati
 #: Remarks of every table of scores.
 SCORE_REMARK = (
     "UA: mean recall over the classes. WA: correct / all. In percent, over the pooled test predictions of all "
-    "folds of a seed, averaged over the seeds. In brackets: the 95 % interval from resampling speakers, the "
-    "systems held as trained; with few speakers it is too narrow."
+    f"folds of a seed, averaged over the seeds. {INTERVAL_REMARK}"
 )
 
 

@@ -1,7 +1,7 @@
 """Tables of kind ``true_factors``: probes of codes for the true factors of a synthetic corpus.
 
 Numbers are fractions of 1 and nats; intervals leave out one speaker at a time
-(``evaluation.statistics.jackknife``).
+(``evaluation.statistics.estimates``).
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,24 +12,24 @@ import pandas as pd
 from emofactors.config.tables.true_factors import TrueFactorsTable
 from emofactors.config.tasks import TaskConfig
 from emofactors.evaluation.code_information import REPRESENTATIONS
-from emofactors.evaluation.statistics.jackknife import JackknifeEstimate, average_runs
+from emofactors.evaluation.statistics.estimates import Estimate, run_mean_estimate
 from emofactors.evaluation.true_factors import FACTOR_COLUMNS, FACTORS, NUMBERS
 from emofactors.report.formatting import interval_cell, listed, number_at, p_cell
 from emofactors.report.tables.base import Block, TableInputs
 from emofactors.report.tables.codes import (
-    INTERVAL_REMARK,
     by_row,
+    code_difference_row,
     code_notes,
+    code_row,
     difference_findings,
     difference_templates,
     end_rows,
-    jackknife_difference_row,
-    jackknife_row,
     quoted_row,
     read_code_file,
     row_template,
 )
 from emofactors.report.tables.findings import TaskFindings, sentences_by_task
+from emofactors.report.tables.intervals import INTERVAL_REMARK
 from emofactors.report.tables.tidy import TidyRow, with_holm
 
 SECTION = TrueFactorsTable
@@ -77,7 +77,7 @@ def collect(inputs: _Inputs) -> list[TidyRow]:
         found = {row: _read(inputs, task, row) for row in inputs.table.rows}
         for probed in found.values():
             rows += [
-                jackknife_row(probed.template, f"{code}_{factor}_{metric}", estimate)
+                code_row(probed.template, f"{code}_{factor}_{metric}", estimate)
                 for code in REPRESENTATIONS
                 for (factor, metric), estimate in probed.estimates(code).items()
             ]
@@ -87,7 +87,7 @@ def collect(inputs: _Inputs) -> list[TidyRow]:
             for code in OWN_FACTOR:
                 estimates, others = found[one].estimates(code), found[other].estimates(code)
                 differences += [
-                    jackknife_difference_row(
+                    code_difference_row(
                         template,
                         f"{code}_{factor}_{metric}",
                         estimate,
@@ -113,7 +113,7 @@ class _RowProbes:
     template: TidyRow
     factors: pd.DataFrame
 
-    def estimates(self, code: str) -> dict[tuple[str, str], JackknifeEstimate]:
+    def estimates(self, code: str) -> dict[tuple[str, str], Estimate]:
         """Return (factor, metric) -> estimate of a representation, for the factors that vary in the test."""
         found = {}
         of_code = self.factors[self.factors["code"] == code]
@@ -122,7 +122,7 @@ class _RowProbes:
                 values = of_code[(of_code["factor"] == factor) & (of_code["metric"] == metric)]
                 if len(values):
                     is_left_out = values["speaker"] != ""
-                    found[factor, metric] = average_runs(values[~is_left_out], values[is_left_out])
+                    found[factor, metric] = run_mean_estimate(values[~is_left_out], values[is_left_out])
         return found
 
 
@@ -221,12 +221,12 @@ def remarks(table: TrueFactorsTable) -> list[str]:
         "If the factors were separated, content would predict the sentence, rhythm the rate and pitch the pitch, "
         "and nothing else. Codes differ in size: of two codes with the same information, a probe finds it more "
         "easily in the larger one. Rate is that of the audio, so it also distinguishes voices of different pace.",
-        INTERVAL_REMARK.format("decomposers, probes and clusters"),
+        f"{INTERVAL_REMARK} Probes and clusters are held fixed.",
     ]
     if table.differences:
         found.append(
-            "Differences leave the same speaker out of both. p: two-sided, Student's t. Holm: corrected over all "
-            "probes of codes; differences of MI are not tested."
+            "Differences are paired over speakers and trainings. p: two-sided, Student's t. Holm: corrected over "
+            "all probes of codes; differences of MI are not tested."
         )
     return found
 

@@ -9,10 +9,8 @@ from emofactors.config.labels import ABSENT
 from emofactors.config.tables.scores import PublishedScores
 from emofactors.config.tables.variants import VariantsTable
 from emofactors.config.tasks import TaskConfig
-from emofactors.evaluation.statistics.intervals import MAX_EXACT_SPEAKERS, smallest_p_value
 from emofactors.report.formatting import (
     SIGNIFICANCE_LEVEL,
-    counted,
     listed,
     number_at,
     p_cell,
@@ -25,9 +23,9 @@ from emofactors.report.tables.findings import (
     TaskFindings,
     count_significant,
     is_significant,
-    power_warning,
     sentences_by_task,
 )
+from emofactors.report.tables.intervals import interval_notes
 from emofactors.report.tables.metrics import METRICS, SCORES
 from emofactors.report.tables.scores import (
     SCORE_REMARK,
@@ -42,8 +40,8 @@ from emofactors.report.tables.scores import (
     other_values_note,
     protocol_note,
     published_cell,
+    score_row,
     size_note,
-    with_interval,
 )
 from emofactors.report.tables.tidy import TidyRow, with_holm
 
@@ -69,7 +67,7 @@ def _differences(inputs: _Inputs, task: str, scores: TaskScores) -> list[TidyRow
     rows = []
     for pair in inputs.table.differences:
         for metric, estimate in scores.estimates[pair.variant].items():
-            difference = estimate.difference(scores.estimates[pair.minus][metric], inputs.intervals)
+            other = scores.estimates[pair.minus][metric]
             row = replace(
                 inputs.task_row(task),
                 row=inputs.table.label(pair.variant, pair.minus),
@@ -77,11 +75,11 @@ def _differences(inputs: _Inputs, task: str, scores: TaskScores) -> list[TidyRow
                 minus=pair.minus,
                 metric=f"{metric}_difference",
                 n_runs=scores.n_runs[pair.variant] + scores.n_runs[pair.minus],
+                n_seeds=max(estimate.n_seeds, other.n_seeds),
                 n_utterances=estimate.n_utterances,
                 n_speakers=estimate.n_speakers,
-                p_value=difference.p_value,
             )
-            rows.append(with_interval(row, metric, difference))
+            rows.append(score_row(row, metric, estimate.difference(other)))
     return rows
 
 
@@ -115,16 +113,8 @@ def _notes(inputs: _Inputs, name: str, task: TaskConfig, numbers: pd.DataFrame) 
     yield from inputs.study_changes()
     if task.n_folds > 1 and not numbers["metric"].str.endswith("_fold_mean").any():
         yield "no mean over folds: the test split of a fold lacks a class"
-    if numbers.loc[numbers["metric"] == "ua", "ci_low"].isna().any():
-        yield "no intervals: too few speakers to resample, or too few who speak every class"
-    elif numbers.loc[numbers["metric"] == "held_out_gap", "ci_low"].isna().any():
-        yield "no interval of the gap: training and test speakers differ over all folds, or cannot be resampled"
+    yield from interval_notes(numbers)
     yield from other_values_note(inputs.table, [comparable_values(numbers, name, inputs.table)])
-    is_tested = numbers["metric"].str.endswith("_difference") & numbers["p_value"].notna()
-    for n_speakers in sorted(numbers.loc[is_tested, "n_speakers"].unique()):
-        if n_speakers <= MAX_EXACT_SPEAKERS:
-            smallest = p_cell(smallest_p_value(n_speakers))
-            yield f"with {counted(n_speakers, 'speaker')}, p cannot be below {smallest}"
 
 
 def _scores_frame(table: VariantsTable, name: str, tidy: pd.DataFrame) -> pd.DataFrame:
@@ -183,8 +173,8 @@ def remarks(table: VariantsTable) -> list[str]:
     if table.differences:
         tested = listed([METRICS[metric].header for metric in table.metrics if METRICS[metric].is_percentage])
         found.append(
-            "Differences are paired over speakers. p: two-sided, from swapping the two settings speaker by "
-            f"speaker. Holm: corrected over all differences of a task, {tested}."
+            "Differences are paired over speakers and trainings. p: two-sided, Student's t with both variances. "
+            f"Holm: corrected over all differences of a task, {tested}."
         )
     return found
 
@@ -227,7 +217,7 @@ def _comparison(inputs: _Inputs, task: TaskConfig, tidy: pd.DataFrame) -> Iterat
             )
     for _, row in differences.iterrows():
         yield (
-            f"{row['row']}: UA {row['value']:+z.1f} points{_verdict(row, tidy, 'UA is', 'higher', 'lower')}."
+            f"{row['row']}: UA {row['value']:+z.1f} points{_verdict(row, 'UA is', 'higher', 'lower')}."
             f"{_published_difference(table, row)}"
         )
     yield from _probes(table, tidy)
@@ -253,24 +243,17 @@ def _published_score(inputs: _Inputs, row: str, best: pd.Series) -> Iterator[str
         )
 
 
-def _verdict(row: pd.Series, tidy: pd.DataFrame, subject: str, more: str, less: str) -> str:
-    """Return the interval and corrected p-value of a difference, and whether it is significant."""
+def _verdict(row: pd.Series, subject: str, more: str, less: str) -> str:
+    """Return interval and corrected p of a difference and whether it is significant, or why there is no p."""
     p = row["p_holm"]
     if pd.isna(p):
-        return "; without interval, as too few speakers can be resampled"
+        return f" (no p: {row['no_p']})"
     if p > SIGNIFICANCE_LEVEL:
-        verdict = f"no significant difference{_power_warning(tidy, row['n_speakers'])}"
+        verdict = "no significant difference"
     else:
         verdict = f"{subject} {more if row['value'] > 0 else less}"
     p_words = f"= {p:.4f}" if p >= 0.00005 else "< 0.0001"
     return f" [{row['ci_low']:+z.1f}, {row['ci_high']:+z.1f}], p {p_words} (Holm): {verdict}"
-
-
-def _power_warning(tidy: pd.DataFrame, n_speakers: float) -> str:
-    """Return a warning if no difference over so few speakers can be significant."""
-    # Holm's correction counts at least the differences over as few speakers; those over more may have smaller p.
-    n_tests = (tidy.loc[tidy["p_value"].notna(), "n_speakers"] <= n_speakers).sum()
-    return power_warning(n_speakers, int(n_tests))
 
 
 def _published_difference(table: VariantsTable, row: pd.Series) -> str:
@@ -296,7 +279,7 @@ def _probes(table: VariantsTable, tidy: pd.DataFrame) -> Iterator[str]:
         values = "; ".join(f"“{row['row']}” {percent_with_interval(row)}" for _, row in rows.iterrows())
         yield f"{METRICS[metric].finding} (chance {rows['chance'].iloc[0]:.1f} %): {values}."
         for _, row in tidy[tidy["metric"] == f"{metric}_difference"].iterrows():
-            verdict = _verdict(row, tidy, "the speaker is recognised", "more often", "less often")
+            verdict = _verdict(row, "the speaker is recognised", "more often", "less often")
             yield f"{row['row']}: {METRICS[metric].header} {row['value']:+z.1f} points{verdict}."
 
 
@@ -311,10 +294,10 @@ def _gaps(tidy: pd.DataFrame) -> Iterator[str]:
         f"“{largest['row']}”: {signed_points(largest)}."
     )
     for _, row in gaps.iterrows():
-        interval = "" if pd.notna(row["ci_low"]) else " (no interval: the speakers differ or cannot be resampled)"
+        interval = "" if pd.notna(row["ci_low"]) else " (no interval)"
         yield f"“{row['row']}”: gap between training speakers and unseen speakers {signed_points(row)}{interval}."
     for _, row in tidy[tidy["metric"] == "held_out_gap_difference"].iterrows():
-        verdict = _verdict(row, tidy, "the gap is", "higher", "lower")
+        verdict = _verdict(row, "the gap is", "higher", "lower")
         yield f"{row['row']}: gap {row['value']:+z.1f} points{verdict}."
 
 
@@ -336,8 +319,7 @@ def _sweep(table: VariantsTable, tidy: pd.DataFrame) -> Iterator[str]:
     ):
         if len(rows):
             values = "; ".join(f"{row['row']}: {row['value']:+z.1f} points" for _, row in rows.iterrows())
-            warning = _power_warning(tidy, rows["n_speakers"].max())
-            yield f"{words} (Holm, 5 %): {values}{warning}."
+            yield f"{words} (Holm, 5 %): {values}."
     for published in table.published:
         values_of = _published_ua(table, published)
         if values_of:

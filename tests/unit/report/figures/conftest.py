@@ -42,13 +42,13 @@ def confusion_of():
 
     def make(task):
         rows = [
-            (seed, speaker, truth, prediction, 4 if truth == prediction else 1 / (len(task.classes) - 1))
+            (0, seed, speaker, truth, prediction, 4 if truth == prediction else 1 / (len(task.classes) - 1))
             for seed in (0, 1)
             for speaker in ("03", "08")
             for truth in task.classes
             for prediction in task.classes
         ]
-        return pd.DataFrame(rows, columns=["seed", "speaker", "truth", "prediction", "count"])
+        return pd.DataFrame(rows, columns=["fold", "seed", "speaker", "truth", "prediction", "count"])
 
     return make
 
@@ -63,12 +63,12 @@ def write_run(tmp_path):
         evaluation = tmp_path / "evaluation" / task / "s" / variant / f"on_{task}"
         evaluation.mkdir(parents=True)
         rows = [
-            (0, speaker, truth, prediction, rng.integers(1, 9))
+            (0, 0, speaker, truth, prediction, rng.integers(1, 9))
             for speaker in ("03", "08", "09")
             for truth in classes
             for prediction in classes
         ]
-        confusion = pd.DataFrame(rows, columns=["seed", "speaker", "truth", "prediction", "count"])
+        confusion = pd.DataFrame(rows, columns=["fold", "seed", "speaker", "truth", "prediction", "count"])
         confusion.to_csv(evaluation / "confusion.csv", index=False)
         for fold in (0, 1):
             run = tmp_path / "training" / task / "s" / variant / f"fold{fold}" / "seed0"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from emofactors.config.evaluation import IntervalSettings, ProbeSettings
+from emofactors.config.evaluation import ProbeSettings
 from emofactors.config.page import PageCorpus, PageFigure, PageSettings
 from emofactors.config.systems import Documented, SystemConfig
 from emofactors.config.tasks import TaskConfig
@@ -71,7 +71,6 @@ def settings_of(system_of):
             trainings=tuple(("a4", "net", variant) for variant in ("plain", "center")),
             reconstructed_variants=(),
             audio_examples={},
-            intervals=IntervalSettings(),
             probes=ProbeSettings(),
         )
         return settings.model_copy(update=changes)

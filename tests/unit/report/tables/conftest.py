@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emofactors.config.evaluation import IntervalSettings
 from emofactors.config.systems import SystemConfig
 from emofactors.config.tasks import TaskConfig
 from emofactors.evaluation.scores import score_runs
@@ -62,7 +61,6 @@ def inputs_of(system_of):
             "systems": {system: system_of() for system, _ in table.runs.values()},
             "corpora": corpora,
             "cross_tasks": {},
-            "intervals": IntervalSettings(resamples=200, seed=0),
             "evaluations": (),
         }
         return TableInputs(name="own", table=table, tasks=tasks, **given | changes)

@@ -95,9 +95,12 @@ def number(tidy, variant, metric):
 def test_a_number_is_the_mean_over_speakers_with_the_interval_of_student(tidy, code_speakers):
     found = number(tidy, "original", "content_rhythm_above_null")
     of_speakers = 0.3 + np.array(list(code_speakers.values()))
-    low, high = stats.t.interval(0.95, 4, loc=of_speakers.mean(), scale=stats.sem(of_speakers))
-    assert (found["value"], found["ci_low"], found["ci_high"]) == pytest.approx((of_speakers.mean(), low, high))
-    assert (found["n_runs"], found["n_utterances"], found["n_speakers"]) == (4, 40, 5)
+    assert (found["value"], found["se_speakers"]) == pytest.approx((of_speakers.mean(), stats.sem(of_speakers)))
+    # The two seeds of a fold differ by 0.02; the folds test three and two of the speakers.
+    assert 0 < found["se_trainings"] < 0.01 * np.sqrt((3 / 5) ** 2 + (2 / 5) ** 2)
+    half = stats.t.ppf(0.975, found["df"]) * np.hypot(found["se_speakers"], found["se_trainings"])
+    assert [found["ci_low"], found["ci_high"]] == pytest.approx([found["value"] - half, found["value"] + half])
+    assert (found["n_runs"], found["n_seeds"], found["n_utterances"], found["n_speakers"]) == (4, 2, 40, 5)
     assert number(tidy, "original", "codes")["value"] == 200
     assert number(tidy, "original", "content_rhythm_nats")["value"] == pytest.approx(found["value"] + 0.05)
     assert number(tidy, "original", "content_rhythm_above_null_k5")["value"] == pytest.approx(found["value"])

@@ -6,15 +6,15 @@ import pytest
 
 from emofactors.config.tables.decomposers import DecomposerTable
 from emofactors.errors import InputError
-from emofactors.evaluation.statistics.jackknife import JackknifeEstimate
+from emofactors.evaluation.statistics.estimates import ONE_SEED, Estimate, Trainings
 from emofactors.report.tables.codes import (
     by_row,
+    code_difference_row,
     code_notes,
+    code_row,
     difference_findings,
     difference_templates,
     end_rows,
-    jackknife_difference_row,
-    jackknife_row,
     quoted_row,
     read_code_file,
     row_template,
@@ -33,7 +33,8 @@ TEMPLATE = TidyRow(table="own", row="1", column="speakers", variant="cycle", n_r
 
 
 def estimate(*left_out):
-    return JackknifeEstimate(float(np.mean(left_out)), np.array(left_out), tuple("abcde"[: len(left_out)]))
+    trainings = (Trainings(np.array([[0.1], [0.12]]), share=1.0),)
+    return Estimate(float(np.mean(left_out)), np.array(left_out), tuple("abcde"[: len(left_out)]), trainings)
 
 
 def test_speakers_are_read_as_text(inputs_of, task, tmp_path):
@@ -50,17 +51,18 @@ def test_speakers_are_read_as_text(inputs_of, task, tmp_path):
 
 def test_numbers_have_jackknife_intervals_and_tested_differences_a_p_value():
     one, other = estimate(0.5, 0.6, 0.7), estimate(0.2, 0.3, 0.5)
-    row = jackknife_row(TEMPLATE, "pair_above_null", one)
-    assert (row.value, row.ci_low, row.chance) == (one.value, one.interval.low, 0.0)
-    tested = jackknife_difference_row(TEMPLATE, "pair", one, other, is_tested=True)
-    assert (tested.metric, tested.p_value) == ("pair_difference", one.difference(other).p_value)
-    assert np.isnan(jackknife_difference_row(TEMPLATE, "pair", one, other, is_tested=False).p_value)
+    row = code_row(TEMPLATE, "pair_above_null", one)
+    assert (row.value, row.ci_low, row.chance) == (one.value, one.interval().low, 0.0)
+    tested = code_difference_row(TEMPLATE, "pair", one, other, is_tested=True)
+    assert (tested.metric, tested.p_value) == ("pair_difference", one.minus(other).test().p_value)
+    assert np.isnan(code_difference_row(TEMPLATE, "pair", one, other, is_tested=False).p_value)
 
 
 def test_sample_sizes_count_runs_and_utterances_of_all_folds(inputs_of, task):
     evaluation = pd.DataFrame({"fold": [0, 0, 1, 1], "seed": [0, 1, 0, 1], "n_utterances": [20, 20, 30, 30]})
     row = row_template(inputs_of(SWEEP, {"speakers": task}), "speakers", "cycle", evaluation, 5)
     assert (row.row, row.variant, row.n_runs, row.n_utterances, row.n_speakers) == ("1", "cycle", 4, 50, 5)
+    assert row.n_seeds == 2
 
 
 def test_differences_share_the_sample_of_the_first_row():
@@ -78,6 +80,7 @@ def test_rows_are_found_without_differences():
 
 def test_notes_state_protocol_and_sample_and_missing_intervals(task, random_task):
     row = {"n_runs": 8, "n_utterances": 1200, "n_speakers": 4, "protocol": "a protocol"}
+    row |= {"minus": "", "metric": "pair", "se_trainings": 0.1, "no_p": ""}
     tidy = pd.DataFrame([row | {"chance": 0.0, "value": 0.1, "ci_low": 0.0}])
     assert list(code_notes(task, tidy)) == [
         "a protocol; 4 folds x 2 seeds of each decomposer",
@@ -85,7 +88,7 @@ def test_notes_state_protocol_and_sample_and_missing_intervals(task, random_task
     ]
     _, sample, missing = code_notes(random_task, tidy.assign(ci_low=nan))
     assert sample.endswith("; their speakers are training speakers")
-    assert missing == "some intervals are missing: a jackknife needs at least two speakers"
+    assert missing.startswith("some numbers have no interval: fewer than two speakers")
 
 
 def test_rows_in_sentences_have_the_axis_of_a_sweep():
@@ -96,7 +99,7 @@ def test_rows_in_sentences_have_the_axis_of_a_sweep():
 
 
 def number(value, p_value, p_holm):
-    ends = {"ci_low": value - 0.1, "ci_high": value + 0.1, "n_speakers": 5}
+    ends = {"ci_low": value - 0.1, "ci_high": value + 0.1, "n_speakers": 5, "no_p": ONE_SEED}
     return pd.Series({"value": value, "p_value": p_value, "p_holm": p_holm} | ends)
 
 
@@ -113,5 +116,5 @@ def test_findings_list_significant_differences_and_intervals_that_contain_0():
     all_significant = {"a": number(0.3, 0.001, 0.003)}
     assert "; no interval contains 0 (5" in difference_findings("x", all_significant, 2)
     assert difference_findings("x", {"a": number(0.3, nan, nan)}, 2) == (
-        "x: with one speaker, no difference has an interval."
+        "x: no difference has an interval or p (one seed, and a training tests several speakers)."
     )

@@ -7,7 +7,6 @@ from emofactors.report.tables.findings import (
     TableFindings,
     TaskFindings,
     count_significant,
-    power_warning,
     read_findings,
     sentences_by_task,
     write_findings,
@@ -49,12 +48,6 @@ def test_findings_are_read_as_they_were_written(tmp_path):
 )
 def test_significant_differences_are_counted(p_values, words):
     assert count_significant(differences(*p_values)) == words
-
-
-def test_a_test_without_power_is_named():
-    assert power_warning(4, 1) == "; with 4 speakers none can be, as the smallest corrected p is 0.12"
-    assert power_warning(10, 2) == ""
-    assert power_warning(10, 100) == "; with 10 speakers none can be, as the smallest corrected p is 0.20"
 
 
 def test_tasks_without_findings_are_left_out():

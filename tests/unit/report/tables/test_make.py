@@ -2,7 +2,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emofactors.config.evaluation import IntervalSettings
 from emofactors.report.tables.findings import read_findings
 from emofactors.report.tables.make import make_table
 
@@ -37,7 +36,6 @@ def table(task, system_of, write_evaluation):
         systems={"net": system_of()},
         corpora={"berlin": corpus},
         cross_tasks={},
-        intervals=IntervalSettings(resamples=200, seed=0),
         evaluations=files,
         runs=[],
     )
@@ -91,7 +89,6 @@ def test_an_unknown_kind_has_no_module(task):
             systems={},
             corpora={},
             cross_tasks={},
-            intervals=IntervalSettings(),
             evaluations=[],
             runs=[],
         )

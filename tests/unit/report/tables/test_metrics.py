@@ -5,38 +5,27 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emofactors.config.evaluation import IntervalSettings
 from emofactors.config.tables.metrics import Metric
 from emofactors.errors import InputError
 from emofactors.evaluation.scores import speaker_confusions
-from emofactors.evaluation.statistics.intervals import (
-    gap_difference,
-    paired_difference,
-    pooled_score,
-    protocol_gap,
-    recall_difference,
-    recall_interval,
-    speaker_interval,
-    speaker_recalls,
-)
+from emofactors.evaluation.statistics.estimates import ONE_SEED, OTHER_SPEAKERS, score_estimate
 from emofactors.evaluation.statistics.metrics import unweighted_accuracy, weighted_accuracy
 from emofactors.report.tables.metrics import METRICS, RowEvaluation, speaker_ua
 
 CLASSES = ("anger", "sadness", "neutral")
 SPEAKERS = ("03", "08", "09", "10")
-INTERVALS = IntervalSettings(resamples=100, seed=0)
-DRAWS = INTERVALS.model_dump()
 SPEAKER_METRICS = ("speaker_linear", "speaker_mlp", "speaker_held_out")
 
 
 def counts_of(rng, skill, labels, n, seeds, speakers=SPEAKERS, of_speakers=False):
-    """Confusion counts in the columns of the files: n predictions per speaker and label."""
+    """Confusion counts in the columns of the files: n predictions per speaker and label, speakers in two folds."""
     rows = []
     for seed, speaker in product(seeds, speakers):
         for truth in (speaker,) if of_speakers else labels:
             chances = np.array([skill if label == truth else (1 - skill) / (len(labels) - 1) for label in labels])
             for label, count in zip(labels, rng.multinomial(n, chances), strict=True):
-                row = {"seed": seed, "speaker": speaker, "truth": truth, "prediction": label, "count": count}
+                row = {"fold": speakers.index(speaker) % 2, "seed": seed, "speaker": speaker}
+                row |= {"truth": truth, "prediction": label, "count": count}
                 rows += [row] if count else []
     return pd.DataFrame(rows)
 
@@ -91,57 +80,72 @@ def test_every_metric_of_the_config_is_defined_and_can_be_estimated():
 def test_scores_are_computed_from_their_own_counts(metric, formula, chance, n):
     one, other = files_of(1), files_of(2, skill=0.5)
     table = {"ua": "confusion", "wa": "confusion", "held_out_ua": "held_out"}.get(metric)
-    counts, minus = (
-        speaker_confusions(of[table] if table else probe_counts(of, metric), CLASSES) for of in (one, other)
-    )
+    counts = one[table] if table else probe_counts(one, metric)
+    expected = score_estimate(speaker_confusions(counts, CLASSES), SPEAKERS, formula)
     of_row = estimate(metric, one)
-    assert of_row.value == pytest.approx(pooled_score(counts, formula))
+    assert of_row.value == pytest.approx(expected.value)
     assert of_row.chance == pytest.approx(chance, nan_ok=True)
     assert (of_row.n_utterances, of_row.n_speakers) == (n, 4)
-    assert of_row.interval(INTERVALS) == speaker_interval(counts, formula, **DRAWS)
-    expected = paired_difference(counts, minus, formula, **DRAWS)
-    assert of_row.difference(estimate(metric, other), INTERVALS) == expected
-    assert expected.value > 0
+    assert of_row.interval() == expected.interval()
+    counts = other[table] if table else probe_counts(other, metric)
+    minus = score_estimate(speaker_confusions(counts, CLASSES), SPEAKERS, formula)
+    difference = of_row.difference(estimate(metric, other))
+    assert difference == expected.minus(minus).test()
+    assert difference.value > 0
+    assert 0 < difference.p_value < 1
 
 
 @pytest.mark.parametrize("metric", SPEAKER_METRICS)
 def test_a_speaker_probe_has_the_mean_recall_of_the_speakers(metric):
     one, other = files_of(3), files_of(4, skill=0.5)
-    recalls, minus = (speaker_recalls(probe_counts(of, metric)) for of in (one, other))
     of_row = estimate(metric, one)
-    expected = []
-    for _, rows in probe_counts(one, metric).groupby(["seed", "speaker"]):
-        expected.append(rows.loc[rows["truth"] == rows["prediction"], "count"].sum() / rows["count"].sum())
-    assert len(expected) == 2 * 4
-    assert of_row.value == pytest.approx(np.mean(expected))
+    counts = probe_counts(one, metric)
+    correct = counts[counts["truth"] == counts["prediction"]]
+    keys = ["seed", "speaker"]
+    recalls = (correct.groupby(keys)["count"].sum() / counts.groupby(keys)["count"].sum()).unstack()  # (K, S)
+    assert recalls.shape == (2, 4)
+    np.testing.assert_allclose(of_row.by_speaker, recalls)
+    assert of_row.value == pytest.approx(recalls.to_numpy().mean())
     assert of_row.chance == pytest.approx((1 / 3 + 1 / 2) / 2)  # three speakers in one fold, two in the other
     assert (of_row.n_utterances, of_row.n_speakers) == (5 * 8, 4)
-    assert of_row.interval(INTERVALS) == recall_interval(recalls, **DRAWS)
-    assert of_row.difference(estimate(metric, other), INTERVALS) == recall_difference(recalls, minus, **DRAWS)
+    interval, difference = of_row.interval(), of_row.difference(estimate(metric, other))
+    assert interval.se_speakers == pytest.approx(recalls.mean().std() / 2)
+    assert interval.se_trainings > 0
+    assert difference.value == pytest.approx(of_row.value - estimate(metric, other).value)
+    assert 0 < difference.p_value < 1
+
+
+@pytest.mark.parametrize("metric", SPEAKER_METRICS)
+def test_probes_of_other_utterances_from_seed_to_seed_are_refused(metric):
+    files = files_of(3)
+    files["probes"] = files["probes"].drop(probe_counts(files, metric).index[0])
+    with pytest.raises(ValueError, match="not probed on the same utterances"):
+        estimate(metric, files)
 
 
 def test_the_gap_is_paired_over_speakers_in_training_and_test():
     one, other = files_of(5), files_of(6, skill=0.5)
-    pair, other_pair = (
-        tuple(speaker_confusions(of[name], CLASSES) for name in ("held_out", "confusion")) for of in (one, other)
-    )
     gap = estimate("held_out_gap", one)
     assert gap.value == pytest.approx(estimate("held_out_ua", one).value - estimate("ua", one).value)
     assert gap.value > 0
     assert np.isnan(gap.chance)
     assert (gap.n_utterances, gap.n_speakers) == (4 * 3 * 15, 4)
-    assert gap.interval(INTERVALS) == protocol_gap(*pair, unweighted_accuracy, **DRAWS)
-    difference = gap.difference(estimate("held_out_gap", other), INTERVALS)
-    assert difference == gap_difference(pair, other_pair, unweighted_accuracy, **DRAWS)
+    parts = [estimate(metric, one).estimate for metric in ("held_out_ua", "ua")]
+    assert gap.estimate.interval() == parts[0].minus(parts[1]).interval()
+    np.testing.assert_allclose(gap.estimate.leave_one_out, parts[0].leave_one_out - parts[1].leave_one_out)
+    difference = gap.difference(estimate("held_out_gap", other))
+    assert difference.value == pytest.approx(gap.value - estimate("held_out_gap", other).value)
+    assert 0 < difference.p_value < 1
 
 
 def test_a_gap_of_other_speakers_has_no_interval_and_no_p():
     for speakers in (SPEAKERS[:3], (*SPEAKERS[:3], "11")):  # fewer, and as many others
         one, other = (estimate("held_out_gap", files_of(number, training_speakers=speakers)) for number in (7, 8))
-        interval, difference = one.interval(INTERVALS), one.difference(other, INTERVALS)
+        interval, difference = one.interval(), one.difference(other)
         assert interval.value == one.value
         assert difference.value == pytest.approx(one.value - other.value)
         assert np.isnan([interval.low, interval.high, difference.low, difference.high, difference.p_value]).all()
+        assert difference.no_p == OTHER_SPEAKERS
 
 
 @pytest.mark.parametrize("label", ["speaker", "emotion"])
@@ -152,8 +156,8 @@ def test_information_is_the_mean_above_its_null_without_interval(label):
     assert len(nats) == 4
     assert of_row.value == pytest.approx(nats.mean())
     assert (of_row.chance, of_row.n_utterances, of_row.n_speakers) == (0.0, 62, 4)
-    interval = of_row.interval(INTERVALS)
-    difference = of_row.difference(estimate(f"{label}_information", other), INTERVALS)
+    interval = of_row.interval()
+    difference = of_row.difference(estimate(f"{label}_information", other))
     assert difference.value == pytest.approx(
         nats.mean() - other["information"].query("label == @label")["above_null"].mean()
     )
@@ -168,23 +172,40 @@ def test_a_row_no_seed_changes_is_the_same_in_every_seed(metric):
         for name, table in once.items()
     }
     one, same, other = (estimate(metric, of) for of in (once, repeated, thrice))
+    one = one.without_seeds()
     for found, expected in (
-        (one.interval(INTERVALS), same.interval(INTERVALS)),
-        (one.difference(other, INTERVALS), same.difference(other, INTERVALS)),
-        (other.difference(one, INTERVALS), other.difference(same, INTERVALS)),
+        (one.interval(), same.interval()),
+        (one.difference(other), same.difference(other)),
+        (other.difference(one), other.difference(same)),
     ):
-        assert vars(found) == pytest.approx(vars(expected))
+        assert vars(found) == pytest.approx(vars(expected), abs=1e-12)
     assert one.n_utterances == same.n_utterances == other.n_utterances
-    back = other.difference(one, INTERVALS)
+    back = other.difference(one)
     assert back.value == pytest.approx(other.value - one.value)
     assert np.isfinite(back.p_value)
 
 
-@pytest.mark.parametrize("metric", ["ua", "held_out_gap", "speaker_linear"])
-def test_rows_of_two_and_three_seeds_are_not_a_pair(metric):
-    two, three = (estimate(metric, files_of(13, seeds=seeds)) for seeds in ((0, 1), (0, 1, 2)))
-    with pytest.raises(ValueError, match="expected a pair"):
-        two.difference(three, INTERVALS)
+@pytest.mark.parametrize("metric", ["ua", "speaker_ua", "speaker_linear"])
+def test_one_seed_has_no_p_as_its_trainings_test_several_speakers(metric):
+    one, other = (estimate(metric, files_of(number, seeds=(0,))) for number in (13, 14))
+    assert np.isnan([one.interval().se_trainings, one.difference(other).p_value]).all()
+    assert one.difference(other).no_p == ONE_SEED
+    assert one.interval().low < one.value < one.interval().high
+    assert one.without_seeds().difference(other.without_seeds()).no_p == ""
+
+
+def test_an_interval_ends_where_the_values_do():
+    files = files_of(16)
+    files["confusion"] = counts_of(np.random.default_rng(1), 0.98, CLASSES, 10, seeds=(0, 1))
+    found = estimate("ua", files).interval()
+    assert found.low < found.value < found.high == 1.0
+
+
+def test_rows_of_other_utterances_are_no_pair():
+    one, other = files_of(15), files_of(15)
+    other["confusion"] = other["confusion"].assign(count=2 * other["confusion"]["count"])
+    with pytest.raises(ValueError, match="expected the same"):
+        estimate("ua", one).difference(estimate("ua", other))
 
 
 @pytest.mark.parametrize("metric", ["ua", "speaker_held_out"])
@@ -192,7 +213,7 @@ def test_one_speaker_has_no_interval(metric):
     files = files_of(14)
     files = {name: of[of["speaker"] == "09"] if "speaker" in of else of for name, of in files.items()}
     of_row = estimate(metric, files)
-    interval, difference = of_row.interval(INTERVALS), of_row.difference(of_row, INTERVALS)
+    interval, difference = of_row.interval(), of_row.difference(of_row)
     assert (interval.value, difference.value) == (of_row.value, 0.0)
     assert np.isnan([interval.low, interval.high, difference.low, difference.high, difference.p_value]).all()
 
@@ -201,7 +222,7 @@ def test_ua_by_speaker_is_the_mean_over_speakers_of_every_class():
     rng = np.random.default_rng(0)
     counts = counts_of(rng, 0.6, CLASSES, 12, seeds=(0, 1))
     matrices = speaker_confusions(counts, CLASSES)
-    own = np.array([[unweighted_accuracy(of) for of in seed] for seed in matrices])
+    own = np.array([[unweighted_accuracy(of) for of in seed.sum(axis=0)] for seed in matrices])
     found = speaker_ua(counts, CLASSES)
     assert found.value == pytest.approx(own.mean())
     assert (found.chance, found.n_speakers, found.n_utterances) == (1 / 3, 4, 4 * 3 * 12)

@@ -3,7 +3,7 @@ import pytest
 
 from emofactors.config.tables.protocols import ProtocolsTable
 from emofactors.evaluation.scores import read_confusion, speaker_confusions
-from emofactors.evaluation.statistics.intervals import protocol_gap
+from emofactors.evaluation.statistics.estimates import OTHER_SPEAKERS, score_estimate
 from emofactors.evaluation.statistics.metrics import unweighted_accuracy, weighted_accuracy
 from emofactors.report.tables.protocols import blocks, collect, findings, gaps, remarks
 from emofactors.report.tables.tidy import TidyRow, tidy_frame
@@ -42,7 +42,7 @@ def evaluated(inputs_of, tasks, write_evaluation):
     return make
 
 
-def numbers(levels=(96.0, 74.0, 58.0), half_width=4.0, n_speakers=10, table=TABLE):
+def numbers(levels=(96.0, 74.0, 58.0), half_width=4.0, table=TABLE):
     """Tidy table of all rows: WA of each protocol; UA is 1 point lower, 2 under the last."""
     tasks = ("leaky", "random", "speakers")
     rows = []
@@ -52,6 +52,7 @@ def numbers(levels=(96.0, 74.0, 58.0), half_width=4.0, n_speakers=10, table=TABL
         rows.append(
             TidyRow(
                 **{"table": "own", "n_runs": 8, "n_utterances": 48, "n_speakers": 10, "corpus": "Berlin"}
+                | {"se_trainings": 1.0}
                 | {"value": value, **interval, **fields}
             )
         )
@@ -66,7 +67,7 @@ def numbers(levels=(96.0, 74.0, 58.0), half_width=4.0, n_speakers=10, table=TABL
         for one, other in gaps(tasks):
             for metric in ("ua", "wa"):
                 gap = {"column": f"{one} minus {other}", "metric": f"{metric}_gap", "minus": other}
-                add(values[one, metric] - values[other, metric], **of_row, **gap, n_speakers=n_speakers)
+                add(values[one, metric] - values[other, metric], **of_row, **gap)
     if "plain" in table.rows:
         gap = {"column": "published minus speakers", "metric": "wa_gap", "minus": "speakers", "published": 98.95}
         add(98.95 - levels[2], row="teacher", variant="plain", **gap)
@@ -96,13 +97,13 @@ def test_gaps_are_paired_over_speakers(evaluated, one, tmp_path, classes):
     for first, second in gaps(list(counts)):
         for metric, formula in (("ua", unweighted_accuracy), ("wa", weighted_accuracy)):
             row = one(of_gaps, column=f"{first} minus {second}", variant="plain", metric=f"{metric}_gap")
-            expected = protocol_gap(counts[first], counts[second], formula, resamples=200, seed=0)
+            parts = [score_estimate(counts[task], ("08", "09", "10", "11"), formula) for task in (first, second)]
+            expected = parts[0].minus(parts[1]).test()
             assert [row["value"], row["ci_low"], row["ci_high"]] == pytest.approx(
                 [100 * expected.value, 100 * expected.low, 100 * expected.high]
             )
             scores = [one(tidy, column=task, variant="plain", metric=metric)["value"] for task in (first, second)]
             assert row["value"] == pytest.approx(scores[0] - scores[1])
-            assert np.isnan(row["p_value"])
             assert (row["minus"], row["n_runs"], row["n_speakers"]) == (second, 16, 4)
             assert row["n_utterances"] == counts[first][0].sum() + counts[second][0].sum()
             assert row["protocol"].count(" minus ") == 1
@@ -167,10 +168,12 @@ def test_notes_explain_each_letter(inputs_of, tasks, system_of):
 
 
 def test_a_gap_without_interval_has_its_reason(inputs_of, tasks):
-    tidy = numbers(half_width=np.nan, n_speakers=12)
+    tidy = numbers(half_width=np.nan)
+    tidy.loc[tidy["metric"].str.endswith("_gap"), "no_p"] = OTHER_SPEAKERS
+    tidy["chance"] = 25.0
     (block,) = blocks(inputs_of(TABLE, tasks), tidy)
-    assert "A minus B has no interval: the two have different test speakers" in block.notes
-    assert any(note.startswith("some intervals are missing") for note in block.notes)
+    assert f"A minus B has no interval: {OTHER_SPEAKERS}" in block.notes
+    assert any(note.startswith("some numbers have no interval: ") for note in block.notes)
     assert block.differences.iloc[0, 1] == "+22.0"
 
 

@@ -7,7 +7,7 @@ import pytest
 from emofactors.config.tables.variants import VariantsTable
 from emofactors.errors import InputError
 from emofactors.evaluation.scores import read_confusion, speaker_confusions
-from emofactors.evaluation.statistics.intervals import speaker_interval
+from emofactors.evaluation.statistics.estimates import score_estimate
 from emofactors.evaluation.statistics.metrics import unweighted_accuracy, weighted_accuracy
 from emofactors.report.tables.metrics import METRICS, RowEvaluation
 from emofactors.report.tables.scores import (
@@ -70,10 +70,13 @@ def test_scores_pool_folds_average_seeds_and_have_intervals(scores_of, one, tmp_
         for metric, formula in (("ua", unweighted_accuracy), ("wa", weighted_accuracy)):
             row = one(tidy, variant=variant, metric=metric)
             assert row["value"] == pytest.approx(100 * pooled[metric].mean())
-            interval = speaker_interval(counts, formula, resamples=200, seed=0)
-            assert [row["ci_low"], row["ci_high"]] == pytest.approx([100 * interval.low, 100 * interval.high])
+            interval = score_estimate(counts, ("08", "09", "10", "11"), formula).interval()
+            assert [row["ci_low"], row["se_speakers"], row["df"]] == pytest.approx(
+                [100 * interval.low, 100 * interval.se_speakers, 3]
+            )
+            assert row["ci_high"] == pytest.approx(min(100, 100 * interval.high))
             assert (row["row"], row["table"], row["column"]) == (TABLE.rows[variant], "own", "speakers")
-            assert (row["n_runs"], row["n_utterances"], row["n_speakers"]) == (8, 48, 4)
+            assert (row["n_runs"], row["n_seeds"], row["n_utterances"], row["n_speakers"]) == (8, 2, 48, 4)
             assert (row["protocol"], row["corpus"]) == (task.protocol_label, "Berlin")
 
 

@@ -19,8 +19,8 @@ def test_numbers_are_rounded_once_without_negative_zero(tmp_path):
     rows = [row(value=66.864917, p_holm=0.00001, published=63.8), row(value=-0.00004, n_runs=3)]
     write_tidy(tmp_path / "t.csv", tidy_frame(rows), decimals=4)
     lines = (tmp_path / "t.csv").read_text(encoding="utf-8").splitlines()
-    assert lines[1] == "t,,task,ua,66.8649,,,,,,,63.8,,0.0,,,,"
-    assert lines[2] == "t,,task,ua,0.0,,,3.0,,,,,,,,,,"
+    assert lines[1] == "t,,task,ua,66.8649" + "," * 11 + "63.8,,0.0,,,,,"
+    assert lines[2] == "t,,task,ua,0.0" + "," * 6 + "3.0" + "," * 12
 
 
 def test_labels_that_are_numbers_are_read_as_text(tmp_path):

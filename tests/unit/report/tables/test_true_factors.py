@@ -1,3 +1,5 @@
+from itertools import product
+
 import pandas as pd
 import pytest
 
@@ -23,14 +25,14 @@ def files(write_codes, leave_one_out):
     written = []
     for variant, changes in CHANGES.items():
         rows = []
-        for fold in (0, 1):
-            for code in ("spectrogram", "content", "rhythm", "pitch"):
-                for factor in ("sentence", "rate", "pitch", "voice"):
-                    level = (SCORES | changes).get((code, factor), 0.1)
-                    for metric, value_of in ((probe_metric(factor), level), ("information", 0.3)):
-                        for speaker, value in leave_one_out(fold, value_of):
-                            row = {"code": code, "factor": factor, "metric": metric, "fold": fold, "seed": 0}
-                            rows.append(row | {"speaker": speaker, "value": value, "n": 20, "labels": 4})
+        for fold, seed, code, factor in product(
+            (0, 1), (0, 1), ("spectrogram", "content", "rhythm", "pitch"), ("sentence", "rate", "pitch", "voice")
+        ):
+            level = (SCORES | changes).get((code, factor), 0.1)
+            for metric, value_of in ((probe_metric(factor), level), ("information", 0.3)):
+                for speaker, value in leave_one_out(fold, value_of):
+                    row = {"code": code, "factor": factor, "metric": metric, "fold": fold, "seed": seed}
+                    rows.append(row | {"speaker": speaker, "value": value, "n": 20, "labels": 4})
         written.append(write_codes(variant, "true_factors.csv", rows, FACTOR_COLUMNS))
     return written
 
@@ -61,7 +63,7 @@ def test_probes_of_codes_are_compared_and_information_is_not_tested(tidy):
     row = number(tidy, "original", "content_sentence_skill")
     assert row["value"] == pytest.approx(0.902)
     assert row["ci_low"] < row["value"] < row["ci_high"]
-    assert (row["n_runs"], row["n_utterances"], row["n_speakers"], row["chance"]) == (2, 40, 5, 0.0)
+    assert (row["n_runs"], row["n_utterances"], row["n_speakers"], row["chance"]) == (4, 40, 5, 0.0)
     assert number(tidy, "cycle", "content_rate_r2_difference")["value"] == pytest.approx(-0.65)
     tested = tidy[tidy["p_value"].notna()]
     assert len(tested) == 3 * 4

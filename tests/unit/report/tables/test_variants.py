@@ -5,8 +5,8 @@ import pytest
 from emofactors.config.tables.variants import VariantsTable
 from emofactors.config.tasks import TaskConfig
 from emofactors.evaluation.scores import read_confusion, speaker_confusions
+from emofactors.evaluation.statistics.estimates import ONE_SEED, OTHER_SPEAKERS, score_estimate
 from emofactors.evaluation.statistics.holm import holm
-from emofactors.evaluation.statistics.intervals import paired_difference
 from emofactors.evaluation.statistics.metrics import unweighted_accuracy, weighted_accuracy
 from emofactors.report.tables.metrics import METRICS
 from emofactors.report.tables.tidy import COLUMNS, tidy_frame
@@ -32,7 +32,7 @@ SWEEP = VariantsTable(rows={"plain": 0, "center": 0.3}, axis="lambda", published
 def numbers(table, values, *, difference=0.012, half_width=4.0, **changes):
     """Tidy table of one task: metric -> row -> value; differences have the given corrected p-value."""
     shared = {"column": "speakers", "corpus": "Berlin", "protocol": "p", "n_runs": 8, "n_utterances": 390}
-    shared |= {"n_speakers": 10, "minus": "", "chance": 12.5}
+    shared |= {"n_speakers": 10, "minus": "", "chance": 12.5, "se_trainings": 1.0, "no_p": ""}
     rows = []
     for metric, of_rows in values.items():
         for row, value in of_rows.items():
@@ -86,16 +86,21 @@ def test_differences_are_paired_and_corrected_over_all_of_a_task(inputs_of, task
         speaker_confusions(read_confusion(next(f for f in files if f"{v}/on_speakers/confusion" in f)), classes)
         for v in ("plain", "center")
     )
+    speakers = ("08", "09", "10", "11")
     differences = tidy[tidy["minus"] != ""]
     assert differences["metric"].to_list() == ["ua_difference", "wa_difference"]
     for (_, row), formula in zip(differences.iterrows(), (unweighted_accuracy, weighted_accuracy), strict=True):
-        expected = paired_difference(center, plain, formula, resamples=200, seed=0)
+        one, other = (score_estimate(of, speakers, formula) for of in (center, plain))
+        expected = one.minus(other).test()
         assert row["row"] == "softmax + center minus softmax"
         assert [row["value"], row["ci_low"], row["ci_high"]] == pytest.approx(
             [100 * expected.value, 100 * expected.low, 100 * expected.high]
         )
-        assert row["p_value"] == expected.p_value
-        assert (row["n_runs"], row["n_utterances"], row["n_speakers"]) == (16, 48, 4)
+        assert (row["p_value"], row["no_p"]) == (expected.p_value, "")
+        assert [row["se_speakers"], row["se_trainings"], row["df"]] == pytest.approx(
+            [100 * expected.se_speakers, 0.0, 3]  # each training tests one speaker
+        )
+        assert (row["n_runs"], row["n_seeds"], row["n_utterances"], row["n_speakers"]) == (16, 2, 48, 4)
     np.testing.assert_array_equal(differences["p_holm"], holm(differences["p_value"].to_numpy()))
 
 
@@ -180,8 +185,15 @@ def test_a_sweep_names_its_axis(block):
     [
         ({}, "no mean over folds: the test split of a fold lacks a class"),
         ({}, "the published values are of another corpus or protocol, in columns of their own"),
-        ({"n_speakers": 4}, "with 4 speakers, p cannot be below 0.1250"),
-        ({"ci_low": np.nan}, "no intervals: too few speakers to resample, or too few who speak every class"),
+        (
+            {"ci_low": np.nan},
+            "some numbers have no interval: fewer than two speakers, or a class that only one of them speaks",
+        ),
+        (
+            {"se_trainings": np.nan},
+            f"intervals are over speakers alone, as the variance over trainings is unknown: {ONE_SEED}",
+        ),
+        ({"no_p": ONE_SEED}, f"differences have neither interval nor p: {ONE_SEED}"),
     ],
 )
 def test_notes_explain_what_is_missing(block, changes, note):
@@ -201,23 +213,12 @@ def test_rows_left_out_and_changes_of_the_study_are_noted(block, system_of):
     assert "not the published system: the study sets units 8" in notes
 
 
-def test_every_number_of_speakers_has_its_smallest_p(block):
-    tidy = scores()
-    tidy["n_speakers"] = tidy["metric"].map({"ua_difference": 4, "wa_difference": 7}).fillna(20).astype(int)
-    assert [note for note in block(TABLE, tidy).notes if "p cannot" in note] == [
-        "with 4 speakers, p cannot be below 0.1250",
-        "with 7 speakers, p cannot be below 0.0156",
-    ]
-
-
-def test_a_gap_without_interval_is_noted(block):
+def test_a_difference_without_p_is_noted_with_its_reason(block):
     table = TABLE.model_copy(update={"metrics": ("ua", "held_out_gap")})
-    values = {metric: {"plain": 60.0, "center": 66.0} for metric in table.metrics}
-    tidy = numbers(table, values)
-    tidy.loc[tidy["metric"] == "held_out_gap", "ci_low"] = np.nan
-    assert any(
-        note.startswith("no interval of the gap: training and test speakers") for note in block(table, tidy).notes
-    )
+    tidy = numbers(table, {metric: {"plain": 60.0, "center": 66.0} for metric in table.metrics})
+    tidy.loc[tidy["metric"] == "held_out_gap_difference", "no_p"] = OTHER_SPEAKERS
+    notes = block(table, tidy).notes
+    assert f"differences have neither interval nor p (softmax + center minus softmax): {OTHER_SPEAKERS}" in notes
 
 
 def test_a_task_of_presence_explains_weighted_accuracy(block):
@@ -258,8 +259,7 @@ def test_the_headline_is_the_highest_ua_compared_with_chance(sentences):
 def test_a_score_without_interval_is_not_compared(sentences):
     nothing = {"ci_low": np.nan, "ci_high": np.nan, "p_holm": np.nan}
     assert sentences(TABLE, scores(**nothing))[0] == (
-        "UA is highest for “softmax + center”: 66.0 % (no interval: too few speakers to resample); chance is 33.3 "
-        "%."
+        "UA is highest for “softmax + center”: 66.0 % (no interval: too few speakers); chance is 33.3 %."
     )
 
 
@@ -274,8 +274,7 @@ def test_a_score_without_interval_is_not_compared(sentences):
             "+1.0 points [-3.0, +5.0], p = 0.4000 (Holm): no significant difference.",
         ),
         ({"center": 59.96, "difference": 0.4}, "+0.0 points [-4.0, +4.0]"),
-        ({"p_holm": np.nan}, "+6.0 points; without interval, as too few speakers can be resampled."),
-        ({"difference": 0.4, "n_speakers": 4}, "no significant difference; with 4 speakers none can be, as"),
+        ({"p_holm": np.nan, "no_p": ONE_SEED}, f"+6.0 points (no p: {ONE_SEED})."),
     ],
 )
 def test_a_difference_is_significant_or_not(sentences, options, verdict):
@@ -361,26 +360,14 @@ def test_probes_of_the_speaker_and_gaps_have_findings(sentences):
     ]
 
 
-def test_power_depends_on_the_speakers_of_a_difference(sentences):
-    # UA has 3 test speakers, the probes 20 training speakers: only for UA no difference can be significant.
-    tidy = numbers(PROBED, PROBED_VALUES, difference=0.3)
-    tidy["n_speakers"] = tidy["metric"].str.startswith("ua").map({True: 3, False: 20})
-    found = sentences(PROBED, tidy)
-    (ua,) = (sentence for sentence in found if "minus softmax: UA" in sentence)
-    (probe,) = (sentence for sentence in found if "minus softmax: speaker, linear probe" in sentence)
-    assert ua.endswith(
-        "with 3 speakers none can be, as the smallest corrected p is 0.25."
-    )  # one such test: 2 / 2^3
-    assert probe.endswith("no significant difference.")
-
-
 def test_a_gap_without_interval_has_its_reason(sentences):
     tidy = numbers(PROBED, PROBED_VALUES)
     is_gap = tidy["metric"].str.startswith("held_out_gap")
     tidy.loc[is_gap, ["ci_low", "ci_high", "p_value", "p_holm"]] = np.nan
+    tidy.loc[is_gap, "no_p"] = OTHER_SPEAKERS
     _, _, of_row, difference, *_ = sentences(PROBED, tidy)
-    assert of_row.endswith("+3.0 points (no interval: the speakers differ or cannot be resampled).")
-    assert difference.endswith("gap -9.0 points; without interval, as too few speakers can be resampled.")
+    assert of_row.endswith("+3.0 points (no interval).")
+    assert difference.endswith(f"gap -9.0 points (no p: {OTHER_SPEAKERS}).")
 
 
 def test_a_sweep_has_its_extremes_and_differences(sentences):
@@ -390,11 +377,8 @@ def test_a_sweep_has_its_extremes_and_differences(sentences):
         "Significant differences (Holm, 5 %): lambda 0.3 minus 0: +6.0 points.",
         f"Published for {LABEL}: highest at 0.3 (63.0 %), lowest at 0 (60.0 %).",
     ]
-    found = sentences(table, scores(table=table, plain=67.0, difference=0.4, n_speakers=4))
+    found = sentences(table, scores(table=table, plain=67.0, difference=0.4))
     assert found[0].startswith("Over lambda, UA is highest at 0 (67.0 %")
-    assert found[1] == (
-        "No significant difference (Holm, 5 %): lambda 0.3 minus 0: -1.0 points; with 4 speakers none can be, "
-        "as the smallest corrected p is 0.25."
-    )
+    assert found[1] == "No significant difference (Holm, 5 %): lambda 0.3 minus 0: -1.0 points."
     single = SWEEP.model_copy(update={"rows": {"plain": 0}})
     assert sentences(single, numbers(single, {"ua": {"plain": 60.0}})) == []
