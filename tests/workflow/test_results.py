@@ -58,36 +58,32 @@ def test_the_text_on_the_adversary_has_the_numbers_of_the_tables():
         assert f"UA is {ua['none']:.1f} % without and {ua['both']:.1f} % with both" in text
         assert f"have {ua['functionals_svm/functionals']:.1f} %" in text
         difference = compared.loc[("both", "none", "ua_difference")]
-        assert (
-            f"{difference['value']:+.1f} points [{difference['ci_low']:+.1f}, {difference['ci_high']:+.1f}]"
-            in text
-        )
+        assert f"{difference['value']:+.1f} points." in text
         gap = numbers_of(study, "adversarial_gap")
         held_out = {v: gap.loc[(v, "", "held_out_ua"), "value"] for v in ("none", "both")}
         assert f"is {held_out['none']:.1f} % without an adversary and {held_out['both']:.1f} % with both" in text
 
 
-def test_claims_about_the_adversary_are_significant():
-    compared = numbers_of("nemo_adversarial_quick", "adversarial")
-    assert "each difference is shown (p 0.047, corrected by Holm)" in text_of("nemo_adversarial_quick")
-    for variant in ("grl", "entropy", "both"):
-        difference = compared.loc[(variant, "none", "speaker_linear_difference")]
-        assert difference["ci_high"] < 0
-        for probe, table in (("speaker_mlp", "adversarial"), ("speaker_held_out", "adversarial_gap")):
-            if table == "adversarial" or variant == "both":  # the gap compares both with none alone
-                others = numbers_of("nemo_adversarial_quick", table)
-                assert others.loc[(variant, "none", f"{probe}_difference"), "ci_high"] < 0
-        assert round(difference["p_holm"], 3) == 0.047
-    difference = numbers_of("synthetic_adversarial_quick", "adversarial").loc[
-        ("both", "none", "speaker_linear_difference")
-    ]
-    assert f"{-difference['value']:.0f} points less than without" in text_of("synthetic_adversarial_quick")
-    assert difference["ci_high"] < -10, "an interval far from 0"
-    assert difference["p_holm"] > 0.05
+def test_the_text_has_the_weight_at_which_emotion_goes():
     weighted = numbers_of("nemo_adversarial_quick", "adversarial_weight").loc[("both_0.3", "", "ua"), "value"]
     assert f"At weight 0.3 the emotion goes with the speaker ({weighted:.1f} %)" in text_of(
         "nemo_adversarial_quick"
     )
+
+
+def test_differences_of_one_seed_have_neither_interval_nor_p_and_no_verdict():
+    """A difference of one seed is no finding: its interval and p-value would hold for these trainings alone."""
+    n_differences = 0
+    for file in RESULTS.rglob("*.csv"):
+        tidy = pd.read_csv(file)
+        differences = tidy[tidy["minus"].notna() & ~(tidy["n_seeds"] > 1)]
+        n_differences += len(differences)
+        assert differences[["ci_low", "ci_high", "p_value", "p_holm"]].isna().all(axis=None), file
+        assert differences["no_p"].notna().all(), file
+    assert n_differences > 100
+    text = (RESULTS / "README.md").read_text(encoding="utf-8")
+    for word in ("is shown", "are shown", "significant", "p 0."):
+        assert word not in text
 
 
 def test_the_text_on_the_factors_has_the_numbers_of_the_tables():
@@ -118,28 +114,16 @@ def test_the_text_on_the_factors_has_the_numbers_of_the_tables():
         assert f"{mean:.4f}" in text
         assert max(errors) < mean
         difference = information.loc[("cycle_small", "original_small", "content_rhythm_above_null_difference")]
-        assert (
-            f"{difference['value']:+.3f} nats [{difference['ci_low']:+.3f}, {difference['ci_high']:+.3f}]" in text
-        )
-        assert difference["ci_low"] < 0 < difference["ci_high"], "no effect is shown"
+        assert f"{difference['value']:+.3f} nats" in text
 
 
-def test_claims_about_the_factors_are_significant():
+def test_the_text_on_another_corpus_has_the_numbers_of_the_table():
     ablation = numbers_of("nemo_factors_quick", "factor_ablation_small")
-    assert (ablation[ablation.index.get_level_values("metric") == "speaker_ua_difference"]["p_holm"] > 0.05).all()
     difference = ablation.loc[("original_small_pitch", "raw", "cross_ua_difference")]
-    text = f"{difference['value']:+.1f} points [{difference['ci_low']:+.1f}, {difference['ci_high']:+.1f}], p {difference['p_holm']:.3f} by Holm"
-    assert text in text_of("nemo_factors_quick")
+    assert f"{difference['value']:+.1f} points from the" in text_of("nemo_factors_quick")
     for decomposer in ("original_small", "cycle_small"):
         for factor in ("content", "rhythm"):
-            difference = ablation.loc[(f"{decomposer}_{factor}", "raw", "cross_ua_difference")]
-            assert difference["value"] < 0
-            assert difference["p_holm"] <= 0.05
-    information = numbers_of("nemo_factors_quick", "code_information_small")
-    difference = information.loc[("cycle_small", "original_small", "spectrogram_content_above_null_difference")]
-    assert difference["value"] > 0
-    assert f"(p {difference['p_holm']:.3f})" in text_of("nemo_factors_quick")
-    assert (numbers_of("synthetic_factors_quick", "factor_ablation_small")["p_holm"].dropna() > 0.05).all()
+            assert ablation.loc[(f"{decomposer}_{factor}", "raw", "cross_ua_difference"), "value"] < 0
 
 
 def test_the_text_on_the_true_factors_has_the_numbers_of_the_table():
