@@ -41,9 +41,11 @@ PAIRS = tuple(combinations(REPRESENTATIONS, 2))
 _KEY_COLUMNS = ("unit", "clusters", "kmeans_seed", "fold", "seed", "one", "other")
 #: ``n`` is the number of codes or segments of ``n_utterances`` test utterances; the others are those of
 #: ``mutual_information.MutualInformation``.
-_ESTIMATE_COLUMNS = ("nats", "null_mean", "null_high", "above_null", "normalised", "adjusted")
+_ESTIMATE_COLUMNS = (
+    *("nats", "null_mean", "null_high", "above_null", "permuted_mean", "above_permuted", "normalised", "adjusted"),
+)
 INFORMATION_COLUMNS = (*_KEY_COLUMNS, "n", "n_utterances", *_ESTIMATE_COLUMNS)
-LEAVE_ONE_OUT_COLUMNS = (*_KEY_COLUMNS, "speaker", "nats")
+LEAVE_ONE_OUT_COLUMNS = (*_KEY_COLUMNS, "speaker", "above_null", "above_permuted")
 
 _UTTERANCE_ARRAYS = ("utterances", "speakers", "splits")
 _ARRAYS = (*REPRESENTATIONS, "utterance", *_UTTERANCE_ARRAYS)
@@ -101,8 +103,8 @@ class CodeInformation:
     Attributes:
         information: columns ``INFORMATION_COLUMNS``: one row per unit, number of clusters, seed of k-means, run
             and pair; NaN where there are fewer rows than clusters.
-        leave_one_out: columns ``LEAVE_ONE_OUT_COLUMNS``: for the main number of clusters, information above the
-            null without one speaker, in nats; NaN where no speaker remains.
+        leave_one_out: columns ``LEAVE_ONE_OUT_COLUMNS``: for the main number of clusters, information above both
+            nulls without one speaker, in nats; NaN where no speaker remains.
     """
 
     information: pd.DataFrame
@@ -150,7 +152,8 @@ def estimate_code_information(
 
     The null of single codes uses circular shifts of at least the longest
     utterance, because consecutive codes are correlated
-    (``mutual_information.information_with_shift_null``). The null of segments uses
+    (``mutual_information.information_with_shift_null``); the mean under permutations of
+    single codes is estimated, too. The null of segments uses
     free permutations, because an utterance has only a few segments of about a second.
 
     For intervals, the information is estimated again without each speaker, with the
@@ -252,7 +255,11 @@ def _estimate_pairs(
         pairs = [{"one": one, "other": other} for one, other in PAIRS]
         return (
             [pair | dict.fromkeys(_ESTIMATE_COLUMNS, np.nan) for pair in pairs],
-            [pair | {"speaker": speaker, "nats": np.nan} for pair in pairs for speaker in rows.speakers],
+            [
+                pair | {"speaker": speaker, "above_null": np.nan, "above_permuted": np.nan}
+                for pair in pairs
+                for speaker in rows.speakers
+            ],
         )
     clusters = {
         name: cluster(
@@ -268,14 +275,19 @@ def _estimate_pairs(
     for one, other in PAIRS:
         pair = {"one": one, "other": other}
         found = _estimate(clusters[one], clusters[other], rows.min_shift, settings)
-        estimates.append(pair | {"above_null": found.above_null} | asdict(found))
+        above = {"above_null": found.above_null, "above_permuted": found.above_permuted}
+        estimates.append(pair | above | asdict(found))
         for speaker in rows.speakers:
             is_left = rows.speaker != speaker
-            nats = np.nan
+            nats, scale = np.nan, np.nan
             if is_left.any():
-                null = found.null_mean * n / is_left.sum()
-                nats = plug_in_information(clusters[one][is_left], clusters[other][is_left]) - null
-            leave_one_out.append(pair | {"speaker": speaker, "nats": nats})
+                nats = plug_in_information(clusters[one][is_left], clusters[other][is_left])
+                scale = n / is_left.sum()
+            above = {
+                "above_null": nats - scale * found.null_mean,
+                "above_permuted": nats - scale * found.permuted_mean,
+            }
+            leave_one_out.append(pair | {"speaker": speaker} | above)
     return estimates, leave_one_out
 
 

@@ -63,7 +63,7 @@ def test_only_representations_with_the_same_labels_share_information(designed):
         )
         left = result.leave_one_out.query("unit == 'code' and one == @pair[0] and other == @pair[1]")
         interval = run_mean_estimate(
-            values.rename(columns={"above_null": "value"}), left.rename(columns={"nats": "value"})
+            values.rename(columns={"above_null": "value"}), left.rename(columns={"above_null": "value"})
         ).interval()
         assert interval.low < 0 < interval.high, pair
         assert abs(interval.value) < 0.03
@@ -84,7 +84,8 @@ def test_information_is_estimated_without_each_speaker(designed):
     assert set(result.leave_one_out["speaker"]) == {"a", "b", "c", "d"}
     assert set(result.leave_one_out["clusters"]) == {4}
     pair = result.leave_one_out.query("unit == 'code' and one == 'spectrogram' and other == 'content'")
-    np.testing.assert_allclose(pair["nats"], np.log(4), atol=0.08)
+    for column in ("above_null", "above_permuted"):
+        np.testing.assert_allclose(pair[column], np.log(4), atol=0.08)
 
 
 def test_a_segment_lies_in_one_utterance_and_the_remainder_is_dropped(designed):
@@ -126,7 +127,7 @@ def test_the_same_seed_gives_the_same_estimates_and_another_seed_another_null(de
     assert (
         (tmp_path / "leave_one_out.csv")
         .read_text()
-        .startswith("unit,clusters,kmeans_seed,fold,seed,one,other,speaker,nats")
+        .startswith("unit,clusters,kmeans_seed,fold,seed,one,other,speaker,above_null,above_permuted")
     )
 
 

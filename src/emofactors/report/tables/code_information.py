@@ -48,7 +48,7 @@ PAIR_KEYS = {f"{one}_{other}": (one, other) for one, other in PAIRS}
 MATRIX_ROWS = REPRESENTATIONS[:-1]
 MATRIX_COLUMNS = REPRESENTATIONS[1:]
 
-_ESTIMATES = ("nats", "null_mean", "null_high", "normalised", "adjusted")
+_ESTIMATES = ("nats", "null_mean", "null_high", "permuted_mean", "normalised", "adjusted")
 _ERRORS = {"mel_error": "mel", "mean_spectrogram_error": "mean_spectrogram"}
 
 _Inputs = TableInputs[CodeInformationTable]
@@ -65,9 +65,10 @@ def pair_label(key: str) -> str:
 def collect(inputs: _Inputs) -> list[TidyRow]:
     """Return the numbers of every row on every task, the differences, and the published values.
 
-    Metrics of a row, for each pair of representations: ``…_above_null`` with its interval, ``…_nats``,
-    ``…_null_mean``, ``…_null_high``, ``…_normalised`` and ``…_adjusted`` of single codes; ``…_above_null_k5`` for
-    other numbers of clusters; ``…_above_null_segment``, with its interval, and ``…_nats_segment`` of segments.
+    Metrics of a row, for each pair of representations: ``…_above_null`` and ``…_above_permuted`` with intervals,
+    ``…_nats``, ``…_null_mean``, ``…_null_high``, ``…_permuted_mean``, ``…_normalised`` and ``…_adjusted`` of single
+    codes; ``…_above_null_k5`` for other numbers of clusters; ``…_above_null_segment``, with its interval, and
+    ``…_nats_segment`` of segments.
     Sample size: ``codes``, ``segments``, ``clusters`` and ``kmeans_seeds``. Squared errors of test spectrograms:
     ``mel_error`` of the reconstruction, ``mean_spectrogram_error`` of the mean training frame. Differences:
     ``…_above_null_difference`` with interval and p, Holm's correction over all of a task, and
@@ -137,6 +138,9 @@ class _RowInformation:
         for key in PAIR_KEYS:
             for unit, suffix, estimates in (("code", "", _ESTIMATES), ("segment", "_segment", ("nats",))):
                 yield code_row(self.template, f"{key}_above_null{suffix}", self.above_null(key, unit))
+                if unit == "code":
+                    above_permuted = self._average(key, unit, self.clusters, "above_permuted")
+                    yield code_row(self.template, f"{key}_above_permuted", above_permuted)
                 for column in estimates:
                     value = self._average(key, unit, self.clusters, column).value
                     yield replace(self.template, metric=f"{key}_{column}{suffix}", value=value)
@@ -146,14 +150,15 @@ class _RowInformation:
                     yield replace(self.template, metric=f"{key}_above_null_k{k}", value=value)
 
     def _average(self, key: str, unit: str, clusters: int, column: str) -> Estimate:
-        """Return the mean of a column over runs; its interval is meaningful for ``above_null`` only."""
+        """Return the mean of a column over runs; its interval is meaningful for what is above a null only."""
         one, other = PAIR_KEYS[key]
 
         def of_pair(table: pd.DataFrame) -> pd.DataFrame:
             return table[(table["unit"] == unit) & (table["one"] == one) & (table["other"] == other)]
 
         values = of_pair(self.information[self.information["clusters"] == clusters])
-        leave_one_out = of_pair(self.leave_one_out).rename(columns={"nats": "value"})
+        left_out = column if column in self.leave_one_out else "above_null"
+        leave_one_out = of_pair(self.leave_one_out).rename(columns={left_out: "value"})
         return run_mean_estimate(values[["fold", "seed", column]].rename(columns={column: "value"}), leave_one_out)
 
 
@@ -310,7 +315,8 @@ def _estimates_frame(table: CodeInformationTable, tidy: pd.DataFrame) -> pd.Data
     """Return one row per variant and pair: the plug-in estimate, its null, and other estimates."""
     numbers = by_row(tidy)
     clusters = tidy["metric"].str.extract(r"_above_null_k(\d+)$")[0].dropna().astype(int).unique()
-    columns = {"MI": "nats", "null": "null_mean", "null 95 %": "null_high", "NMI": "normalised", "AMI": "adjusted"}
+    columns = {"MI": "nats", "null, shifts": "null_mean", "null 95 %": "null_high"}
+    columns |= {"null, permutations": "permuted_mean", "NMI": "normalised", "AMI": "adjusted"}
     columns |= {f"above null, K = {k}": f"above_null_k{k}" for k in sorted(clusters)}
     columns |= {"MI of segments": "nats_segment"}
     rows = []
@@ -320,8 +326,12 @@ def _estimates_frame(table: CodeInformationTable, tidy: pd.DataFrame) -> pd.Data
             for name, column in columns.items():
                 value = number_at(numbers, row, f"{key}_{column}")["value"]
                 cells[name] = "–" if pd.isna(value) else f"{value:z.3f}"
-            segments = number_at(numbers, row, f"{key}_above_null_segment")
-            rows.append(cells | {"segments, above null [95 %]": interval_cell(segments, 3)})
+            for name, metric in (
+                ("above permutations [95 %]", "above_permuted"),
+                ("segments, above null [95 %]", "above_null_segment"),
+            ):
+                cells[name] = interval_cell(number_at(numbers, row, f"{key}_{metric}"), 3)
+            rows.append(cells)
     return pd.DataFrame(rows)
 
 
@@ -335,9 +345,11 @@ def remarks(table: CodeInformationTable) -> list[str]:
         "information shares none either: low values mean that factors are separated only if the codes still share "
         "information with the spectrogram.",
         "The null of codes shifts one clustering circularly against the other: codes that are close in time are "
-        "alike, and a free permutation, which treats them as independent, would leave chance agreement above "
-        "null. Segments are several consecutive codes of one utterance; their null is a free permutation. AMI "
-        "also corrects by free permutations, so it is too large for codes.",
+        "alike, and a free permutation, which treats them as independent, leaves their chance agreement above it. "
+        "Most shifts compare a speaker with the same one, so what two codes share through the speaker is part of "
+        "the null of shifts; above permutations, both count. Segments are several consecutive codes of one "
+        "utterance; their null is a free permutation. AMI also corrects by free permutations, so it is too large "
+        "for codes.",
         f"{INTERVAL_REMARK} Clusters are held fixed.",
     ]
     if table.differences:

@@ -21,7 +21,19 @@ from emofactors.report.tables.tidy import TidyRow
 D = TypeVar("D", bound=DecomposerTable)
 
 _TEXT = ("unit", "one", "other", "code", "factor", "metric", "speaker")
-_FRACTIONS = ("nats", "null_mean", "null_high", "above_null", "normalised", "adjusted", "value")
+_FRACTIONS = (
+    *(
+        "nats",
+        "null_mean",
+        "null_high",
+        "above_null",
+        "permuted_mean",
+        "above_permuted",
+        "normalised",
+        "adjusted",
+        "value",
+    ),
+)
 
 
 def read_code_file(inputs: TableInputs[D], file: str, columns: Sequence[str], task: str, row: str) -> pd.DataFrame:

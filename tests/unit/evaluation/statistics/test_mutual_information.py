@@ -167,3 +167,33 @@ def test_autocorrelated_labels_need_shifts_because_permutations_give_too_small_a
     assert np.mean([found.above_null for found in permuted]) > 10 * error
     assert sum(found.nats > found.null_high for found in shifted) <= 7
     assert sum(found.nats > found.null_high for found in permuted) >= 35
+
+
+def test_the_mean_under_permutations_is_exact():
+    rng = np.random.default_rng(0)
+    one, other = rng.integers(0, 4, 300), rng.integers(0, 3, 300)
+    found = information_with_permutation_null(one, other, groups=np.arange(300), permutations=4000, seed=0)
+    assert found.permuted_mean == pytest.approx(found.null_mean, rel=0.03)
+    assert found.above_permuted == found.nats - found.permuted_mean
+
+
+def test_what_goes_through_the_speaker_is_above_permutations_and_not_above_shifts():
+    """Ten speakers of 200 codes each prefer one label in both labelings, which are otherwise independent."""
+    rng = np.random.default_rng(1)
+    speaker = np.repeat(np.arange(10), 200)
+    one, other = (np.where(rng.random(2000) < 0.6, speaker % 4, rng.integers(0, 4, 2000)) for _ in range(2))
+    found = information_with_shift_null(one, other, min_shift=20, shifts=200, seed=0)
+    assert found.above_permuted > 0.1
+    assert found.above_null < 0.85 * found.above_permuted
+
+
+def test_slow_independent_labels_agree_above_permutations_and_not_above_shifts():
+    rng = np.random.default_rng(2)
+    above = {"shifts": [], "permutations": []}
+    for seed in range(20):
+        one, other = (np.repeat(rng.integers(0, 4, 50), 40) for _ in range(2))
+        found = information_with_shift_null(one, other, min_shift=40, shifts=100, seed=seed)
+        above["shifts"].append(found.above_null)
+        above["permutations"].append(found.above_permuted)
+    assert np.mean(above["permutations"]) > 0.05
+    assert abs(np.mean(above["shifts"])) < 0.01

@@ -53,10 +53,14 @@ def files(write_codes, leave_one_out):
                         if unit == "segment" and not segments:
                             above, rest = np.nan, [(speaker, np.nan) for speaker, _ in rest]
                         numbers = {"n": 100, "n_utterances": 20, "null_mean": 0.05, "null_high": 0.08}
+                        numbers |= {"permuted_mean": 0.02, "above_permuted": above + 0.03}
                         numbers |= {"nats": above + 0.05, "above_null": above, "normalised": 0.2, "adjusted": 0.1}
                         rows.append(run | numbers)
                         if clusters == 10:
-                            left_out += [run | {"speaker": speaker, "nats": value} for speaker, value in rest]
+                            left_out += [
+                                run | {"speaker": s, "above_null": value, "above_permuted": value + 0.03}
+                                for s, value in rest
+                            ]
         return [
             write_codes(variant, "code_information.csv", rows, INFORMATION_COLUMNS),
             write_codes(variant, "code_information_leave_one_out.csv", left_out, LEAVE_ONE_OUT_COLUMNS),
@@ -102,6 +106,10 @@ def test_a_number_is_the_mean_over_speakers_with_the_interval_of_student(tidy, c
     assert [found["ci_low"], found["ci_high"]] == pytest.approx([found["value"] - half, found["value"] + half])
     assert (found["n_runs"], found["n_seeds"], found["n_utterances"], found["n_speakers"]) == (4, 2, 40, 5)
     assert number(tidy, "original", "codes")["value"] == 200
+    permuted = number(tidy, "original", "content_rhythm_above_permuted")
+    assert [permuted["value"] - 0.03, permuted["ci_low"] - 0.03] == pytest.approx(
+        [found["value"], found["ci_low"]]
+    )
     assert number(tidy, "original", "content_rhythm_nats")["value"] == pytest.approx(found["value"] + 0.05)
     assert number(tidy, "original", "content_rhythm_above_null_k5")["value"] == pytest.approx(found["value"])
 
@@ -184,7 +192,7 @@ def test_the_matrix_is_the_triangle_of_the_source(inputs, tidy):
     assert main.differences["codes [95 %]"].tolist()[3].startswith("-0.198 [")
     assert details.notes == ()
     assert len(details.scores) == 2 * 6
-    assert {"MI", "null", "null 95 %", "NMI", "AMI", "above null, K = 5"} <= set(details.scores.columns)
+    assert {"MI", "null, shifts", "null 95 %", "NMI", "AMI", "above null, K = 5"} <= set(details.scores.columns)
 
 
 def test_more_variants_have_a_row_each(inputs, tidy):
