@@ -66,8 +66,8 @@ def collect(inputs: _Inputs) -> list[TidyRow]:
     """Return the numbers of every row on every task, the differences, and the published values.
 
     Metrics of a row, for each pair of representations: ``…_above_null`` and ``…_above_permuted`` with intervals,
-    ``…_nats``, ``…_null_mean``, ``…_null_high``, ``…_permuted_mean``, ``…_normalised`` and ``…_adjusted`` of single
-    codes; ``…_above_null_k5`` for other numbers of clusters; ``…_above_null_segment``, with its interval, and
+    ``…_nats``, ``…_null_mean``, ``…_null_high``, ``…_permuted_mean``, ``…_normalised``, ``…_adjusted`` of codes;
+    ``…_above_null_k5`` for other numbers of clusters; ``…_above_null_segment``, with its interval, and
     ``…_nats_segment`` of segments.
     Sample size: ``codes``, ``segments``, ``clusters`` and ``kmeans_seeds``. Squared errors of test spectrograms:
     ``mel_error`` of the reconstruction, ``mean_spectrogram_error`` of the mean training frame. Differences:

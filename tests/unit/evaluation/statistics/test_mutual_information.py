@@ -191,8 +191,8 @@ def test_slow_independent_labels_agree_above_permutations_and_not_above_shifts()
     rng = np.random.default_rng(2)
     above = {"shifts": [], "permutations": []}
     for seed in range(20):
-        one, other = (np.repeat(rng.integers(0, 4, 50), 40) for _ in range(2))
-        found = information_with_shift_null(one, other, min_shift=40, shifts=100, seed=seed)
+        one, other = (np.repeat(rng.integers(0, 4, 100), rng.integers(20, 61, 100))[:2000] for _ in range(2))
+        found = information_with_shift_null(one, other, min_shift=60, shifts=100, seed=seed)
         above["shifts"].append(found.above_null)
         above["permutations"].append(found.above_permuted)
     assert np.mean(above["permutations"]) > 0.05
