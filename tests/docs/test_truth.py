@@ -15,8 +15,8 @@ from emofactors.config.tasks import Protocol, TaskConfig
 from emofactors.config.training import RunSettings
 from emofactors.corpora.manifest import MANIFEST_COLUMNS
 from emofactors.corpora.splits import make_folds
+from emofactors.evaluation.statistics.estimates import speaker_mean_estimate
 from emofactors.evaluation.statistics.holm import holm
-from emofactors.evaluation.statistics.jackknife import jackknife_interval
 from emofactors.evaluation.statistics.metrics import macro_f1, unweighted_accuracy, weighted_accuracy
 from emofactors.evaluation.statistics.mutual_information import information_with_shift_null, plug_in_information
 from emofactors.io.yaml import read_yaml
@@ -189,11 +189,24 @@ def test_the_equation_of_the_shifted_null_is_that_of_the_code():
         assert null.null_mean == pytest.approx(expected)
 
 
-def test_the_equation_of_the_jackknife_is_that_of_the_code():
-    without = np.array([2.5, 2.0, 1.0, 3.5])
-    variance = 3 / 4 * sum((value - without.mean()) ** 2 for value in without)
-    t_of_three = 3.182446305284263  # 97.5 % of Student's t with 3 degrees of freedom, of any table
-    assert jackknife_interval(2.0, without).high == pytest.approx(2.0 + t_of_three * variance**0.5)
+def test_the_equations_of_the_interval_are_those_of_the_code():
+    """Two folds of two speakers with three seeds, whose means differ from seed to seed."""
+    n_seeds, n_speakers, n_folds = 3, 4, 2
+    of_speaker = np.array([[1.0, 2.0, 3.0, 6.0], [1.5, 2.0, 3.5, 5.0], [0.5, 2.5, 4.0, 7.0]])  # (K, S)
+    in_fold = np.array([[1, 1, 0, 0], [0, 0, 1, 1]])
+    found = speaker_mean_estimate(of_speaker[:, None] * in_fold, in_fold, tuple("abcd")).interval()
+    mean = of_speaker.mean(axis=0)
+    without = (mean.sum() - mean) / (n_speakers - 1)
+    of_speakers = (n_speakers - 1) / n_speakers * ((without - without.mean()) ** 2).sum()
+    contributions = np.stack([of_speaker[:, :2].sum(axis=1), of_speaker[:, 2:].sum(axis=1)], axis=1)
+    contributions = contributions / (n_speakers * n_seeds)  # u_jf, (K, F)
+    share = (n_speakers - n_folds) / (n_speakers - 1)
+    distances = contributions - contributions.mean(axis=0)
+    of_trainings = share * n_seeds / (n_seeds - 1) * (distances**2).sum()
+    assert [found.se_speakers**2, found.se_trainings**2] == pytest.approx([of_speakers, of_trainings])
+    t_of_parts = [3.182446, 2.776445]  # of 3 and of 2 * (3 - 1) degrees of freedom
+    t = np.average(t_of_parts, weights=[of_speakers, of_trainings])
+    assert found.high == pytest.approx(found.value + t * (of_speakers + of_trainings) ** 0.5)
 
 
 # --- shapes of the systems ------------------------------------------------------------------------------------

@@ -74,7 +74,13 @@ TABLES = {
     "tidy": (
         read_tidy,
         table_of(
-            COLUMNS, [["t", "r", "c", "ua", 1.0, 0.5, 1.5, 3, 10, 2, "p", None, None, None, "v", "", "x", 25.0]]
+            COLUMNS,
+            [
+                [
+                    *("t", "r", "c", "ua", 1.0, 0.5, 1.5, 0.2, 0.1, 4.2, 3, 1, 10, 2, "p"),
+                    *(None, None, None, "", "v", "", "x", 25.0),
+                ]
+            ],
         ),
     ),
     "index": (

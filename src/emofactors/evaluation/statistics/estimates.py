@@ -160,8 +160,8 @@ class Estimate:
 
     def _interval(self, known: list[Trainings]) -> Interval:
         n_speakers = len(self.leave_one_out)
-        deviations = self.leave_one_out - self.leave_one_out.mean() if n_speakers > 1 else np.array([nan])
-        of_speakers = float((n_speakers - 1) / max(n_speakers, 1) * np.square(deviations).sum())
+        distances = self.leave_one_out - self.leave_one_out.mean() if n_speakers > 1 else np.array([nan])
+        of_speakers = float((n_speakers - 1) / max(n_speakers, 1) * np.square(distances).sum())
         if np.isnan(of_speakers):
             return Interval(self.value)
         of_trainings = sum(t.variance for t in known)
