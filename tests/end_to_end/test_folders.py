@@ -23,19 +23,19 @@ def test_a_second_study_reuses_trainings_and_keeps_the_report_of_the_first(finis
     project = copy_of(finished)
     studies = project.folder / "config" / "studies"
     smoke = yaml.safe_load((studies / "smoke.yaml").read_text(encoding="utf-8"))
-    # A table of the same name with other numbers: its intervals have other seeds.
+    # A table of the same name.
     second = smoke | {
         "study": "second",
         "tasks": ["tones2_groups2"],
         "tables": ["smoke_lambda"],
         "figures": ["smoke_lambda"],
         "systems": {"cnn_bigru": smoke["systems"]["cnn_bigru"]},
-        "intervals": smoke["intervals"] | {"seed": 1},
     }
     del second["tested_on"], second["audio_examples"]
     (studies / "second.yaml").write_text(yaml.safe_dump(second), encoding="utf-8")
     study = ("--configfile", "config/studies/second.yaml")
     report, shared = contents(project.folder / FIRST), modified(project.folder / "results" / "training")
+    times = modified(project.folder / FIRST)
     assert len(report) > 50
     assert len(shared) > 50
 
@@ -44,9 +44,9 @@ def test_a_second_study_reuses_trainings_and_keeps_the_report_of_the_first(finis
     run = project.snakemake(*study)
     assert run.returncode == 0, run.stdout
     assert contents(project.folder / FIRST) == report
+    assert modified(project.folder / FIRST) == times
     assert modified(project.folder / "results" / "training") == shared
-    table = "tables/smoke_lambda.csv"
-    assert (project.folder / SECOND / table).read_bytes() != (project.folder / FIRST / table).read_bytes()
+    assert (project.folder / SECOND / "tables" / "smoke_lambda.csv").is_file()
     for configfile in ("smoke", "second"):
         assert project.jobs("--configfile", f"config/studies/{configfile}.yaml") == {}
 

@@ -13,7 +13,7 @@ def small(fresh_smoke):
     project = fresh_smoke()
     studies = project.folder / "config" / "studies"
     smoke = yaml.safe_load((studies / "smoke.yaml").read_text(encoding="utf-8"))
-    study = {key: smoke[key] for key in ("seeds", "compute", "intervals")} | {
+    study = {key: smoke[key] for key in ("seeds", "compute")} | {
         "study": "small",
         "title": "Center loss on tones",
         "tasks": ["tones2_groups2"],

@@ -4,7 +4,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "src" / "emofactors"
 #: Modules that must have examples.
-STATISTICS = ("metrics", "intervals", "jackknife", "mutual_information")
+STATISTICS = ("metrics", "estimates", "mutual_information")
 
 
 def test_examples_of_docstrings_are_correct():
