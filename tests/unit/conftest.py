@@ -22,7 +22,7 @@ ARGUMENTS = {
     "conv_strides": [2, 1],
     "conv_pools": [1, 2],
     "gru_units": 4,
-    "embedding_dim": 4,
+    "embedding_dim": 16,
     "center_lambda": 0.3,
     "center_alpha": 0.5,
     "warm_up_steps": 3,

@@ -9,12 +9,16 @@ from torch.nn import functional as F
 from emofactors.errors import InputError
 from emofactors.nn.center_loss import CenterLoss
 from emofactors.nn.convolution import ConvolutionStack
+from emofactors.nn.glorot import draw_glorot
 from emofactors.nn.recurrent import LastStateBigru
 from emofactors.systems.base import Batch, Output, TrainingData, check_at_least
 
 
 class CnnBigru(nn.Module):
     """Convolutions, a BiGRU, an embedding layer and a classification layer.
+
+    Initial weights are those of the public code's framework, as the scale of the initial embeddings is that of
+    ``center_lambda``.
 
     Source: Dai et al. 2019, network and training; settings in ``config/systems/cnn_bigru.yaml``.
 
@@ -70,6 +74,7 @@ class CnnBigru(nn.Module):
         self.activation = nn.PReLU(embedding_dim)
         self.classify = nn.Linear(embedding_dim, data.n_classes)
         self.center_loss = CenterLoss(data.n_classes, embedding_dim)
+        draw_glorot(self)
 
         counts = torch.tensor(data.class_counts, dtype=torch.float32)
         self.register_buffer("class_weights", counts.max() / (counts + class_weight_offset))  # (C,)

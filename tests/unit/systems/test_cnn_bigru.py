@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from numpy.lib.stride_tricks import sliding_window_view
 
 from emofactors.config.labels import CONDITIONS
 from emofactors.errors import InputError
@@ -47,6 +48,56 @@ def test_number_of_parameters_equals_the_published_one(arguments, n_bins, millio
     """0.630 M and 2.473 M follow from the public code with separate cells for the two directions."""
     system = build_system("cnn_bigru", arguments, TrainingData(n_bins, (1, 1, 1, 1)))
     assert sum(p.numel() for p in system.parameters()) / 1e6 == pytest.approx(millions, abs=0.001)
+
+
+def _tf1_embedding(rng, x, channels, kernel_sizes, strides, pools, units, dim):
+    """The public code's network with TensorFlow 1's initial weights and GRUCell, in numpy: x (T, F) -> (D,)."""
+
+    def kernel(*shape, fan_in, fan_out):
+        limit = np.sqrt(6 / (fan_in + fan_out))
+        return rng.uniform(-limit, limit, shape)
+
+    x = x[..., None]  # (T, F, C)
+    for n_out, size, stride, pool in zip(channels, kernel_sizes, strides, pools, strict=True):
+        n_in = x.shape[-1]
+        weight = kernel(n_in, size, size, n_out, fan_in=size**2 * n_in, fan_out=size**2 * n_out)
+        windows = sliding_window_view(x, (size, size), axis=(0, 1))[::stride, ::stride]
+        x = np.maximum(np.tensordot(windows, weight, 3), 0)
+        n_frames, n_bins = x.shape[0] // pool, x.shape[1] // pool
+        x = x[: n_frames * pool, : n_bins * pool].reshape(n_frames, pool, n_bins, pool, n_out).max(axis=(1, 3))
+    frames = x.reshape(len(x), -1)
+    n_in = frames.shape[1] + units
+    states = []
+    for direction in (frames, frames[::-1]):
+        to_gates = kernel(n_in, 2 * units, fan_in=n_in, fan_out=2 * units)
+        to_candidate = kernel(n_in, units, fan_in=n_in, fan_out=units)
+        state = np.zeros(units)
+        for frame in direction:
+            gates = 1 / (1 + np.exp(-(np.concatenate([frame, state]) @ to_gates + 1)))
+            reset, update = gates[:units], gates[units:]
+            candidate = np.tanh(np.concatenate([frame, reset * state]) @ to_candidate)
+            state = update * state + (1 - update) * candidate
+        states.append(state)
+    return np.maximum(np.concatenate(states) @ kernel(2 * units, dim, fan_in=2 * units, fan_out=dim), 0)
+
+
+def test_initial_embedding_has_the_length_of_the_public_codes_framework(arguments):
+    """lambda weighs squared distances of embeddings: with torch's defaults they are several times smaller."""
+    channels, units, dim, n_bins, seeds = [8, 12], 24, 32, 32, range(60)
+    sizes = {"conv_kernel_sizes": [7, 3], "conv_strides": [2, 1], "conv_pools": [1, 2]}
+    small = {"conv_channels": channels, "gru_units": units, "embedding_dim": dim, **sizes}
+    x = np.random.default_rng(0).standard_normal((60, n_bins))
+    batch = Batch(torch.from_numpy(x).float()[None], torch.tensor([60]), torch.tensor([0]))
+    ours, expected = [], []
+    for seed in seeds:
+        torch.manual_seed(seed)
+        system = build_system("cnn_bigru", arguments | small, TrainingData(n_bins, (1, 1)))
+        ours.append(system(batch).embedding.square().sum().item())
+        rng = np.random.default_rng(seed)
+        expected.append(np.square(_tf1_embedding(rng, x, channels, *sizes.values(), units, dim)).sum())
+    standard_error = np.sqrt((np.var(ours, ddof=1) + np.var(expected, ddof=1)) / len(seeds))
+    assert standard_error < 0.15 * np.mean(expected)
+    assert abs(np.mean(ours) - np.mean(expected)) < 3 * standard_error
 
 
 def test_embedding_does_not_depend_on_the_batch(system, batch):

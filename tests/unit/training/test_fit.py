@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("restored_process")
 ARGUMENTS = {
     "cnn_bigru": {
         **{"conv_channels": [4, 4], "conv_kernel_sizes": [3, 3], "conv_strides": [2, 1], "conv_pools": [1, 2]},
-        **{"gru_units": 4, "embedding_dim": 4, "center_lambda": 0.3, "center_alpha": 0.5, "warm_up_steps": 3},
+        **{"gru_units": 4, "embedding_dim": 16, "center_lambda": 0.3, "center_alpha": 0.5, "warm_up_steps": 3},
         "class_weight_offset": 0.5,
     },
     "factor_classifier": {
