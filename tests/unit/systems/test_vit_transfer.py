@@ -38,7 +38,7 @@ def shuffled(batch):
 def test_every_variant_of_the_file_is_built(study_of_all_variants):
     study = study_of_all_variants("vit_transfer")
     system = study.systems["vit_transfer"]
-    assert len(system.variants) == 16
+    assert len(system.variants) == 18
     for variant in system.variants:
         features = study.features[system.run(variant).features]
         data = TrainingData(features.n_bins, (3, 4, 5), features.image_frames)
@@ -53,10 +53,20 @@ def test_variants_with_feature_matching_have_a_teacher(study_of_all_variants):
         assert matches == (needs is not None and needs.teacher is not None)
 
 
-def test_both_student_stages_have_the_epochs_of_training_from_scratch(study_of_all_variants):
+def test_controls_have_the_epochs_of_both_student_stages(study_of_all_variants):
     system = study_of_all_variants("vit_transfer").systems["vit_transfer"]
     epochs = {variant: system.run(variant).max_epochs for variant in system.variants}
-    assert epochs["matched"] + epochs["student"] == epochs["student_scratch"] == 100
+    both = epochs["matched"] + epochs["student"]
+    assert epochs["student_scratch"] == epochs["student_unmatched"] == epochs["teacher_long"] == both == 100
+
+
+def test_the_student_without_the_matching_stage_differs_in_nothing_else(study_of_all_variants):
+    system = study_of_all_variants("vit_transfer").systems["vit_transfer"]
+    assert system.variant("student_unmatched") == system.variant("student") | {"max_epochs": 100}
+    needs = {variant: system.needs[variant] for variant in ("student", "student_unmatched")}
+    assert (needs["student"].initial, needs["student_unmatched"].initial) == ("matched", None)
+    assert needs["student"].teacher == needs["student_unmatched"].teacher == "teacher"
+    assert system.variant("teacher_long") == system.variant("teacher") | {"max_epochs": 100}
 
 
 @pytest.mark.parametrize(("variant", "parameters"), [("teacher", 2_912_200), ("student", 1_417_991)])
