@@ -15,6 +15,8 @@ class RunSettings(Section):
     Attributes:
         features: name of the input features.
         standardise: whether each frequency bin is scaled to mean 0 and std 1 over the training rows.
+        standardise_by_speaker: whether mean and std are those of the utterance's speaker, over its training
+            utterances, or over all of its utterances if none is a training utterance.
         batch_size: utterances per batch, B.
         pool_batches: number of batches whose utterances are sorted by length together: more means less padding
             and less mixing of lengths; with 1, batches are random.
@@ -36,6 +38,7 @@ class RunSettings(Section):
 
     features: Name
     standardise: bool = True
+    standardise_by_speaker: bool = False
     batch_size: Annotated[int, Field(ge=1)]
     pool_batches: Annotated[int, Field(ge=1)]
     learning_rate: Annotated[float, Field(gt=0)]
@@ -61,6 +64,8 @@ class RunSettings(Section):
             raise ValueError(
                 f"'select_after_step' is {self.select_after_step}: expected below max_steps ({self.max_steps})"
             )
+        if self.standardise_by_speaker and not self.standardise:
+            raise ValueError("'standardise_by_speaker' requires 'standardise'")
         if self.select == "last" and self.patience is not None:
             raise ValueError("'patience' requires 'select: dev_ua'")
         if self.segment_frames is not None and self.max_frames is not None:

@@ -68,6 +68,11 @@ class Fold:
             raise ValueError(f"split is {split!r}, expected one of {', '.join(SPLITS)}")
         return self.utterances[self.utterances["split"] == split].reset_index(drop=True)
 
+    @property
+    def speaker_of(self) -> dict[str, str]:
+        """Utterance -> its speaker."""
+        return dict(zip(self.utterances["utterance"], self.utterances["speaker"], strict=True))
+
 
 @dataclass(frozen=True)
 class _FoldUnits:

@@ -10,6 +10,7 @@ import numpy as np
 from emofactors.corpora.splits import Fold
 from emofactors.errors import InputError
 from emofactors.features.archive import FeatureArchive
+from emofactors.features.standardisation import reference_utterances
 
 #: Pitch of unvoiced frames: so low that interpolation with any voiced pitch is unvoiced as well.
 UNVOICED = -1e10
@@ -77,7 +78,7 @@ class FactorArchive:
         self.n_bins = mel.n_bins + 1
         self._mel, self._f0 = mel, f0
         self._speaker_of = dict(speaker_of)
-        self._reference_of = _reference_utterances(speaker_of, frozenset(training))
+        self._reference_of = reference_utterances(speaker_of, training)
         self._log_f0_of: dict[str, _LogF0] = {}
 
     @classmethod
@@ -91,8 +92,7 @@ class FactorArchive:
             own_training: whether the decomposer is trained on this fold; if not, every speaker is normalised by
                 all of its utterances.
         """
-        speaker_of = dict(zip(fold.utterances["utterance"], fold.utterances["speaker"], strict=True))
-        return cls(mel, f0, speaker_of, list(fold.of_split("train")["utterance"]) if own_training else ())
+        return cls(mel, f0, fold.speaker_of, list(fold.of_split("train")["utterance"]) if own_training else ())
 
     def __getitem__(self, utterance: str) -> np.ndarray:
         """Return Mel bands, then pitch: (T, n_mels + 1) float32; pitch in [0, 1], ``UNVOICED`` where unvoiced.
@@ -134,14 +134,3 @@ def _pitch(f0_hz: np.ndarray, of_speaker: _LogF0) -> np.ndarray:
     log_f0 = np.log(np.where(voiced, f0_hz, 1.0), dtype=np.float64)
     z = np.clip((log_f0 - of_speaker.mean) / of_speaker.std / N_STDS, -1.0, 1.0)
     return np.where(voiced, (z + 1) / 2, UNVOICED).astype(np.float32)
-
-
-def _reference_utterances(speaker_of: Mapping[str, str], training: frozenset[str]) -> dict[str, list[str]]:
-    """Speaker -> the utterances of its statistics: its training utterances, or all if it has none."""
-    utterances_of: dict[str, list[str]] = {}
-    for utterance, speaker in speaker_of.items():
-        utterances_of.setdefault(speaker, []).append(utterance)
-    return {
-        speaker: [u for u in utterances if u in training] or utterances
-        for speaker, utterances in utterances_of.items()
-    }

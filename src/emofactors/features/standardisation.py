@@ -1,6 +1,6 @@
-"""Standardisation of every frequency bin to mean 0 and std 1, with the statistics of the training utterances."""
+"""Standardisation of every frequency bin to mean 0 and std 1, over the training utterances or by speaker."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -73,3 +73,43 @@ def fit_standardisation(archive: Archive, utterances: Sequence[str]) -> Standard
     std = np.sqrt(variance)
     constant = std <= np.finfo(np.float32).eps * np.abs(mean)  # rounding only
     return Standardisation(mean=mean.astype(np.float32), std=np.where(constant, 1.0, std).astype(np.float32))
+
+
+def fit_by_speaker(
+    archive: Archive, speaker_of: Mapping[str, str], training: Collection[str]
+) -> dict[str, Standardisation]:
+    """Compute mean and std of each speaker, over the utterances of :func:`reference_utterances`.
+
+    Args:
+        archive: features of the corpus.
+        speaker_of: utterance -> its speaker.
+        training: training utterances.
+
+    Returns:
+        Utterance -> the standardisation of its speaker.
+
+    Raises:
+        InputError: if the archive lacks an utterance.
+    """
+    of_speaker = {
+        speaker: fit_standardisation(archive, utterances)
+        for speaker, utterances in reference_utterances(speaker_of, training).items()
+    }
+    return {utterance: of_speaker[speaker] for utterance, speaker in speaker_of.items()}
+
+
+def reference_utterances(speaker_of: Mapping[str, str], training: Collection[str]) -> dict[str, list[str]]:
+    """Return speaker -> the utterances of its statistics: its training utterances, or all if it has none.
+
+    Args:
+        speaker_of: utterance -> its speaker.
+        training: training utterances.
+    """
+    trained = frozenset(training)
+    utterances_of: dict[str, list[str]] = {}
+    for utterance, speaker in speaker_of.items():
+        utterances_of.setdefault(speaker, []).append(utterance)
+    return {
+        speaker: [u for u in utterances if u in trained] or utterances
+        for speaker, utterances in utterances_of.items()
+    }

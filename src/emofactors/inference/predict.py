@@ -6,9 +6,10 @@ from pathlib import Path
 
 from emofactors.corpora.splits import read_fold
 from emofactors.features.archive import FeatureArchive
+from emofactors.features.standardisation import Standardisation, fit_by_speaker
 from emofactors.training.dataset import SplitData, load_split
 from emofactors.training.outputs import model_outputs
-from emofactors.training.predictions import Predictions, as_predictions
+from emofactors.training.predictions import TRAINING_SPLIT, Predictions, as_predictions
 from emofactors.training.run import OpenRun
 
 
@@ -51,7 +52,7 @@ def load_test_split(
 ) -> SplitData:
     """Load test utterances as input of a trained system: of its own task or of another.
 
-    The features are standardised by the training rows of the run.
+    The features are standardised by the training rows of the run, or by speaker if those of the run are.
 
     Args:
         run: the run.
@@ -68,11 +69,17 @@ def load_test_split(
     Raises:
         InputError: if a file is missing or damaged, or an archive lacks an utterance.
     """
+    fold = run.fold if same_task else read_fold(Path(folds), 0)
+    archive = FeatureArchive(*(Path(folder) / condition for folder in features))
+    standardisation: Standardisation | dict[str, Standardisation] | None = run.splits["train"].standardisation
+    if run.settings.standardise_by_speaker:
+        training = list(fold.of_split(TRAINING_SPLIT)["utterance"]) if same_task else ()
+        standardisation = fit_by_speaker(archive, fold.speaker_of, training)
     return load_split(
-        run.fold.of_split("test") if same_task else read_fold(Path(folds), 0).utterances,
+        fold.of_split("test") if same_task else fold.utterances,
         run.classes,
-        FeatureArchive(*(Path(folder) / condition for folder in features)),
-        run.splits["train"].standardisation,
+        archive,
+        standardisation,
         training_speakers=(),
         max_frames=run.settings.max_frames,
         segment_frames=run.settings.segment_frames,

@@ -111,8 +111,8 @@ def load_model(folder: Path, build: BuildSystem, device: torch.device) -> SavedM
 
     Raises:
         InputError: if a file is missing or damaged, or the model does not predict emotions of new audio: a
-            decomposer, a classifier of reconstructed speech, or a student that is matched to its teacher but has
-            not been trained on the classes.
+            decomposer, a classifier of reconstructed speech or of features standardised by speaker, or a student
+            that is matched to its teacher but has not been trained on the classes.
     """
     path, weights = folder / "run.json", folder / "model.safetensors"
     metadata = read_json(path, _EXPECTED)
@@ -188,6 +188,11 @@ def _network(
     if not isinstance(features, FeatureSettings):
         raise damaged(weights.with_name("run.json"), "has functionals as input of a network", "spectrograms")
     settings, precision = RunSettings(**metadata["settings"]), metadata["precision"]
+    if settings.standardise_by_speaker:
+        raise InputError(
+            f"{weights.parent}: standardises features by speaker (variant {input_spec.variant!r}), but those of "
+            "new audio are unknown; expected a run without standardise_by_speaker"
+        )
     data = TypeAdapter(TrainingData).validate_python(metadata["training_data"])
     _check_sizes(weights, data.n_classes, data.n_bins, input_spec)
     system = build(input_spec.system, metadata["arguments"], data)

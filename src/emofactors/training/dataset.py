@@ -16,10 +16,13 @@ from emofactors.corpora.splits import SPLITS, Fold
 from emofactors.errors import InputError
 from emofactors.features.archive import Archive
 from emofactors.features.segments import segment_starts
-from emofactors.features.standardisation import Standardisation, fit_standardisation
+from emofactors.features.standardisation import Standardisation, fit_by_speaker, fit_standardisation
 from emofactors.io.npz import read_npz
 from emofactors.systems.base import Batch, TrainingData
 from emofactors.training.predictions import TRAINING_SPLIT
+
+#: Statistics of all utterances, or utterance -> its statistics.
+_Standardisations = Standardisation | Mapping[str, Standardisation]
 
 
 class Frames(Protocol):
@@ -46,7 +49,7 @@ class SplitData:
         teacher_embedding: the teacher's embedding of each row, (N, D), float32; None without a teacher.
         speaker: index of each speaker among the training speakers, (N,), int64; -1 for any other speaker;
             None if unknown.
-        standardisation: statistics that standardised the frames; None if they are not standardised.
+        standardisation: statistics that standardised all frames; None if they are not standardised, or by speaker.
     """
 
     utterances: tuple[str, ...]
@@ -118,12 +121,13 @@ class StreamedFrames:
 
     Args:
         archive: features of the corpus.
-        standardisation: statistics of the training frames; None leaves features unchanged.
+        standardisation: statistics of all utterances, or utterance -> its statistics; None leaves features
+            unchanged.
         excerpts: which frames of which utterance each row has.
     """
 
     def __init__(
-        self, archive: Archive, standardisation: Standardisation | None, excerpts: Sequence[_Excerpt]
+        self, archive: Archive, standardisation: _Standardisations | None, excerpts: Sequence[_Excerpt]
     ) -> None:
         self._archive, self._standardisation, self._excerpts = archive, standardisation, excerpts
 
@@ -139,7 +143,10 @@ class StreamedFrames:
         read = self._archive[excerpt.utterance][excerpt.first : excerpt.first + excerpt.n_frames]
         frames = np.zeros((excerpt.n_frames, read.shape[1]), dtype=np.float32)
         frames[: len(read)] = read
-        return torch.from_numpy(frames if self._standardisation is None else self._standardisation.apply(frames))
+        standardisation = self._standardisation
+        if isinstance(standardisation, Mapping):
+            standardisation = standardisation[excerpt.utterance]
+        return torch.from_numpy(frames if standardisation is None else standardisation.apply(frames))
 
 
 def load_splits(
@@ -152,7 +159,7 @@ def load_splits(
     *,
     stream: bool = False,
 ) -> dict[str, SplitData]:
-    """Load the features of a fold, standardised by its training rows if the run is.
+    """Load the features of a fold, standardised by its training rows or by speaker if the run is.
 
     Args:
         fold: the fold.
@@ -170,7 +177,11 @@ def load_splits(
         InputError: if the archive or the teacher lacks an utterance, or the teacher's file is damaged.
     """
     training = fold.of_split(TRAINING_SPLIT)
-    standardisation = fit_standardisation(archive, list(training["utterance"])) if run.standardise else None
+    standardisation: _Standardisations | None = None
+    if run.standardise_by_speaker:
+        standardisation = fit_by_speaker(archive, fold.speaker_of, list(training["utterance"]))
+    elif run.standardise:
+        standardisation = fit_standardisation(archive, list(training["utterance"]))
     training_speakers = sorted(training["speaker"].unique())
     embeddings = None if teacher is None else _read_embeddings(teacher, fold)
     return {
@@ -194,7 +205,7 @@ def load_split(
     rows: pd.DataFrame,
     classes: Sequence[str],
     archive: Archive,
-    standardisation: Standardisation | None,
+    standardisation: _Standardisations | None,
     *,
     training_speakers: Sequence[str],
     max_frames: int | None,
@@ -209,7 +220,8 @@ def load_split(
         rows: utterance, speaker and emotion of each, N rows.
         classes: classes of the task, in order.
         archive: features of the corpus.
-        standardisation: statistics of the training frames; None leaves features unchanged.
+        standardisation: statistics of all utterances, or utterance -> its statistics; None leaves features
+            unchanged.
         training_speakers: speakers of the training rows, each once, in order.
         max_frames: longer utterances are cut to this many frames at their center; None keeps all frames.
         device: device of the batches.
@@ -241,7 +253,7 @@ def load_split(
         device=device,
         teacher_embedding=teacher_embedding,
         speaker=np.array([speaker_index.get(s, -1) for s in rows["speaker"]], dtype=np.int64),
-        standardisation=standardisation,
+        standardisation=standardisation if isinstance(standardisation, Standardisation) else None,
     )
 
 

@@ -14,6 +14,10 @@ RUN = {"features": "f", "batch_size": 8, "pool_batches": 1, "learning_rate": 0.1
         ({"max_epochs": 2, "select": "last", "patience": 3}, "'patience' requires 'select: dev_ua'"),
         ({"max_epochs": 2, "max_frames": 3, "segment_frames": 4}, "'max_frames' is 3: expected none together"),
         ({"max_epochs": 2, "weight_decay": -1}, "weight_decay"),
+        (
+            {"max_epochs": 2, "standardise": False, "standardise_by_speaker": True},
+            "'standardise_by_speaker' requires 'standardise'",
+        ),
     ],
 )
 def test_settings_without_an_end_or_a_selection_are_refused(keys, message):

@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import StandardScaler
 
-from emofactors.features.standardisation import Standardisation, fit_standardisation
+from emofactors.features.standardisation import (
+    Standardisation,
+    fit_by_speaker,
+    fit_standardisation,
+    reference_utterances,
+)
 
 TRAIN = ("a", "b", "c")
 
@@ -53,6 +58,34 @@ def test_other_utterances_have_no_effect(tmp_path, archive_of, features):
 def test_empty_list_of_utterances_is_refused(tmp_path, archive_of, features):
     with pytest.raises(ValueError, match="utterances is empty"):
         fit_standardisation(archive_of(tmp_path / "archive", features), [])
+
+
+SPEAKER_OF = {"a": "anna", "b": "ben", "c": "anna", "x": "ben", "y": "cleo"}
+
+
+def test_statistics_of_a_speaker_are_over_training_utterances_or_over_all_without_any():
+    assert reference_utterances(SPEAKER_OF, ["a", "b"]) == {"anna": ["a"], "ben": ["b"], "cleo": ["y"]}
+    assert reference_utterances(SPEAKER_OF, []) == {"anna": ["a", "c"], "ben": ["b", "x"], "cleo": ["y"]}
+
+
+def test_every_speaker_gets_mean_0_and_std_1(tmp_path, archive_of, features):
+    speakers = {"b": -10, "x": -10, "a": 5, "c": 5, "y": 0}
+    features = {utterance: frames + speakers[utterance] for utterance, frames in features.items()}
+    by_speaker = fit_by_speaker(archive_of(tmp_path / "archive", features), SPEAKER_OF, [])
+    assert set(by_speaker) == set(SPEAKER_OF)
+    for utterances in (["a", "c"], ["b", "x"], ["y"]):
+        frames = np.concatenate([by_speaker[u].apply(features[u]) for u in utterances])
+        np.testing.assert_allclose(frames.mean(axis=0), 0, atol=1e-5)
+        np.testing.assert_allclose(np.delete(frames.std(axis=0), 4), 1, rtol=1e-5)
+
+
+def test_statistics_of_a_training_speaker_do_not_depend_on_other_utterances(tmp_path, archive_of, features):
+    archive = archive_of(tmp_path / "archive", features)
+    of_training = fit_standardisation(archive, ["a"])
+    by_speaker = fit_by_speaker(archive, SPEAKER_OF, ["a"])
+    for utterance in ("a", "c"):
+        np.testing.assert_array_equal(by_speaker[utterance].mean, of_training.mean)
+        np.testing.assert_array_equal(by_speaker[utterance].std, of_training.std)
 
 
 def test_arrays_round_trip_among_others():

@@ -26,7 +26,7 @@ def test_every_utterance_that_did_not_train_is_predicted_once(predicted, train, 
     assert list(predictions.table["utterance"]) == list(dev.utterances)
     assert set(predictions.table["split"]) == {"dev"}
     assert list(predictions.labels["utterance"]) == [*train.utterances, *dev.utterances]
-    assert predictions.embedding.shape == (70, 4)
+    assert predictions.embedding.shape == (70, 16)
     assert predictions.utterances_per_s > 0
 
 
@@ -66,6 +66,15 @@ def test_all_utterances_of_another_task_are_a_test_standardised_by_the_training_
     unchanged = FeatureArchive(corpus / "original")
     for frames, utterance in zip(split.frames, "xyz", strict=True):
         np.testing.assert_allclose(frames, (unchanged[utterance] - 2) / 4)
+
+
+def test_another_task_is_standardised_by_its_own_speakers_if_the_run_is(run, corpus):
+    run = replace(run, settings=run.settings.model_copy(update={"standardise_by_speaker": True}))
+    options = {"condition": "", "same_task": False, "stream": False}
+    split = load_test_split(run, [corpus / "original"], corpus / "folds.csv", **options)
+    for frames in split.frames:  # one utterance a speaker
+        np.testing.assert_allclose(frames.mean(dim=0), 0, atol=1e-6)
+        np.testing.assert_allclose(frames.std(dim=0, correction=0), 1, rtol=1e-5)
 
 
 def test_of_its_own_task_the_test_split_of_the_fold_is_loaded_under_a_condition(run, corpus):

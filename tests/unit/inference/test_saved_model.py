@@ -65,8 +65,7 @@ def test_features_are_standardised_by_the_training_rows(folder):
     assert model.code == "c0de"
     rng = np.random.default_rng(0)
     clips = {name: rng.normal(-40, 10, (n, 16)).astype(np.float32) for name, n in (("a", 30), ("b", 50), ("c", 2))}
-    clips["a"][:, 3] += 60  # anger, in units of the std
-    clips["b"][:, 3] -= 60
+    clips["a"][:, 3] += 40  # anger: four stds, as in training
     p = model.posteriors(FeaturesInMemory(clips))
     assert p.shape == (3, 2)
     np.testing.assert_allclose(p.sum(axis=1), 1)
@@ -132,6 +131,10 @@ OPENSMILE = {"kind": "opensmile", "feature_set": "ComParE_2016", "sample_rate_hz
         ({"input_spec": {"classes": 7}}, r"run.json: has missing or invalid metadata \(classes: "),
         ({"input_spec": {"classes": ["calm"]}}, r"run.json: has 2 classes and 16 bins .*; expected 1 and 16"),
         ({"input_spec": {"system": "oracle"}}, r"system is 'oracle'"),
+        (
+            {"settings": {"standardise_by_speaker": True}},
+            r"seed0: standardises features by speaker \(variant 'mel'\)",
+        ),
         ({"settings": {"batch_size": 0}}, r"run.json: has missing or invalid metadata \(batch_size: "),
         ({"settings": None}, r"run.json: has missing or invalid metadata \(KeyError: 'settings'"),
         ({"training_data": {"n_bins": "many"}}, r"run.json: has missing or invalid metadata \(n_bins: "),

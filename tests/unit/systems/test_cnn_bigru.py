@@ -37,7 +37,7 @@ def test_every_variant_of_the_file_is_built(study_of_all_variants):
     system = study.systems["cnn_bigru"]
     classifiers = [variant for variant in system.variants if variant.startswith("classifier_")]
     assert len(system.variants) == 11 + len(classifiers)
-    assert len(classifiers) == 1 + 2 * len(CONDITIONS)
+    assert len(classifiers) == 2 + 2 * len(CONDITIONS)
     for variant in system.variants:
         n_bins = study.features[system.run(variant).features].n_bins
         build_system("cnn_bigru", system.arguments(variant), TrainingData(n_bins, (3, 4, 5)))

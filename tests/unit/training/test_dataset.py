@@ -199,6 +199,21 @@ def test_features_are_standardised_by_the_training_rows_if_the_run_is(fold, arch
     assert unchanged["train"].standardisation is None
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_features_are_standardised_by_speaker_if_the_run_is(fold, archive, settings, stream):
+    settings = settings.model_copy(update={"standardise_by_speaker": True, "segment_frames": 6})
+    splits = load_splits(fold, archive, CLASSES, settings, CPU, stream=stream)
+    of_x, of_z = fit_standardisation(archive, ["a", "a~noise"]), fit_standardisation(archive, ["c"])
+    np.testing.assert_allclose(splits["train"].frames[0][:5], of_x.apply(archive["a"]), rtol=1e-6)
+    (unseen,) = splits["test"].frames
+    np.testing.assert_allclose(unseen[:5], of_z.apply(archive["c"]), rtol=1e-6)
+    silence = of_z.apply(np.zeros((1, 3), dtype=np.float32))
+    np.testing.assert_allclose(
+        unseen[5:], silence, rtol=1e-6
+    )  # padding is silence, as without statistics by speaker
+    assert splits["train"].standardisation is None
+
+
 def test_each_utterance_gets_its_own_teacher_embedding(tmp_path, fold, archive, settings):
     teacher = write_embeddings(tmp_path / "embeddings.npz", ["c", "b", "a~noise", "a"])
     splits = load_splits(fold, archive, CLASSES, settings, CPU, teacher=teacher)

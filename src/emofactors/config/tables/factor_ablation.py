@@ -1,7 +1,7 @@
 """Section of tables of kind ``factor_ablation``: emotion classifiers of speech reconstructed from some factors."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self, get_args
 
 from pydantic import field_validator, model_validator
 
@@ -9,6 +9,11 @@ from emofactors.config.base import Name
 from emofactors.config.labels import Condition
 from emofactors.config.tables.base import PublishedSource, TableSection, single_class_faults
 from emofactors.config.tasks import TaskConfig
+
+OriginalSpeech = Literal["raw", "raw_speaker_normalised"]
+
+#: Conditions of original speech, with one row for all decomposers: as it is, and standardised by speaker.
+ORIGINAL_SPEECH: tuple[str, ...] = get_args(OriginalSpeech)
 
 
 class PublishedAblation(PublishedSource):
@@ -28,10 +33,11 @@ class FactorAblationTable(TableSection):
         kind: ``factor_ablation``.
         system: system of the classifiers.
         rows: variant -> label; they follow from ``conditions`` and ``decomposers``.
-        conditions: ``raw`` (original speech) or a condition of ``CONDITIONS`` -> label.
+        conditions: condition of ``ORIGINAL_SPEECH`` or ``CONDITIONS`` -> label. ``raw`` is original speech,
+            ``raw_speaker_normalised`` the same, standardised by speaker, as F0 is before it is decomposed.
         decomposers: variant of the decomposer -> label.
-        classifier: prefix of the classifier's variants: ``{classifier}raw`` and
-            ``{classifier}{decomposer}_{condition}``.
+        classifier: prefix of the classifier's variants: ``{classifier}raw``,
+            ``{classifier}raw_speaker_normalised`` and ``{classifier}{decomposer}_{condition}``.
         frozen_classifier: whether one classifier, trained on original speech, is tested on all conditions without
             retraining.
         published_ablation: the paper's numbers.
@@ -41,7 +47,7 @@ class FactorAblationTable(TableSection):
 
     kind: Literal["factor_ablation"]
     system: Name
-    conditions: dict[Literal["raw", Condition], str]
+    conditions: dict[Literal[OriginalSpeech, Condition], str]
     decomposers: dict[Name, str]
     classifier: str = ""
     frozen_classifier: bool = False
@@ -56,12 +62,12 @@ class FactorAblationTable(TableSection):
         if not (isinstance(conditions, dict) and isinstance(decomposers, dict)):
             return content | {"rows": {"raw": ""}}  # the fields themselves are reported
         prefix = content.get("classifier", "")
-        rows = {f"{prefix}raw": conditions["raw"]} if "raw" in conditions else {}
+        rows = {f"{prefix}{c}": conditions[c] for c in ORIGINAL_SPEECH if c in conditions}
         rows |= {
             f"{prefix}{decomposer}_{condition}": f"{of}: {label}"
             for decomposer, of in decomposers.items()
             for condition, label in conditions.items()
-            if condition != "raw"
+            if condition not in ORIGINAL_SPEECH
         }
         if content.get("rows", rows) != rows:
             raise ValueError("'rows' follow from 'conditions' and 'decomposers': expected no 'rows'")
@@ -81,6 +87,15 @@ class FactorAblationTable(TableSection):
             raise ValueError("'decomposers' is empty: expected at least one")
         return decomposers
 
+    @model_validator(mode="after")
+    def _frozen_classifier_is_standardised_once(self) -> Self:
+        if self.frozen_classifier and "raw_speaker_normalised" in self.conditions:
+            raise ValueError(
+                "'conditions' has 'raw_speaker_normalised': expected none with 'frozen_classifier', "
+                "as it has a classifier of its own"
+            )
+        return self
+
     @property
     def raw_row(self) -> str:
         """The row of original speech."""
@@ -88,7 +103,7 @@ class FactorAblationTable(TableSection):
 
     def row(self, decomposer: str, condition: str) -> str:
         """Return the row of a condition and decomposer; original speech has one row for all decomposers."""
-        return self.raw_row if condition == "raw" else f"{self.classifier}{decomposer}_{condition}"
+        return f"{self.classifier}{condition if condition in ORIGINAL_SPEECH else f'{decomposer}_{condition}'}"
 
     @property
     def runs(self) -> dict[str, tuple[str, str]]:

@@ -35,7 +35,7 @@ from scipy.special import stdtr, stdtridf, stdtrit
 Metric = Callable[[np.ndarray], np.ndarray]
 
 _COVERAGE = 0.95
-#: Shares of a variance below this one are rounding errors.
+#: Numbers below this one are rounding errors.
 _ROUNDING = 1e-9
 
 NO_SPEAKERS = "fewer than two speakers, or a class that only one of them speaks"
@@ -154,9 +154,11 @@ class Estimate:
         if np.isnan(found.se_trainings):
             return replace(found, low=nan, high=nan, df=nan, no_p=ONE_SEED)
         error = np.hypot(found.se_speakers, found.se_trainings)
-        if error > 0:
+        if error > _ROUNDING:
             return replace(found, p_value=float(2 * stdtr(found.df, -abs(self.value) / error)))
-        return replace(found, p_value=1.0) if self.value == 0 else replace(found, no_p=NO_VARIANCE)
+        if abs(self.value) <= _ROUNDING:
+            return replace(found, p_value=1.0)
+        return replace(found, low=nan, high=nan, df=nan, no_p=NO_VARIANCE)
 
     def _interval(self, known: list[Trainings]) -> Interval:
         n_speakers = len(self.leave_one_out)

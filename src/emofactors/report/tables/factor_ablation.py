@@ -8,12 +8,13 @@ other score means a leak.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
 from emofactors.config.labels import FACTORS
-from emofactors.config.tables.factor_ablation import FactorAblationTable
+from emofactors.config.tables.factor_ablation import ORIGINAL_SPEECH, FactorAblationTable
 from emofactors.config.tasks import TaskConfig
 from emofactors.errors import InputError
 from emofactors.evaluation.scores import read_confusion
@@ -38,6 +39,8 @@ OWN, CROSS = "speaker_ua", "cross_ua"
 
 #: Conditions that are not compared with original speech, as they are checks.
 _CHECKS = ("none", "speaker")
+#: Every two single factors, rhythm first: the claim is that it carries most emotion.
+_FACTOR_PAIRS = tuple(combinations(("rhythm", "content", "pitch"), 2))
 _HEADERS = {OWN: METRICS[OWN].header, CROSS: "UA, other corpus"}
 _ROUNDING = 1e-9
 
@@ -45,8 +48,12 @@ _Inputs = TableInputs[FactorAblationTable]
 
 
 def comparisons(table: FactorAblationTable) -> list[list[tuple[str, str]]]:
-    """Return pairs of rows to compare, by family: each decomposer with original speech, then two decomposers."""
-    conditions = [c for c in table.conditions if c not in ("raw", *_CHECKS)]
+    """Return pairs of rows to compare, by family.
+
+    Each decomposer with original speech; two decomposers with each other; the single factors of each decomposer;
+    and original speech standardised by speaker, with original speech as it is and with pitch.
+    """
+    conditions = [c for c in table.conditions if c not in (*ORIGINAL_SPEECH, *_CHECKS)]
     families = [
         [(table.row(decomposer, condition), table.raw_row) for condition in conditions]
         for decomposer in table.decomposers
@@ -54,6 +61,15 @@ def comparisons(table: FactorAblationTable) -> list[list[tuple[str, str]]]:
     if len(table.decomposers) == 2:
         first, second = table.decomposers
         families.append([(table.row(second, c), table.row(first, c)) for c in conditions])
+    if set(FACTORS) <= set(conditions):
+        families += [
+            [(table.row(decomposer, factor), table.row(decomposer, other)) for factor, other in _FACTOR_PAIRS]
+            for decomposer in table.decomposers
+        ]
+    if "raw_speaker_normalised" in table.conditions:
+        normalised = table.row("", "raw_speaker_normalised")
+        pitch = [table.row(decomposer, "pitch") for decomposer in table.decomposers if "pitch" in conditions]
+        families.append([(normalised, table.raw_row), *((row, normalised) for row in pitch)])
     return families
 
 
@@ -82,7 +98,7 @@ class _Test:
 def collect(inputs: _Inputs) -> list[TidyRow]:
     """Return the UA of every row, on its own task and on the other corpus, and the differences.
 
-    Holm's correction runs over the rows of each decomposer, and over the comparison of two decomposers.
+    Holm's correction runs over each family of ``comparisons``.
 
     Raises:
         InputError: if a classifier of speech without factors does not score 100 / C, which means a leak; or if no
@@ -248,9 +264,17 @@ def remarks(table: FactorAblationTable) -> list[str]:
         "their own; the source keeps the speaker's. All segments have the same number of frames, so only a factor "
         "that is kept conveys the duration of an utterance.",
         "Differences are paired over speakers and trainings. p: two-sided, Student's t with both variances. Holm: "
-        "corrected over the rows of a decomposer, compared with original speech, and over the comparison of two "
-        "decomposers.",
+        "corrected over the rows of a decomposer, compared with original speech, over the comparison of two "
+        "decomposers, and over the single factors of a decomposer, compared with each other.",
+        "F0 is normalised by the mean and standard deviation of its speaker before it is decomposed: of a test "
+        "speaker over all utterances, which needs no label. The raw spectrogram is not normalised by speaker.",
     ]
+    if "raw_speaker_normalised" in table.conditions:
+        found.append(
+            f"In the row “{table.conditions['raw_speaker_normalised']}” each Mel band of original speech is "
+            "normalised in the same way, so that it has the same advantage as pitch. Holm's correction of its "
+            "differences runs over these alone."
+        )
     if "none" in table.conditions:
         found.append("The row without factors was checked: UA is 100 / C for every speaker and training.")
     return found
@@ -308,7 +332,7 @@ def _of_decomposer(
     found = {
         condition: number_at(numbers, table.row(decomposer, condition))
         for condition in table.conditions
-        if condition != "raw"
+        if condition not in ORIGINAL_SPEECH
     }
     if "all" in found:
         yield f"{label}: speech reconstructed from all factors has UA {percent_with_interval(found['all'])}."

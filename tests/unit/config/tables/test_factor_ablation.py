@@ -29,6 +29,19 @@ def test_rows_follow_from_conditions_and_decomposers():
     assert FactorAblationTable(**table.model_dump(mode="json")) == table
 
 
+def test_original_speech_normalised_by_speaker_is_one_row_for_all_decomposers():
+    conditions = {"raw": "raw", "content": "C", "raw_speaker_normalised": "by speaker"}
+    table = FactorAblationTable(**KEYS | {"conditions": conditions})
+    assert list(table.rows) == [
+        "gru_raw",
+        "gru_raw_speaker_normalised",
+        "gru_original_content",
+        "gru_cycle_content",
+    ]
+    assert table.rows["gru_raw_speaker_normalised"] == "by speaker"
+    assert table.row("cycle", "raw_speaker_normalised") == "gru_raw_speaker_normalised"
+
+
 def test_a_frozen_classifier_is_tested_on_the_reconstructed_speech_of_all_rows():
     table = FactorAblationTable(**KEYS, frozen_classifier=True)
     assert set(table.runs.values()) == {("net", "gru_raw")}
@@ -47,6 +60,10 @@ def test_a_frozen_classifier_is_tested_on_the_reconstructed_speech_of_all_rows()
         ({"rows": {"raw": "mine"}}, "'rows' follow from 'conditions' and 'decomposers'"),
         ({"conditions": {"raw": "raw", "timbre": "T"}}, "conditions.timbre"),
         ({"system": None}, "system\n"),
+        (
+            {"conditions": {"raw": "raw", "raw_speaker_normalised": "n"}, "frozen_classifier": True},
+            "'raw_speaker_normalised': expected none with 'frozen_classifier'",
+        ),
     ],
 )
 def test_impossible_tables_are_refused(changes, message):

@@ -29,13 +29,24 @@ KEYS = {
     },
 }
 TABLE = FactorAblationTable(**KEYS)
+NORMALISED = {"raw": "raw", "raw_speaker_normalised": "by speaker", **KEYS["conditions"]}
+
+
+#: Condition -> speakers who have one more correct utterance per class.
+_BETTER = {
+    "raw": (1, 3, 5),
+    "none": (1, 2, 3),
+    "content": (3, 4, 5),
+    "rhythm": (0, 1, 2),
+    "pitch": (0, 2, 4),
+    "normalised": (0, 3, 4),
+}
 
 
 def confusion(fraction, condition, *, folds, constant=False):
     """Ten utterances of each of six speakers and class, a fraction of them correct; or one predicted class each.
 
-    Half of the speakers have one more correct: every second one of original speech, the last ones otherwise.
-    Two seeds are alike.
+    Half of the speakers have one more correct. Two seeds are alike.
     """
     rows = []
     for seed, s, (i, truth) in product((0, 1), range(6), enumerate(CLASSES)):
@@ -43,7 +54,7 @@ def confusion(fraction, condition, *, folds, constant=False):
         if constant:
             rows.append((*key, CLASSES[s % 4], 10))
             continue
-        n_correct = round(10 * fraction) + (s % 2 if condition == "raw" else s // 3)
+        n_correct = round(10 * fraction) + (s in _BETTER.get(condition, ()))
         rows.append((*key, truth, n_correct))
         rows.append((*key, CLASSES[(i + 1) % 4], 10 - n_correct))
     return pd.DataFrame(rows, columns=["fold", "seed", "speaker", "truth", "prediction", "count"])
@@ -104,7 +115,7 @@ def test_a_row_without_factors_above_chance_stops_the_table(inputs):
 
 def test_rows_are_compared_with_original_speech_and_decomposers_with_each_other(inputs):
     families = comparisons(TABLE)
-    assert [len(family) for family in families] == [3, 3, 3]
+    assert [len(family) for family in families] == [3, 3, 3, 3, 3]
     pairs = [pair for family in families for pair in family]
     assert ("original_content", "raw") in pairs
     assert ("cycle_content", "original_content") in pairs
@@ -118,6 +129,45 @@ def test_rows_are_compared_with_original_speech_and_decomposers_with_each_other(
         stats.ttest_1samp(of_speakers, 0).pvalue
     )
     assert differences.loc[("cycle_content", "original_content"), "p_value"] == 1
+
+
+def test_single_factors_of_each_decomposer_are_a_family(inputs):
+    *_, original, cycle = comparisons(TABLE)
+    assert original == [
+        ("original_rhythm", "original_content"),
+        ("original_rhythm", "original_pitch"),
+        ("original_content", "original_pitch"),
+    ]
+    assert cycle == [
+        (row.replace("original", "cycle"), minus.replace("original", "cycle")) for row, minus in original
+    ]
+    tidy = tidy_frame(collect(inputs())).set_index(["variant", "minus", "metric"])
+    for metric in ("speaker_ua_difference", "cross_ua_difference"):
+        assert tidy.loc[("cycle_rhythm", "cycle_content", metric), "value"] == pytest.approx(20)
+        assert tidy.loc[("cycle_content", "cycle_pitch", metric), "value"] == pytest.approx(10)
+    without_pitch = {key: label for key, label in KEYS["conditions"].items() if key != "pitch"}
+    families = comparisons(FactorAblationTable(**KEYS | {"conditions": without_pitch}))
+    assert [len(family) for family in families] == [2, 2, 2]
+
+
+def test_speech_normalised_by_speaker_is_compared_with_original_speech_and_with_pitch(inputs):
+    table = FactorAblationTable(**KEYS | {"conditions": NORMALISED})
+    *others, family = comparisons(table)
+    assert others == comparisons(TABLE)
+    assert family == [
+        ("raw_speaker_normalised", "raw"),
+        ("original_pitch", "raw_speaker_normalised"),
+        ("cycle_pitch", "raw_speaker_normalised"),
+    ]
+    given = inputs(table)
+    (block,) = blocks(given, tidy_frame(collect(given)))
+    assert block.scores["kept"].to_list() == list(NORMALISED.values())
+    assert block.scores.iloc[1, 2] == block.scores.iloc[1, 4] != ""  # one row for both decomposers
+    assert block.differences["difference"].to_list()[-3:] == [
+        "by speaker minus raw",
+        "original: P minus by speaker",
+        "cycle loss: P minus by speaker",
+    ]
 
 
 def test_runs_on_another_corpus_are_counted_one_by_one(inputs):
@@ -162,7 +212,7 @@ def test_the_layout_is_that_of_the_source_with_published_values(inputs):
     assert ours[0].startswith("75.0 [")
     assert [cell.split(" ")[0] for cell in block.scores.iloc[1, 2:6]] == ["25.0"] * 4
     assert block.scores.iloc[1, 6] == ""
-    assert len(block.differences) == 9
+    assert len(block.differences) == 15
     assert block.differences.iloc[0].to_list()[0] == "original: C minus raw"
     assert block.differences["UA by speaker Holm"].iloc[0] == "0.0002"
 
@@ -183,8 +233,18 @@ def test_notes_state_both_tests_and_who_trained_the_decomposers(inputs):
 
 
 def test_the_check_of_rows_without_factors_is_remarked():
-    assert len(remarks(TABLE)) == 4
-    assert len(remarks(FactorAblationTable(**KEYS | {"conditions": {"raw": "raw", "content": "C"}}))) == 3
+    checked = "The row without factors was checked: UA is 100 / C for every speaker and training."
+    assert remarks(TABLE)[-1] == checked
+    assert checked not in remarks(FactorAblationTable(**KEYS | {"conditions": {"raw": "raw", "content": "C"}}))
+
+
+def test_normalisation_by_speaker_is_remarked():
+    assert any(remark.startswith("F0 is normalised") for remark in remarks(TABLE))
+    assert not any("by speaker”" in remark for remark in remarks(TABLE))
+    assert any(
+        "In the row “by speaker” each Mel band" in remark
+        for remark in remarks(FactorAblationTable(**KEYS | {"conditions": NORMALISED}))
+    )
 
 
 # --- findings ------------------------------------------------------------------------------------------------
@@ -225,7 +285,7 @@ def test_equal_factors_have_no_best_one(inputs):
     tidy.loc[tidy["metric"] == "speaker_ua_difference", "p_holm"] = 0.01
     text = " ".join(findings(given, tidy)[0].sentences)
     assert "“original”: every single factor has the same UA, 50.0 %" in text
-    assert "9 of 9 differences in UA are significant (Holm, 5 %): original: C minus raw -30.0 points; " in text
+    assert "15 of 15 differences in UA are significant (Holm, 5 %): original: C minus raw -30.0 points; " in text
 
 
 def test_without_single_factors_original_speech_is_the_headline(inputs):
