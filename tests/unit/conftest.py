@@ -34,7 +34,7 @@ SPEECHFLOW_ARGUMENTS = {
     **{"pitch_channels": 8, "pitch_units": 2, "rhythm_channels": 8, "rhythm_units": 1},
     **{"conv_kernel_size": 5, "channels_per_group": 4, "decoder_units": 8, "decoder_layers": 1},
     **{"pitch_decoder_units": 8, "pitch_decoder_layers": 1, "speaker_dim": 4, "mean_speaker_share": 0.25},
-    **{"downsample": 8, "reconstructed_frames": 32, "crop_frames": [16, 32], "resampled_frames": [19, 31]},
+    **{"downsample": 8, "reconstructed_frames": 32, "crop_frames": [16, 20], "resampled_frames": [19, 31]},
     **{"resampling": [0.5, 1.5], "resample_cycle": True, "mel_weight": 0.2, "f0_weight": 1.0, "cycle_weight": 1.0},
 }
 

@@ -11,15 +11,16 @@ import pandas as pd
 import soundfile
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from emofactors.config.features import FeatureSettings
 from emofactors.config.labels import FACTORS
 from emofactors.corpora.splits import Fold
 from emofactors.errors import InputError
 from emofactors.features.inversion import invert_mel, scale_to_peak
-from emofactors.features.speech_factors import UNVOICED
 from emofactors.inference.decomposer import MEAN_SPEAKER, Decomposer, OpenDecomposer
 from emofactors.io.csv import rows_of
+from emofactors.nn.segments import join_segments, segments
 
 #: Splits to choose utterances from: the first of them that the fold has.
 _SPLITS = ("test", "dev", "held_out", "train")
@@ -94,6 +95,7 @@ def render_audio_examples(decomposer: OpenDecomposer, n_utterances: int = 3) -> 
     encoded from silence, and all reconstructions use the mean speaker embedding. A mixture has
     the content of an utterance, the rhythm of the next and the pitch of the one after;
     shorter utterances are padded with silence to the length of the longest.
+    Utterances are reconstructed in segments, as everywhere.
 
     Args:
         decomposer: the decomposer and the utterances.
@@ -110,16 +112,17 @@ def render_audio_examples(decomposer: OpenDecomposer, n_utterances: int = 3) -> 
     long_enough = {u for u in archive.utterances if archive.n_frames(u) >= min_frames}
     chosen = choose_utterances(decomposer.fold, long_enough, n_utterances)
     names = chosen["utterance"].tolist()
-    speech = [_whole_codes(archive[utterance], system.downsample) for utterance in names]
+    speech = [torch.from_numpy(archive[utterance]) for utterance in names]
     mixed = _mixed(system, speech) if len(speech) > 1 else []
     examples = []
     for i, (row, frames) in enumerate(zip(rows_of(chosen), speech, strict=True)):
         labels = {"utterance": row.utterance, "speaker": row.speaker, "emotion": row.emotion, "split": row.split}
-        examples.append(AudioExample(**labels, kind="original", of={}, mel=frames[:, :-1]))
+        examples.append(AudioExample(**labels, kind="original", of={}, mel=_array(frames[:, :-1])))
         for kind, factors in _PRESERVED.items():
-            mel = system.reconstruct(_batch(system, [frames]), factors, _mean_speakers(system, 1))
+            cut = segments(frames, system.reconstructed_frames).to(_device(system))
+            mel = join_segments(system.reconstruct(cut, factors, _mean_speakers(system, len(cut))), len(frames))
             of = dict.fromkeys(factors, row.utterance)
-            examples.append(AudioExample(**labels, kind=kind, of=of, mel=_array(mel)[0]))
+            examples.append(AudioExample(**labels, kind=kind, of=of, mel=_array(mel)))
         if mixed:
             of = {factor: names[(i + step) % len(names)] for step, factor in enumerate(FACTORS)}
             examples.append(AudioExample(**labels, kind="mixed", of=of, mel=mixed[i]))
@@ -154,31 +157,19 @@ def write_audio_examples(examples: Sequence[AudioExample], settings: FeatureSett
     (folder / "index.json").write_text(json.dumps(index, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _whole_codes(frames: np.ndarray, downsample: int) -> np.ndarray:
-    """Drop the last frames (T, F) that do not fill a code."""
-    return frames[: len(frames) // downsample * downsample]
-
-
-def _mixed(system: Decomposer, speech: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _mixed(system: Decomposer, speech: Sequence[Tensor]) -> list[np.ndarray]:
     """Mix the content of each, the rhythm of the next and the pitch of the one after: Mel (T, n_mels) each."""
     longest = max(map(len, speech))
-    padded = []
-    for frames in speech:
-        silence = np.zeros((longest - len(frames), frames.shape[1]), dtype=np.float32)
-        silence[:, -1] = UNVOICED
-        padded.append(np.concatenate([frames, silence]))
-    codes = system.encode(_batch(system, padded))
+    padded = [F.pad(frames, (0, 0, 0, longest - len(frames))) for frames in speech]
+    cut = torch.stack([segments(frames, system.reconstructed_frames) for frames in padded])  # (N, K, length, F)
+    n_segments = cut.shape[1]
+    codes = system.encode(cut.flatten(0, 1).to(_device(system)))
     mixed = replace(
         codes,
-        **{factor: getattr(codes, factor).roll(-step, dims=0) for step, factor in enumerate(FACTORS)},
+        **{factor: getattr(codes, factor).roll(-step * n_segments, dims=0) for step, factor in enumerate(FACTORS)},
     )
-    speakers = system.speaker_embedding(_mean_speakers(system, len(speech)))
-    return list(_array(system.decode(mixed, speakers)))
-
-
-def _batch(system: Decomposer, speech: Sequence[np.ndarray]) -> Tensor:
-    """Return speech as a batch (B, T, F) on the device of the system."""
-    return torch.from_numpy(np.stack(speech)).to(_device(system))
+    mels = system.decode(mixed, system.speaker_embedding(_mean_speakers(system, len(speech) * n_segments)))
+    return [_array(join_segments(mel, longest)) for mel in mels.split(n_segments)]
 
 
 def _mean_speakers(system: Decomposer, n: int) -> Tensor:

@@ -15,6 +15,7 @@ from emofactors.features.archive import Archive
 from emofactors.inference.decomposer import MEAN_SPEAKER, Decomposer
 from emofactors.io.csv import rows_of
 from emofactors.jobs.device import autocast
+from emofactors.nn.segments import join_segments, kept_rows, segments
 from emofactors.training.predictions import TRAINING_SPLIT
 
 #: Splits of a fold that did not train its decomposer.
@@ -30,7 +31,7 @@ class HeldOutCodes:
             each code, (M, F); float32.
         utterance: index of the utterance of each code, (M,), int64.
         labels: utterance, speaker, emotion and split, N rows.
-        reconstruction: split -> mean squared error of the reconstructed spectrogram (``mel``), and of the mean
+        reconstruction: split -> mean squared error of the reconstructed segments (``mel``), and of the mean
             training frame (``mean_spectrogram``).
     """
 
@@ -52,8 +53,9 @@ class HeldOutCodes:
 def held_out_codes(system: Decomposer, fold: Fold, archive: Archive, precision: str) -> HeldOutCodes:
     """Encode the utterances of a fold that did not train.
 
-    Each utterance is encoded whole and alone, without the last frames that do not
-    fill a code, so that no code includes padding.
+    Each utterance is encoded alone, in the segments that are reconstructed for
+    classifiers as well. Codes that end in padding, or begin in frames of the segment
+    before, are left out. Errors are those of the segments without the padding.
 
     Args:
         system: a trained decomposer; it is left in evaluation mode.
@@ -71,20 +73,28 @@ def held_out_codes(system: Decomposer, fold: Fold, archive: Archive, precision: 
     mean = sum(archive[u][:, :n_mels].sum(axis=0, dtype=np.float64) for u in training)
     mean = (mean / sum(archive.n_frames(u) for u in training)).astype(np.float32)
     labels = pd.concat([fold.of_split(split) for split in SPLITS_OF_CODES], ignore_index=True)
-    counts = np.array([archive.n_frames(u) // system.downsample for u in labels["utterance"]], dtype=np.int64)
+    length, downsample = system.reconstructed_frames, system.downsample
+    counts = np.array(
+        [
+            sum(kept.stop - kept.start for kept in kept_rows(archive.n_frames(u), length, downsample))
+            for u in labels["utterance"]
+        ],
+        dtype=np.int64,
+    )
     all_codes: dict[str, np.ndarray] = {}
     errors: dict[str, np.ndarray] = {}
     for row, n_codes, end in zip(rows_of(labels), counts, counts.cumsum(), strict=True):
-        if n_codes == 0:
-            continue
-        speech = torch.from_numpy(archive[row.utterance][: n_codes * system.downsample]).to(device)[None]
+        frames = torch.from_numpy(archive[row.utterance])
+        speech = segments(frames, length).to(device)  # (K, length, F)
         with autocast(device, precision):
             codes = system.encode(speech)
-            speaker = system.speaker_embedding(torch.tensor([MEAN_SPEAKER], device=device))
-            reconstructed = system.decode(codes, speaker)
-        mel = speech[0, :, :n_mels].cpu()
-        of_utterance = {"spectrogram": mel.unflatten(0, (int(n_codes), system.downsample)).mean(dim=1)}
-        of_utterance |= {factor: getattr(codes, factor)[0].float().cpu() for factor in FACTORS}
+            speaker = system.speaker_embedding(torch.full((len(speech),), MEAN_SPEAKER, device=device))
+            decoded = system.decode(codes, speaker)
+        # All segments have the same number of frames that are no padding.
+        mel, reconstructed = speech[:, : len(frames), :n_mels].cpu(), decoded[:, : len(frames)].float().cpu()
+        by_code = {"spectrogram": speech[..., :n_mels].unflatten(1, (-1, downsample)).mean(dim=2)}
+        by_code |= {factor: getattr(codes, factor).float() for factor in FACTORS}
+        of_utterance = {name: join_segments(part.cpu(), len(frames), downsample) for name, part in by_code.items()}
         if not all_codes:
             # Allocated once: small arrays kept from each utterance would fragment the memory of the next.
             all_codes = {
@@ -94,7 +104,7 @@ def held_out_codes(system: Decomposer, fold: Fold, archive: Archive, precision: 
             all_codes[name][end - n_codes : end] = part.numpy()
         sums = errors.setdefault(row.split, np.zeros(3))
         sums += [
-            float((reconstructed[0].float().cpu() - mel).square().sum()),
+            float((reconstructed - mel).square().sum()),
             float(np.square(mel.numpy() - mean).sum()),
             mel.numel(),
         ]

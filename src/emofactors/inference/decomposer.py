@@ -23,14 +23,14 @@ class Decomposer(Network, Protocol):
 
     Attributes:
         downsample: frames per code.
-        reconstructed_frames: frames of a segment that is reconstructed.
+        reconstructed_frames: frames of a segment, T: of all speech that is encoded and reconstructed.
     """
 
     downsample: int
     reconstructed_frames: int
 
     def encode(self, speech: Tensor, factors: Collection[str] = ..., /) -> Any:
-        """Return the codes, a dataclass of content, rhythm and pitch, of speech (B, T, F)."""
+        """Return the codes, a dataclass of content, rhythm and pitch, of segments (B, T, F)."""
 
     def decode(self, codes: Any, speaker: Tensor, /) -> Tensor:
         """Return the Mel spectrogram (B, T, n_mels) of codes and speaker embeddings."""
@@ -39,7 +39,7 @@ class Decomposer(Network, Protocol):
         """Return the embeddings of speakers (B,)."""
 
     def reconstruct(self, speech: Tensor, factors: Collection[str], speaker: Tensor, /) -> Tensor:
-        """Return the Mel spectrogram (B, T, n_mels) of some factors of speech (B, T, F)."""
+        """Return the Mel spectrogram (B, T, n_mels) of some factors of segments (B, T, F)."""
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from emofactors.config.labels import CONDITIONS, FACTORS
 from emofactors.features.archive import ArchiveWriter
-from emofactors.features.segments import segments
 from emofactors.inference.decomposer import MEAN_SPEAKER, OpenDecomposer
 from emofactors.jobs.device import autocast
+from emofactors.nn.segments import segments
 
 #: Utterances per batch.
 _BATCH = 64
@@ -60,8 +60,11 @@ def reconstruct(decomposer: OpenDecomposer, folder: Path, *, same_corpus: bool) 
         empty = {speaker: without_factors(speaker) for speaker in {MEAN_SPEAKER, *(s for _, s in rows)}}
         for first in range(0, len(rows), _BATCH):
             chunk = rows[first : first + _BATCH]
-            cut = [segments(archive[utterance], system.reconstructed_frames) for utterance, _ in chunk]
-            speech = torch.from_numpy(np.concatenate(cut)).to(device)  # (S, reconstructed_frames, F)
+            cut = [
+                segments(torch.from_numpy(archive[utterance]), system.reconstructed_frames)
+                for utterance, _ in chunk
+            ]
+            speech = torch.cat(cut).to(device)  # (S, reconstructed_frames, F)
             speakers = [speaker for (_, speaker), part in zip(chunk, cut, strict=True) for _ in part]
             mean_speaker = system.speaker_embedding(torch.full((len(speech),), MEAN_SPEAKER, device=device))
             spoken = system.encode(speech)

@@ -11,7 +11,7 @@ class Segments:
     """Segments of utterances, and the factor by which each is slowed down.
 
     Attributes:
-        n_frames: frames of each segment, (B, K), int64; their sum is at least the length of the utterance.
+        n_frames: frames of each segment, (B, K), int64; what follows the last segment is dropped.
         scale: output frames per input frame of the segment, (B, K), above 0.
 
     Example:
@@ -35,12 +35,12 @@ def draw_segments(
 
     Args:
         n_utterances: utterances of the batch, B.
-        n_frames: frames of each utterance, T.
+        n_frames: frames that the segments cover even if all have the minimum length.
         segment_frames: minimum and maximum length of a segment in frames.
         scale: minimum and maximum scale.
 
     Returns:
-        K segments per utterance, enough even if all have the minimum length.
+        K segments per utterance.
 
     Example:
         >>> segments = draw_segments(4, 128, segment_frames=(19, 31), scale=(0.5, 1.5))
@@ -52,13 +52,13 @@ def draw_segments(
     return Segments(n_frames=lengths, scale=scale[0] + (scale[1] - scale[0]) * torch.rand(shape))
 
 
-def resampling_weights(segments: Segments, n_frames: int) -> Tensor:
+def resampling_weights(segments: Segments, n_frames: Tensor, padded_frames: int) -> Tensor:
     """Return the interpolation weights from input to output frames.
 
     Output frame j of a segment is interpolated linearly at its position
     j / scale, as long as another frame of the segment and of the utterance
-    follows. The resampled segments are concatenated and cut to the length of
-    the utterance; if they are too short, the last frames are zeros.
+    follows. The resampled segments are concatenated, padded with zeros to
+    ``padded_frames`` and cut only above that.
 
     The weights form a matrix, so that one product resamples all utterances and
     segments, and its gradient is one product as well.
@@ -67,21 +67,23 @@ def resampling_weights(segments: Segments, n_frames: int) -> Tensor:
 
     Args:
         segments: segments of B utterances.
-        n_frames: input and output frames of each utterance, T.
+        n_frames: frames of each utterance that are resampled, (B,), at most T.
+        padded_frames: input and output frames, T.
 
     Returns:
         Weights in [0, 1], (B, output T, input T). Each row has at most two nonzero weights, which sum to 1, or is
         zero at the end.
 
     Example:
-        >>> speech = torch.arange(6.0).reshape(1, 6, 1)  # (B, T, F)
+        >>> speech = torch.tensor([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 0.0, 0.0]).reshape(1, 8, 1)  # (B, T, F)
         >>> segments = Segments(n_frames=torch.tensor([[3, 3]]), scale=torch.tensor([[1.5, 0.5]]))
-        >>> (resampling_weights(segments, n_frames=6) @ speech).flatten()  # one half slower, the other faster
-        tensor([0.0000, 0.6667, 1.3333, 3.0000, 0.0000, 0.0000])
+        >>> weights = resampling_weights(segments, torch.tensor([6]), padded_frames=8)
+        >>> (weights @ speech).flatten()  # one half slower, the other faster
+        tensor([0.0000, 0.6667, 1.3333, 3.0000, 0.0000, 0.0000, 0.0000, 0.0000])
     """
-    frame = torch.arange(n_frames, device=segments.scale.device)
+    frame = torch.arange(padded_frames, device=segments.scale.device)
     first = segments.n_frames.cumsum(dim=1) - segments.n_frames  # (B, K)
-    reach = (torch.minimum(segments.n_frames, n_frames - first) - 1).clamp(min=0)
+    reach = (torch.minimum(segments.n_frames, n_frames[:, None] - first) - 1).clamp(min=0)
     n_out = (reach * segments.scale).ceil()
     end = n_out.cumsum(dim=1)
     segment = (frame[:, None] >= end[:, None, :]).sum(dim=2)  # (B, T)

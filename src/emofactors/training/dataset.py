@@ -15,9 +15,9 @@ from emofactors.config.training import RunSettings
 from emofactors.corpora.splits import SPLITS, Fold
 from emofactors.errors import InputError
 from emofactors.features.archive import Archive
-from emofactors.features.segments import segment_starts
 from emofactors.features.standardisation import Standardisation, fit_by_speaker, fit_standardisation
 from emofactors.io.npz import read_npz
+from emofactors.nn.segments import segment_starts
 from emofactors.systems.base import Batch, TrainingData
 from emofactors.training.predictions import TRAINING_SPLIT
 

@@ -43,7 +43,7 @@ _DEV_FRACTIONS = (0.2, 0.35, 0.5)
 #: Duration of a segment in the default study: 96 frames of 16 ms. A corpus with longer utterances uses segments of
 #: the published length.
 _SHORT_SEGMENT_S = 96 * 0.016
-_SEGMENT_KEYS = ("reconstructed_frames", "segment_frames")
+_SEGMENT_KEYS = ("crop_frames", "reconstructed_frames", "segment_frames")
 
 
 @dataclass(frozen=True)
