@@ -6,25 +6,25 @@ from torch.nn import functional as F
 
 
 class PlainResampling(nn.Module):
-    """Segments of 19 to 31 frames, each 0.5 to 1.5 times as long, utterance by utterance."""
+    """Segments of 19 to 31 frames, each 0.5 to 1.5 times as long, utterance by utterance, padded again."""
 
-    def forward(self, x):
+    def forward(self, x, n_frames):
         if not self.training:
             return x
-        b, n_frames, _ = x.shape
-        shape = (b, n_frames // 19 + 1)
+        shape = (len(x), 128 // 19 + 1)
         lengths, scales = torch.randint(19, 32, shape), torch.rand(shape) + 0.5
-        return torch.stack([self.resample(x[i], lengths[i], scales[i]) for i in range(b)])
+        rows = zip(x, n_frames.tolist(), lengths, scales, strict=True)
+        return torch.stack([self.resample(*row) for row in rows])
 
-    def resample(self, x, lengths, scales):
+    def resample(self, x, n_frames, lengths, scales):
         parts, first = [], 0
         for length, scale in zip(lengths, scales, strict=True):
             position = torch.arange(64) / scale
-            position = position[position < min(int(length), len(x) - first) - 1]
+            position = position[position < min(int(length), n_frames - first) - 1]
             before = position.floor().long()
             rest = (position - before)[:, None]
             parts.append((1 - rest) * x[first + before] + rest * x[first + before + 1])
-            first = min(first + int(length), len(x) - 1)
+            first = min(first + int(length), n_frames - 1)
         out = torch.cat(parts)[: len(x)]
         return F.pad(out, (0, 0, 0, len(x) - len(out)))
 
@@ -41,7 +41,7 @@ def one_hot_pitch(pitch):
 
 
 class PlainSpeechFlow(nn.Module):
-    """Map speech (B, T, 81) and its speakers to the loss of a training step."""
+    """Map crops padded to 192 frames (B, 192, 81), their lengths and speakers to the loss of a training step."""
 
     def __init__(self, n_speakers):
         super().__init__()
@@ -58,9 +58,10 @@ class PlainSpeechFlow(nn.Module):
 
     def encode(self, mel, pitch, rhythm):
         x, f0 = mel.transpose(1, 2), pitch.transpose(1, 2)
+        whole = torch.full((len(x),), x.shape[2])
         for conv_x, conv_f0 in zip(self.content_conv, self.pitch_conv, strict=True):
             both = torch.cat([F.relu(conv_x(x)), F.relu(conv_f0(f0))], dim=1)
-            x, f0 = self.resampling(both.transpose(1, 2)).transpose(1, 2).split([512, 256], dim=1)
+            x, f0 = self.resampling(both.transpose(1, 2), whole).transpose(1, 2).split([512, 256], dim=1)
         r = F.relu(self.rhythm_conv[0](rhythm.transpose(1, 2)))
         codes = []
         for lstm, features in ((self.content_lstm, x), (self.rhythm_lstm, r), (self.pitch_lstm, f0)):
@@ -77,8 +78,8 @@ class PlainSpeechFlow(nn.Module):
         f0 = self.f0_linear(self.f0_lstm(torch.cat(codes[1:], dim=2))[0])
         return joint, mel, f0
 
-    def forward(self, speech, speaker):
-        resampled = self.resampling(speech)
+    def forward(self, speech, n_frames, speaker):
+        resampled = self.resampling(speech, n_frames)
         mel = speech[..., :80]
         codes = self.encode(resampled[..., :80], one_hot_pitch(resampled[..., 80]), mel)
         embedding = 32**0.5 * F.normalize(self.speakers(speaker), dim=1)

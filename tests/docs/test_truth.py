@@ -217,7 +217,7 @@ SHAPES = {
     "cnn_bigru": ("mel_center", 300, {147: "T₁", 72: "T₂", 35: "T₃", 16: "T₄"}),
     "factor_classifier": ("raw", 192, {}),
     "speaker_adversarial": ("both", 100, {100: "T"}),
-    "speechflow": ("cycle", 104, {104: "T", 13: "T/8"}),
+    "speechflow": ("cycle", 192, {192: "T", 24: "T/8"}),
     "vit_transfer": ("teacher", 128, {}),
 }
 BINS = {
