@@ -36,6 +36,11 @@ rule all:
     input:
         f"results/report/{STUDY.study}/index.html",
         expand(
+            "results/report/{study}/claims.{kind}",
+            study=STUDY.study,
+            kind=["csv", "md", "tex", "html"],
+        ),
+        expand(
             "results/report/{study}/tables/{table}.{kind}",
             study=STUDY.study,
             table=STUDY.tables,

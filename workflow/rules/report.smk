@@ -33,6 +33,36 @@ rule make_table:
         "../scripts/make_table.py"
 
 
+rule make_claims:
+    input:
+        tables=REPORT.claim_tables,
+        runs=REPORT.claim_runs,
+    output:
+        csv=report(
+            "results/report/{study}/claims.csv",
+            category="Claims",
+            labels={"form": "CSV"},
+            caption="../report/make_claims.rst",
+        ),
+        md="results/report/{study}/claims.md",
+        tex="results/report/{study}/claims.tex",
+        html=report(
+            "results/report/{study}/claims.html",
+            category="Claims",
+            labels={"form": "HTML"},
+            caption="../report/make_claims.rst",
+        ),
+    log:
+        "results/logs/report/{study}/make_claims.log",
+    benchmark:
+        "results/benchmarks/report/{study}/make_claims.jsonl"
+    params:
+        claims=REPORT.claims,
+        code=CODE.of("make_claims"),
+    script:
+        "../scripts/make_claims.py"
+
+
 rule make_figure:
     input:
         files=REPORT.figure_files,
@@ -122,6 +152,7 @@ rule plot_corpus:
 
 rule make_page:
     input:
+        claims="results/report/{study}/claims.html",
         tables=expand(
             "results/report/{{study}}/tables/{table}.html", table=STUDY.tables
         ),

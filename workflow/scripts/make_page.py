@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from emofactors.config.page import PageSettings
-from emofactors.io.atomic import write_text_atomically
+from emofactors.io.atomic import read_text, write_text_atomically
 from emofactors.io.json import read_json_files
 from emofactors.jobs.log import log_to
 from emofactors.report.page.audio_examples import read_audio_examples
@@ -28,6 +28,7 @@ costs_of_rules = rule_costs(settings, jobs, runs, snakemake.params.rules)
 
 page = make_page(
     settings,
+    claims=read_text(given.claims, "the ledger of claims"),
     tables=read_texts(given.tables),
     findings={Path(path).stem: read_findings(path) for path in given.findings},
     figures=read_texts(given.figures),

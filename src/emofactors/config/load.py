@@ -30,6 +30,7 @@ from emofactors.config.files import (
     names,
     read_documented,
 )
+from emofactors.config.load_claims import load_claims, studies_of_tables
 from emofactors.config.load_systems import load_system, needed_decomposers
 from emofactors.config.study import Study, StudyRequest, Training
 from emofactors.config.systems import Needs, SystemConfig
@@ -49,7 +50,7 @@ def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
     Args:
         config: the study's file (or the default study), merged with the command line.
         config_dir: folder with ``corpora/``, ``tasks/``, ``augmentations/``, ``features/``, ``systems/``,
-            ``tables/`` and ``figures/``.
+            ``tables/``, ``figures/`` and ``claims/``.
 
     Returns:
         The study, with only what it names.
@@ -118,6 +119,8 @@ def load_study(config: Mapping[str, Any], config_dir: Path) -> Study:
         figures=figures,
         figure_tasks=figure_tasks,
         trainings=_trainings(tasks, systems, [(item, on) for _, item, on in items], request.audio_examples),
+        claims=load_claims(config_dir),
+        table_studies=studies_of_tables(config_dir),
     )
 
 

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 
 from emofactors.config.augmentations import AugmentationSettings
 from emofactors.config.base import Name, RunKey, Section, Seed
+from emofactors.config.claims import ClaimSource
 from emofactors.config.corpora import CorpusConfig
 from emofactors.config.evaluation import InformationSettings, ProbeSettings
 from emofactors.config.features import Features
@@ -88,6 +89,8 @@ class Study(Section):
         tested_on: task -> task of another corpus, on which its classifiers of reconstructed speech are evaluated.
         audio_examples: task -> decomposers, ``system/variant``, whose reconstructions the page plays.
         trainings: all trainings that tables, figures and audio examples need.
+        claims: source -> its claims, whether or not a table of the study tests them.
+        table_studies: table of any study -> the studies that make it, those without changed settings first.
     """
 
     study: str
@@ -111,6 +114,8 @@ class Study(Section):
     tested_on: dict[str, str]
     audio_examples: dict[str, tuple[str, ...]]
     trainings: tuple[Training, ...]
+    claims: dict[str, ClaimSource]
+    table_studies: dict[str, tuple[str, ...]]
 
     def seeds_of(self, system: str) -> tuple[int, ...]:
         """Return the seeds of a system: only the first if seeds change nothing."""

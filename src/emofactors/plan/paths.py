@@ -181,6 +181,11 @@ def page(study: str) -> str:
     return f"results/report/{study}/index.html"
 
 
+def claims_file(study: str, ending: str) -> str:
+    """Return the ledger of claims of a study; ``ending`` is csv, md, tex or html."""
+    return f"results/report/{study}/claims.{ending}"
+
+
 def table_file(study: str, table: str, ending: str) -> str:
     """Return a table of a study; ``ending`` is csv, md, tex, html or json (its findings)."""
     return f"results/report/{study}/tables/{table}.{ending}"

@@ -5,6 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from emofactors.config.claims import FLOPS, Contrast, LedgerCorpus, LedgerSettings, LedgerTable
 from emofactors.config.figures.base import FigureOfTable
 from emofactors.config.page import PageCorpus, PageFigure, PageSettings
 from emofactors.config.study import Study
@@ -107,6 +108,71 @@ class ReportPlan:
             for file in figure.first_run_files:
                 files += self._first_runs(system, variant, tasks, file)
         return files
+
+    # --- claims -----------------------------------------------------------------------------------------------
+
+    def claim_tables(self, wildcards: Wildcards) -> list[str]:
+        """Return the CSV of each table of the study that tests a claim."""
+        return [paths.table_file(self._study.study, table, "csv") for table in self._claim_tables]
+
+    def claim_runs(self, wildcards: Wildcards) -> list[str]:
+        """Return the metadata of one training of each variant whose FLOPs a claim compares, by task."""
+        files = (
+            file
+            for table, contrast in self._contrasts
+            if FLOPS in contrast.metrics and table in self._study.tables
+            for pair in contrast.pairs
+            for row in (pair.variant, pair.minus)
+            for file in self._first_runs(
+                *self._study.tables[table].runs[row], self._study.table_tasks[table], "run.json"
+            )
+        )
+        return list(dict.fromkeys(files))
+
+    def claims(self, wildcards: Wildcards) -> dict[str, Any]:
+        """Return the part of the study that its ledger of claims needs."""
+        study = self._study
+        tables = {
+            name: LedgerTable(tasks=study.table_tasks[name], runs=study.tables[name].runs)
+            for name in self._claim_tables
+        }
+        tasks = {task: study.tasks[task] for table in tables.values() for task in table.tasks}
+        runs = {run for table in tables.values() for run in table.runs.values()}
+        decomposers = {
+            needs.decomposer.partition("/")[0]
+            for system, variant in runs
+            if (needs := study.systems[system].needs.get(variant)) and needs.decomposer
+        }
+        used = {system for system, _ in runs} | decomposers
+        settings = LedgerSettings(
+            study=study.study,
+            sources=study.claims,
+            tables=tables,
+            tasks=tasks,
+            corpora={
+                task.corpus: LedgerCorpus(
+                    title=study.corpora[task.corpus].title,
+                    is_synthetic=study.corpora[task.corpus].reader == "synthetic",
+                )
+                for task in tasks.values()
+            },
+            systems={name: system for name, system in study.systems.items() if name in used},
+            studies={
+                table: tuple(other for other in study.table_studies.get(table, ()) if other != study.study)
+                for table in sorted({table for table, _ in self._contrasts})
+            },
+        )
+        return settings.model_dump(mode="json")
+
+    @property
+    def _contrasts(self) -> list[tuple[str, Contrast]]:
+        claims = (claim for source in self._study.claims.values() for claim in source.claims.values())
+        return [item for claim in claims for item in claim.contrasts.items()]
+
+    @property
+    def _claim_tables(self) -> list[str]:
+        named = {table for table, _ in self._contrasts}
+        return [table for table in self._study.tables if table in named]
 
     # --- page -------------------------------------------------------------------------------------------------
 

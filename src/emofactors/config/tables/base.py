@@ -85,6 +85,16 @@ class TableSection(Section):
         """The published values of the table."""
         return ()
 
+    @property
+    def compared_pairs(self) -> tuple[tuple[str, str], ...]:
+        """The pairs of rows whose difference the table has: row, and row that is subtracted."""
+        return ()
+
+    @property
+    def compared_metrics(self) -> tuple[str, ...]:
+        """The metrics of these differences that have a p-value."""
+        return ()
+
     def reconstructed_variant(self, row: str) -> str:
         """Return the variant whose reconstructed speech a frozen classifier is tested on; empty for other rows."""
         return ""
@@ -145,6 +155,11 @@ class ComparisonTable(TableSection):
         if self.axis and not all(isinstance(label, int | float) for label in self.rows.values()):
             raise ValueError("'rows' of a sweep (with 'axis') are labelled by numbers")
         return self
+
+    @property
+    def compared_pairs(self) -> tuple[tuple[str, str], ...]:
+        """The pairs of rows whose difference the table has: row, and row that is subtracted."""
+        return tuple((difference.variant, difference.minus) for difference in self.differences)
 
     def label(self, row: str, minus: str = "") -> str:
         """Return the label of a row, or of its difference from another row with the axis."""

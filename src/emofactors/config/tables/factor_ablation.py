@@ -1,16 +1,23 @@
 """Section of tables of kind ``factor_ablation``: emotion classifiers of speech reconstructed from some factors."""
 
 from collections.abc import Mapping
+from itertools import combinations
 from typing import Any, ClassVar, Literal, Self, get_args
 
 from pydantic import field_validator, model_validator
 
 from emofactors.config.base import Name
-from emofactors.config.labels import Condition
+from emofactors.config.labels import FACTORS, Condition
 from emofactors.config.tables.base import PublishedSource, TableSection, single_class_faults
 from emofactors.config.tasks import TaskConfig
 
 OriginalSpeech = Literal["raw", "raw_speaker_normalised"]
+
+#: Conditions that are not compared with original speech, as they are checks.
+CHECKS = ("none", "speaker")
+
+#: Every two single factors, rhythm first: the claim is that it carries most emotion.
+_FACTOR_PAIRS = tuple(combinations(("rhythm", "content", "pitch"), 2))
 
 #: Conditions of original speech, with one row for all decomposers: as it is, and standardised by speaker.
 ORIGINAL_SPEECH: tuple[str, ...] = get_args(OriginalSpeech)
@@ -119,6 +126,39 @@ class FactorAblationTable(TableSection):
     def evaluation_files(self) -> tuple[str, ...]:
         """Names of the files that the table reads from the evaluation of each row."""
         return ("confusion.csv",)
+
+    @property
+    def comparisons(self) -> tuple[tuple[tuple[str, str], ...], ...]:
+        """Pairs of rows to compare, by family of Holm's correction.
+
+        Each decomposer with original speech; two decomposers with each other; the single factors of each decomposer;
+        and original speech standardised by speaker, with original speech as it is and with pitch.
+        """
+        conditions = [c for c in self.conditions if c not in (*ORIGINAL_SPEECH, *CHECKS)]
+        families = [[(self.row(of, c), self.raw_row) for c in conditions] for of in self.decomposers]
+        if len(self.decomposers) == 2:
+            first, second = self.decomposers
+            families.append([(self.row(second, c), self.row(first, c)) for c in conditions])
+        if set(FACTORS) <= set(conditions):
+            families += [
+                [(self.row(of, factor), self.row(of, other)) for factor, other in _FACTOR_PAIRS]
+                for of in self.decomposers
+            ]
+        if "raw_speaker_normalised" in self.conditions:
+            normalised = self.row("", "raw_speaker_normalised")
+            pitch = [self.row(of, "pitch") for of in self.decomposers if "pitch" in conditions]
+            families.append([(normalised, self.raw_row), *((row, normalised) for row in pitch)])
+        return tuple(map(tuple, families))
+
+    @property
+    def compared_pairs(self) -> tuple[tuple[str, str], ...]:
+        """All pairs of rows that are compared."""
+        return tuple(pair for family in self.comparisons for pair in family)
+
+    @property
+    def compared_metrics(self) -> tuple[str, ...]:
+        """UA on the corpus of the training, and on the other corpus."""
+        return ("speaker_ua", "cross_ua")
 
     @property
     def published_sources(self) -> tuple[PublishedSource, ...]:

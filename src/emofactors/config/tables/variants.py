@@ -41,6 +41,11 @@ class VariantsTable(ComparisonTable, ScoreTable):
         return tuple(metric for metric in self.metrics if metric in PROBE_METRICS)
 
     @property
+    def compared_metrics(self) -> tuple[str, ...]:
+        """The metrics of the differences."""
+        return self.metrics
+
+    @property
     def _held_out_metrics(self) -> list[str]:
         return [metric for metric in self.metrics if metric in HELD_OUT_METRICS]
 

@@ -206,6 +206,8 @@ class _StudyJobs:
             case ("report", study, name, rule):
                 names = settings.tables if rule == "make_table" else settings.figures
                 found = study == settings.study and name in names
+            case ("report", study, "make_claims"):
+                found = study == settings.study
             case _:
                 found = False
         return found

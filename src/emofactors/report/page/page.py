@@ -27,6 +27,7 @@ from emofactors.report.tables.findings import TableFindings
 def make_page(
     settings: PageSettings,
     *,
+    claims: str,
     tables: Mapping[str, str],
     findings: Mapping[str, TableFindings],
     figures: Mapping[str, str],
@@ -42,6 +43,7 @@ def make_page(
 
     Args:
         settings: the part of the study that the page shows.
+        claims: HTML of the ledger of claims as ``report.claims`` writes it, with all text escaped.
         tables: table -> its HTML as ``report.tables`` writes it, with all text escaped.
         findings: table -> its findings.
         figures: figure -> its SVG text.
@@ -70,6 +72,7 @@ def make_page(
     table_findings = {name: findings[name] for name in settings.tables}
     return environment.get_template("page.html").render(
         study=settings,
+        claims=Markup(claims),
         summary=study_summary(settings, corpora, len(runs)),
         findings=new_findings(table_findings.values()),
         limitations={name: limitations(task, corpora[task.corpus]) for name, task in settings.tasks.items()},

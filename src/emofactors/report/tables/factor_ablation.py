@@ -8,7 +8,6 @@ other score means a leak.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -37,40 +36,10 @@ DECIMALS = 4
 #: Metric on the classifier's own task, and the same on the other corpus.
 OWN, CROSS = "speaker_ua", "cross_ua"
 
-#: Conditions that are not compared with original speech, as they are checks.
-_CHECKS = ("none", "speaker")
-#: Every two single factors, rhythm first: the claim is that it carries most emotion.
-_FACTOR_PAIRS = tuple(combinations(("rhythm", "content", "pitch"), 2))
 _HEADERS = {OWN: METRICS[OWN].header, CROSS: "UA, other corpus"}
 _ROUNDING = 1e-9
 
 _Inputs = TableInputs[FactorAblationTable]
-
-
-def comparisons(table: FactorAblationTable) -> list[list[tuple[str, str]]]:
-    """Return pairs of rows to compare, by family.
-
-    Each decomposer with original speech; two decomposers with each other; the single factors of each decomposer;
-    and original speech standardised by speaker, with original speech as it is and with pitch.
-    """
-    conditions = [c for c in table.conditions if c not in (*ORIGINAL_SPEECH, *_CHECKS)]
-    families = [
-        [(table.row(decomposer, condition), table.raw_row) for condition in conditions]
-        for decomposer in table.decomposers
-    ]
-    if len(table.decomposers) == 2:
-        first, second = table.decomposers
-        families.append([(table.row(second, c), table.row(first, c)) for c in conditions])
-    if set(FACTORS) <= set(conditions):
-        families += [
-            [(table.row(decomposer, factor), table.row(decomposer, other)) for factor, other in _FACTOR_PAIRS]
-            for decomposer in table.decomposers
-        ]
-    if "raw_speaker_normalised" in table.conditions:
-        normalised = table.row("", "raw_speaker_normalised")
-        pitch = [table.row(decomposer, "pitch") for decomposer in table.decomposers if "pitch" in conditions]
-        families.append([(normalised, table.raw_row), *((row, normalised) for row in pitch)])
-    return families
 
 
 # --- numbers -------------------------------------------------------------------------------------------------
@@ -98,7 +67,7 @@ class _Test:
 def collect(inputs: _Inputs) -> list[TidyRow]:
     """Return the UA of every row, on its own task and on the other corpus, and the differences.
 
-    Holm's correction runs over each family of ``comparisons``.
+    Holm's correction runs over each family of the table's ``comparisons``.
 
     Raises:
         InputError: if a classifier of speech without factors does not score 100 / C, which means a leak; or if no
@@ -121,7 +90,7 @@ def collect(inputs: _Inputs) -> list[TidyRow]:
                 chance=100 * estimate.chance,
             )
             rows.append(score_row(number, OWN, estimate.interval()))
-        for family in comparisons(inputs.table):
+        for family in inputs.table.comparisons:
             rows += with_holm([_difference(inputs, test, row, minus) for row, minus in family])
     return rows
 
@@ -242,7 +211,7 @@ def _differences_frame(table: FactorAblationTable, tidy: pd.DataFrame) -> pd.Dat
     """Return one row per comparison."""
     numbers = tidy[tidy["minus"] != ""].set_index(["variant", "minus", "metric"])
     rows = []
-    for row, minus in (pair for family in comparisons(table) for pair in family):
+    for row, minus in table.compared_pairs:
         cells = {"difference": table.label(row, minus)}
         for metric in _metrics(tidy):
             number = number_at(numbers, row, minus, f"{metric}_difference")

@@ -9,7 +9,7 @@ from emofactors.config.tables.factor_ablation import FactorAblationTable
 from emofactors.config.tasks import TaskConfig
 from emofactors.errors import InputError
 from emofactors.evaluation.statistics.estimates import ONE_SEED
-from emofactors.report.tables.factor_ablation import blocks, collect, comparisons, findings, remarks
+from emofactors.report.tables.factor_ablation import blocks, collect, findings, remarks
 from emofactors.report.tables.tidy import tidy_frame
 
 CLASSES = ("anger", "happiness", "sadness", "neutral")
@@ -114,7 +114,7 @@ def test_a_row_without_factors_above_chance_stops_the_table(inputs):
 
 
 def test_rows_are_compared_with_original_speech_and_decomposers_with_each_other(inputs):
-    families = comparisons(TABLE)
+    families = TABLE.comparisons
     assert [len(family) for family in families] == [3, 3, 3, 3, 3]
     pairs = [pair for family in families for pair in family]
     assert ("original_content", "raw") in pairs
@@ -132,7 +132,7 @@ def test_rows_are_compared_with_original_speech_and_decomposers_with_each_other(
 
 
 def test_single_factors_of_each_decomposer_are_a_family(inputs):
-    *_, original, cycle = comparisons(TABLE)
+    *_, original, cycle = TABLE.comparisons
     assert original == [
         ("original_rhythm", "original_content"),
         ("original_rhythm", "original_pitch"),
@@ -146,14 +146,14 @@ def test_single_factors_of_each_decomposer_are_a_family(inputs):
         assert tidy.loc[("cycle_rhythm", "cycle_content", metric), "value"] == pytest.approx(20)
         assert tidy.loc[("cycle_content", "cycle_pitch", metric), "value"] == pytest.approx(10)
     without_pitch = {key: label for key, label in KEYS["conditions"].items() if key != "pitch"}
-    families = comparisons(FactorAblationTable(**KEYS | {"conditions": without_pitch}))
+    families = FactorAblationTable(**KEYS | {"conditions": without_pitch}).comparisons
     assert [len(family) for family in families] == [2, 2, 2]
 
 
 def test_speech_normalised_by_speaker_is_compared_with_original_speech_and_with_pitch(inputs):
     table = FactorAblationTable(**KEYS | {"conditions": NORMALISED})
-    *others, family = comparisons(table)
-    assert others == comparisons(TABLE)
+    *others, family = table.comparisons
+    assert others == TABLE.comparisons
     assert family == [
         ("raw_speaker_normalised", "raw"),
         ("original_pitch", "raw_speaker_normalised"),

@@ -10,11 +10,11 @@ from emofactors.report.tables.base import TableLayout
 _BRACKETS = re.compile(r"\[[^\]]*\]")
 
 
-def render(layout: TableLayout) -> str:
-    """Return headings, notes, tables of class ``scores`` and remarks."""
+def render(layout: TableLayout, *, level: int = 4) -> str:
+    """Return headings of a level, notes, tables of class ``scores`` and remarks."""
     parts = []
     for block in layout.blocks:
-        parts.append(f"<h4>{escape(block.heading)}</h4>")
+        parts.append(f"<h{level}>{escape(block.heading)}</h{level}>")
         if block.notes:
             parts.append(f'<ul class="notes">{"".join(f"<li>{escape(note)}</li>" for note in block.notes)}</ul>')
         parts += [_table(frame) for frame in (block.scores, block.differences) if len(frame)]

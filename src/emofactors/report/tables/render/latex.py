@@ -14,6 +14,8 @@ _LABEL_LENGTH = 28
 #: Characters per row up to which a table fits a page; a wider one is set small, with intervals on separate lines.
 _PAGE_LENGTH = 105
 _LABEL_LENGTH_WIDE = 14
+#: Longer cells are prose, which is broken into lines.
+_PROSE_LENGTH = 30
 _INTERVAL = re.compile(r"(?<=\d) (?=\[)")
 
 _SPECIAL = str.maketrans(
@@ -74,7 +76,9 @@ def _tabular(frame: pd.DataFrame) -> str:
 
 
 def _cell(text: str, *, is_wide: bool) -> str:
-    """Return a cell; in a wide table its interval is on a separate line."""
+    """Return a cell; prose is broken into lines, and in a wide table an interval is on a separate line."""
+    if len(text) > _PROSE_LENGTH:
+        return _shortstack(wrap(text, _PROSE_LENGTH), "l")
     return _shortstack(_INTERVAL.split(text), "r") if is_wide else _escape(text)
 
 
