@@ -49,6 +49,7 @@ REPRODUCIBLE = (
     "corpora/**/*.csv",
     "evaluation/**/*.csv",
     f"{REPORT}/corpora/*/[!.]*",
+    f"{REPORT}/claims.*",
     f"{REPORT}/tables/*",
     f"{REPORT}/figures/*",
     f"{AUDIO_EXAMPLES}/*",
@@ -92,7 +93,7 @@ def assert_same_results(project, other):
         2 + 2 + 5  # manifests, shards, folds
         + 3 * (len(SCORED) + len(EVALUATIONS)) + 2 * len(PROBED) + 2 * len(DECOMPOSERS)  # evaluation
         + 2 * (2 + 2)  # of each corpus: statistics, durations, a spectrogram per emotion
-        + 5 * len(TABLES) + 2 * len(FIGURES) + n_examples
+        + 4 + 5 * len(TABLES) + 2 * len(FIGURES) + n_examples
         + 2 * (4 * len([*CNN, *VIT, *ADVERSARIAL, *CLASSIFIERS]) + 3 + 3 * len(DECOMPOSERS) + len(EVALUATIONS))
         + 2  # attention
     )  # fmt: skip
@@ -109,6 +110,7 @@ def table(project, name):
 
 def test_every_file_is_made_and_nothing_else(finished):
     report = in_folders([REPORT], "index.html", "costs.csv", "rule_costs.csv")
+    report |= {f"{REPORT}/claims.{form}" for form in ("csv", "md", "tex", "html")}
     report |= {
         f"{REPORT}/tables/{name}.{form}" for name in TABLES for form in ("csv", "md", "tex", "html", "json")
     }

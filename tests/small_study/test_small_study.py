@@ -34,6 +34,9 @@ def test_the_study_makes_its_table_figure_and_page(small):
         *(f"tables/smoke_lambda.{form}" for form in ("csv", "md", "tex", "html", "json")),
         *(f"figures/smoke_confusion.{form}" for form in ("png", "svg")),
     }
+    assert {file.name for file in report.glob("claims.*")} == {
+        f"claims.{form}" for form in ("csv", "md", "tex", "html")
+    }
     page = (report / "index.html").read_text(encoding="utf-8")
     assert "Center loss on tones" in page
     assert page.rstrip().endswith("</html>")

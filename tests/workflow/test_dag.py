@@ -157,6 +157,7 @@ def test_a_study_makes_what_it_requests_and_nothing_else(project, file):
         "score_variant": len(scored),
         "probe_embeddings": len(probed),
         "make_table": len(study.tables),
+        "make_claims": 1,
         "make_figure": len(study.figures),
         "plot_corpus": len(study.corpora),
         "make_page": 1,

@@ -30,6 +30,7 @@ USED = {
         *("audit_task", "build_manifest", "gather_features", "make_folds", "make_table", "score_variant"),
         *("split_manifest", "synthesize_corpus"),
     ],
+    frozenset({"pandas", "scipy"}): ["make_claims"],
     frozenset({"matplotlib"}): ["make_figure"],
     frozenset({"matplotlib", "pandas"}): ["make_page", "plot_corpus"],
     frozenset({"pandas"}) | SKLEARN: [

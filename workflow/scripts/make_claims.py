@@ -4,9 +4,9 @@ from pathlib import Path
 
 from emofactors.config.claims import LedgerSettings
 from emofactors.jobs.log import log_to
+from emofactors.report.claims.evidence import read_flops
+from emofactors.report.claims.layout import write_ledger
 from emofactors.report.claims.ledger import make_ledger
-from emofactors.report.claims.write import write_ledger
-from emofactors.report.page.page import read_run
 from emofactors.report.tables.tidy import read_tidy
 
 log_to(snakemake.log[0])
@@ -15,7 +15,7 @@ given = snakemake.input
 ledger = make_ledger(
     LedgerSettings(**snakemake.params.claims),
     tables={Path(path).stem: read_tidy(path) for path in given.tables},
-    runs=[read_run(path) for path in given.runs],
+    flops=read_flops(given.runs),
 )
 
 write_ledger(ledger, **dict(snakemake.output.items()))

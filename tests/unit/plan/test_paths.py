@@ -31,6 +31,7 @@ RUN = Run("{task}", "{system}", "{variant}", "{fold}", "{seed}")
         paths.reconstructed_speech(RUN, "{on_task}"),
         paths.evaluation_file(Evaluation("{task}", "{system}", "{variant}", "{task}"), "probes.csv"),
         paths.page("{study}"),
+        *(paths.claims_file("{study}", ending) for ending in ("csv", "md", "tex", "html")),
         *(paths.table_file("{study}", "{table}", ending) for ending in ("csv", "md", "tex", "html", "json")),
         *(paths.figure_file("{study}", "{figure}", ending) for ending in ("png", "svg")),
         paths.corpus_overview("{study}", "{corpus}"),

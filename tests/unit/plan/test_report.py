@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import pytest
 
+from emofactors.config.claims import LedgerSettings
 from emofactors.config.page import PageSettings
 from emofactors.plan.report import ReportPlan, templates_hash
 
@@ -67,6 +70,31 @@ def test_a_figure_of_a_table_has_its_settings(report, wildcards):
     assert table == report.table(wildcards(table="code_information_small"))
     assert report.figure(wildcards(figure="confusion"))["kind"] == "confusion"
     assert len(report.figure_tasks(wildcards(figure="confusion"))) == 1
+
+
+def test_the_ledger_reads_the_tables_that_test_a_claim(report, wildcards, default_study):
+    tables = [Path(file).stem for file in report.claim_tables(wildcards())]
+    assert set(tables) == set(default_study.tables) - {"true_factors_small", "vit_protocols"}
+    assert report.claim_runs(wildcards()) == [
+        f"results/training/synthetic4_groups2_augmented/vit_transfer/{variant}/fold0/seed0/run.json"
+        for variant in ("student", "teacher")
+    ]
+
+
+def test_ledger_settings_are_plain_data_of_the_study(report, wildcards):
+    settings = report.claims(wildcards())
+    ledger = LedgerSettings(**settings)
+    assert ledger.model_dump(mode="json") == settings
+    assert set(ledger.sources) == {"dai_2019", "kim_2024", "li_2020", "sun_2021"}
+    assert ledger.corpora["synthetic"].is_synthetic
+    assert "speechflow" in ledger.systems, "decomposers of classifiers"
+    assert "default" not in ledger.studies["center_loss"]
+    assert ledger.studies["center_loss"][:2] == ("crema_d", "emodb")
+
+
+def test_a_study_of_human_speech_is_not_synthetic(study_of, wildcards):
+    ledger = LedgerSettings(**ReportPlan(study_of("emodb_quick")).claims(wildcards()))
+    assert {name: corpus.is_synthetic for name, corpus in ledger.corpora.items()} == {"emodb": False}
 
 
 def test_the_page_reads_runs_shuffles_and_examples(report, wildcards, default_study):

@@ -1,6 +1,6 @@
 """The differences of tables that test a claim on a task."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 
@@ -8,6 +8,8 @@ import pandas as pd
 
 from emofactors.config.claims import FLOPS, Claim, Contrast
 from emofactors.config.tables.base import Difference
+from emofactors.io.json import read_json
+from emofactors.plan.paths import parse_run
 from emofactors.report.claims.verdict import Effect
 
 
@@ -58,6 +60,22 @@ class Evidence:
     def rows(self) -> tuple[str, ...]:
         """The rows that are compared, without duplicates."""
         return tuple(dict.fromkeys(row for pair in self.contrast.pairs for row in (pair.variant, pair.minus)))
+
+
+def read_flops(paths: Iterable[str]) -> dict[tuple[str, str, str], int]:
+    """Return task, system and variant -> FLOPs of one input.
+
+    Args:
+        paths: metadata ``run.json`` of trainings of networks.
+
+    Raises:
+        InputError: if a file is missing or damaged.
+    """
+    found = {}
+    for path in paths:
+        run = parse_run(path)
+        found[run.task, run.system, run.variant] = read_json(path, "the metadata of a run", ["flops"])["flops"]
+    return found
 
 
 def evidence_of(

@@ -1,15 +1,19 @@
-"""The ledger of claims as text: a block per source, then the claims that no table of the study tests."""
+"""The ledger of claims in four forms: a block per source, then the claims that no table of the study tests."""
 
 from collections.abc import Iterator
 from math import isnan
+from pathlib import Path
 
 import pandas as pd
 
+from emofactors.io.atomic import write_text_atomically
 from emofactors.report.claims.evidence import Comparison
-from emofactors.report.claims.ledger import Entry, Ledger, published_cell
+from emofactors.report.claims.ledger import Entry, Ledger, published_cell, write_ledger_csv
 from emofactors.report.claims.verdict import p_values
 from emofactors.report.formatting import counted, interval_cell, p_cell
 from emofactors.report.tables.base import Block, TableLayout
+from emofactors.report.tables.render import html as html_renderer
+from emofactors.report.tables.render import latex, markdown
 
 _DECIMALS = {"points": 1, "%": 0, "nats": 3}
 _REMARKS = (
@@ -24,6 +28,23 @@ _REMARKS = (
 )
 #: Studies that are named for a claim; more are counted.
 _MAX_STUDIES = 4
+
+
+def write_ledger(ledger: Ledger, *, csv: str | Path, md: str | Path, tex: str | Path, html: str | Path) -> None:
+    """Write the ledger; the same numbers give the same bytes.
+
+    Args:
+        ledger: the ledger.
+        csv: one row per difference, see ``ledger.LedgerRow``.
+        md: Markdown.
+        tex: LaTeX tables; the document needs the package booktabs.
+        html: a fragment of HTML for the page.
+    """
+    layout = ledger_layout(ledger)
+    write_ledger_csv(csv, ledger)
+    write_text_atomically(md, markdown.render(layout))
+    write_text_atomically(tex, latex.render(layout))
+    write_text_atomically(html, html_renderer.render(layout, level=3))
 
 
 def ledger_layout(ledger: Ledger) -> TableLayout:

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import isnan, nan
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -98,42 +97,37 @@ def metric_unit(metric: str) -> str:
 
 
 def make_ledger(
-    settings: LedgerSettings, tables: Mapping[str, pd.DataFrame], runs: Sequence[Mapping[str, Any]]
+    settings: LedgerSettings, tables: Mapping[str, pd.DataFrame], flops: Mapping[tuple[str, str, str], int]
 ) -> Ledger:
     """Return the ledger of a study.
 
     Args:
         settings: claims, tables, tasks and systems of the study.
         tables: table -> its numbers, see ``report.tables.tidy``.
-        runs: metadata of a training of each variant whose FLOPs a claim compares, with task, system and variant.
+        flops: task, system and variant -> FLOPs of one input, of the variants whose FLOPs a claim compares.
 
     Returns:
         The ledger, in the order of the sources, their claims and the study's tasks.
     """
-    flops = _flops(settings, runs)
+    flops_of_rows = {
+        (name, task, row): flops[task, *variant]
+        for name, table in settings.tables.items()
+        for task in table.tasks
+        for row, variant in table.runs.items()
+        if (task, *variant) in flops
+    }
     tasks = {name: table.tasks for name, table in settings.tables.items()}
     entries: list[Entry] = []
     untested = []
     for name, source in settings.sources.items():
         found = []
         for key, claim in source.claims.items():
-            evidence = evidence_of(claim, tasks, tables, flops)
+            evidence = evidence_of(claim, tasks, tables, flops_of_rows)
             found += [_entry(settings, name, key, claim, of) for of in evidence]
             if not evidence:
                 untested.append((name, key))
         entries += _with_verdicts(found)
     return Ledger(settings, tuple(entries), tuple(untested))
-
-
-def _flops(settings: LedgerSettings, runs: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, str], int]:
-    of_run = {(run["task"], run["system"], run["variant"]): run["flops"] for run in runs}
-    return {
-        (name, task, row): of_run[task, *variant]
-        for name, table in settings.tables.items()
-        for task in table.tasks
-        for row, variant in table.runs.items()
-        if (task, *variant) in of_run
-    }
 
 
 def _entry(settings: LedgerSettings, source: str, key: str, claim: Claim, evidence: Evidence) -> Entry:

@@ -110,6 +110,7 @@ OF_STUDY = (
     "report/nemo_factors_quick/code_information_small/make_figure",
     f"report/nemo_factors_quick/audio_examples/{DECOMPOSER}/render_audio_examples",
     "report/nemo_factors_quick/corpora/emodb/plot_corpus",
+    "report/nemo_factors_quick/make_claims",
 )
 OF_OTHERS = (
     "corpora/savee/build_manifest",
@@ -129,6 +130,7 @@ OF_OTHERS = (
     "report/nemo_factors_quick/audio_examples/nemo4_groups3/speechflow/original/render_audio_examples",
     "report/nemo_factors_quick/corpora/savee/plot_corpus",
     "report/default/factor_ablation_small/make_table",
+    "report/default/make_claims",
     "report/default/corpora/emodb/plot_corpus",
     f"report/default/audio_examples/{DECOMPOSER}/render_audio_examples",
     # The cost of the page is not known before it has ended.

@@ -61,6 +61,7 @@ def page_of(settings_of, metadata, run):
     def make(settings=None, **changes):
         settings = settings or settings_of()
         given = {
+            "claims": "<h3>Paper 2019</h3>",
             "tables": {"compared": '<table class="scores" id="one"></table>', "swept": "<p>two</p>"},
             "findings": {
                 "compared": findings_of("compared", "UA is highest for X: 66.0 %.", "It is significant."),
@@ -119,11 +120,17 @@ def test_the_page_loads_nothing(page_of):
 
 def test_links_lead_to_sections_and_headings_skip_no_level(page_of, settings_of):
     elements = Elements(page_of(settings_of(overrides={"units": 32})))
-    assert len(elements.links) == 1 + 8 + 2 + 2  # skip link, sections, tables of headlines and of findings
+    assert len(elements.links) == 1 + 9 + 2 + 2  # skip link, sections, tables of headlines and of findings
     assert {link.removeprefix("#") for link in elements.links} <= set(elements.ids)
     assert elements.headings[0] == 1
     assert elements.headings.count(1) == 1
     assert elements.skip_no_level
+
+
+def test_the_ledger_of_claims_is_the_first_section(page_of):
+    page = page_of()
+    assert page.index("<h3>Paper 2019</h3>") < page.index('id="headlines"') < page.index('id="findings"')
+    assert Elements(page).links[1] == "#claims"
 
 
 def test_the_page_has_every_table_figure_audit_and_setting(page_of):

@@ -30,6 +30,11 @@ class Tables(HTMLParser):
             self.tables[-1][-1][-1] += data
 
 
+def test_headings_have_the_given_level(layout):
+    assert render(layout).count("<h4>") == 2
+    assert render(layout, level=3).count("<h3>") == 2
+
+
 def test_every_character_is_kept_and_nothing_is_markup(layout, nasty):
     html = render(layout)
     parsed = Tables(html)

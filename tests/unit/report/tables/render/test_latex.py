@@ -63,3 +63,9 @@ def test_a_wide_table_is_small_and_has_intervals_on_lines_of_their_own(frame):
     assert all(
         len(re.findall(r"(?<!\\)&", row)) == len(columns) - 1 for columns, rows in tabulars(tex) for row in rows
     )
+
+
+def test_prose_in_a_cell_is_broken_into_lines(frame):
+    prose = frame("plain").assign(verdict="undecided: as claimed here, but at reduced size")
+    tex = render(TableLayout("t", "c", (Block("h", ("note",), prose, pd.DataFrame()),), (), ()))
+    assert r"\shortstack[l]{undecided: as claimed here, \\ but at reduced size}" in tex
