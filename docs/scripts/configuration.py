@@ -21,6 +21,7 @@ from pydantic_core import PydanticUndefined
 
 from emofactors.config.augmentations import AugmentationSettings
 from emofactors.config.base import Name, RowKey, RunKey, Section, Word
+from emofactors.config.claims import ClaimSource
 from emofactors.config.corpora import CORPUS_SECTIONS
 from emofactors.config.features import FEATURE_SECTIONS
 from emofactors.config.figures.kinds import FIGURE_SECTIONS
@@ -102,6 +103,11 @@ CHAPTERS: tuple[tuple[str, str, Iterable[type[Section]]], ...] = (
         "A figure",
         "`config/figures/<figure>.yaml`; `kind` says which of these sections it is.",
         FIGURE_SECTIONS.values(),
+    ),
+    (
+        "A source of claims",
+        "`config/claims/<source>.yaml`. What the verdicts mean: [the ledger of claims](claims.md).",
+        (ClaimSource,),
     ),
 )
 

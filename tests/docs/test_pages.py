@@ -20,6 +20,7 @@ import yaml
 from markdown.extensions.toc import slugify
 from pydantic import ValidationError
 
+from emofactors.config.claims import ClaimSource
 from emofactors.config.corpora import CORPUS_SECTIONS, corpus_config
 from emofactors.config.figures.kinds import FIGURE_SECTIONS
 from emofactors.config.load import load_study
@@ -382,6 +383,8 @@ def check_yaml(content):
         corpus_config(read_yaml(CONFIG / "corpora" / "emodb.yaml") | content)
     elif "protocol" in keys:
         TaskConfig.model_validate(content)
+    elif "claims" in keys:
+        ClaimSource.model_validate(content)
     elif "rows" in keys or "decomposers" in keys:
         table_config(content)
     elif {"kind", "caption"} <= keys:

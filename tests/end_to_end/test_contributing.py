@@ -54,8 +54,10 @@ def test_the_examples_are_planned(extended):
 def test_the_examples_make_their_tables_and_figures(extended):
     tables = [f"{REPORT}/tables/{name}.md" for name in ("mean_pool", "mean_pool_recalls")]
     figures = [f"{REPORT}/figures/{name}.svg" for name in ("mean_pool_confusion", "mean_pool_recalls")]
-    run = extended.snakemake(*tables, *figures, *STUDY)
+    run = extended.snakemake(*tables, *figures, f"{REPORT}/claims.md", *STUDY)
     assert run.returncode == 0, run.stdout
+    ledger = (extended.folder / REPORT / "claims.md").read_text(encoding="utf-8")
+    assert "A larger embedding is better. (primary)" in ledger
     sizes, recalls = ((extended.folder / table).read_text(encoding="utf-8") for table in tables)
     assert "minimum recall" in sizes
     assert re.search(r"^\| *16 *\| *\d+\.\d", sizes, flags=re.MULTILINE)

@@ -131,8 +131,8 @@ class FactorAblationTable(TableSection):
     def comparisons(self) -> tuple[tuple[tuple[str, str], ...], ...]:
         """Pairs of rows to compare, by family of Holm's correction.
 
-        Each decomposer with original speech; two decomposers with each other; the single factors of each decomposer;
-        and original speech standardised by speaker, with original speech as it is and with pitch.
+        Each decomposer with original speech; two decomposers with each other; the single factors of each
+        decomposer; and original speech standardised by speaker, with original speech as it is and with pitch.
         """
         conditions = [c for c in self.conditions if c not in (*ORIGINAL_SPEECH, *CHECKS)]
         families = [[(self.row(of, c), self.raw_row) for c in conditions] for of in self.decomposers]
