@@ -65,7 +65,7 @@ def test_settings_of_a_decomposer_count_as_changes_of_its_classifiers(request_of
     rows = ("cycle_small_rhythm", "cycle_small_content")
     changed = settings.changed_settings("factor_ablation_single_small", rows)
     assert set(changed) == {"factor_classifier", "speechflow"}
-    assert changed["speechflow"] == ("batch_size", "max_steps", "reconstructed_frames")
+    assert changed["speechflow"] == ("batch_size", "crop_frames", "max_steps", "reconstructed_frames")
 
 
 def test_settings_that_the_study_leaves_or_changes_elsewhere_are_no_changes(request_of, config_dir):

@@ -30,7 +30,8 @@ def files(write_codes, leave_one_out):
         ):
             level = (SCORES | changes).get((code, factor), 0.1)
             for metric, value_of in ((probe_metric(factor), level), ("information", 0.3)):
-                for speaker, value in leave_one_out(fold, value_of):
+                gain = 1.1 if (variant, code, factor) == ("cycle", "content", "rate") else 1.0
+                for speaker, value in leave_one_out(fold, value_of, gain):
                     row = {"code": code, "factor": factor, "metric": metric, "fold": fold, "seed": seed}
                     rows.append(row | {"speaker": speaker, "value": value, "n": 20, "labels": 4})
         written.append(write_codes(variant, "true_factors.csv", rows, FACTOR_COLUMNS))
