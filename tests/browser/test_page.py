@@ -331,16 +331,16 @@ def test_the_keyboard_reaches_everything_in_the_order_of_the_page(opened, width)
     assert [int(stop) for stop in reached[:n_stops]] == list(range(n_stops))
 
 
-def test_the_first_stop_skips_to_the_findings_and_the_focus_is_visible(opened):
+def test_the_first_stop_skips_to_the_claims_and_the_focus_is_visible(opened):
     page = opened().page
     page.keyboard.press("Tab")
     skip = page.locator(":focus")
-    assert skip.inner_text() == "Skip to the findings"
+    assert skip.inner_text() == "Skip to the claims"
     assert skip.bounding_box()["x"] >= 0
     assert skip.evaluate("link => getComputedStyle(link).outlineStyle") == "solid"
     page.keyboard.press("Enter")
-    assert page.url.endswith("#findings")
-    assert 0 <= page.locator("#findings h2").bounding_box()["y"] < 200
+    assert page.url.endswith("#claims")
+    assert 0 <= page.locator("#claims h2").bounding_box()["y"] < 200
 
 
 def test_the_navigation_stays_visible_and_marks_the_current_section(opened):
