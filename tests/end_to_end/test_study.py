@@ -136,7 +136,7 @@ def test_every_file_is_made_and_nothing_else(finished):
         *("scores.csv", "confusion.csv", "held_out_confusion.csv"),
     )
     evaluation |= in_folders(own_task(DECOMPOSERS), "code_information.csv", "code_information_leave_one_out.csv")
-    evaluation |= in_folders(own_task(PROBED), "probes.csv", "mutual_information.csv")
+    evaluation |= in_folders(own_task(PROBED), "probes.csv", "mutual_information.csv", "scatter.csv")
     corpora = {f"manifests/{name}.{form}" for name in ("tones", "tones_again") for form in ("csv", "json")}
     corpora |= in_folders(["shards/tones_again"], "0.csv", "1.csv", ".snakemake_timestamp")
     corpora |= {"longest/tones_again.txt"}

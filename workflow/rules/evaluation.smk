@@ -23,6 +23,7 @@ rule probe_embeddings:
     output:
         probes="results/evaluation/{task}/{system}/{variant}/on_{task}/probes.csv",
         information="results/evaluation/{task}/{system}/{variant}/on_{task}/mutual_information.csv",
+        scatter="results/evaluation/{task}/{system}/{variant}/on_{task}/scatter.csv",
     log:
         "results/logs/evaluation/{task}/{system}/{variant}/on_{task}/probe_embeddings.log",
     benchmark:

@@ -2,7 +2,7 @@
 
 from typing import Literal, get_args
 
-#: Metrics of probes and clusters of frozen embeddings.
+#: Metrics of probes, clusters and scatter of frozen embeddings.
 ProbeMetric = Literal[
     "speaker_linear",
     "speaker_mlp",
@@ -10,6 +10,8 @@ ProbeMetric = Literal[
     "emotion_linear",
     "speaker_information",
     "emotion_information",
+    "scatter_train",
+    "scatter_test",
 ]
 
 PROBE_METRICS: tuple[str, ...] = get_args(ProbeMetric)

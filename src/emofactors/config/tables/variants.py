@@ -32,7 +32,7 @@ class VariantsTable(ComparisonTable, ScoreTable):
     def evaluation_files(self) -> tuple[str, ...]:
         """Names of the files that the table reads from the evaluation of each row."""
         held_out = ("held_out_confusion.csv",) if self._held_out_metrics else ()
-        probes = ("probes.csv", "mutual_information.csv") if self.probes else ()
+        probes = ("probes.csv", "mutual_information.csv", "scatter.csv") if self.probes else ()
         return ("confusion.csv", "scores.csv", *held_out, *probes)
 
     @property

@@ -15,6 +15,7 @@ from emofactors.evaluation.statistics.estimates import (
     Estimate,
     Interval,
     Metric,
+    run_mean_estimate,
     score_estimate,
     speaker_mean_estimate,
 )
@@ -174,12 +175,14 @@ class RowEvaluation:
         held_out: the same for held-out utterances of training speakers; empty if no metric needs it.
         probes: counts of the probes, see ``evaluation.embedding_probes``; likewise.
         information: mutual information of clusters and labels; likewise.
+        scatter: scatter within classes, see ``evaluation.embedding_scatter``; likewise.
     """
 
     confusion: pd.DataFrame
     held_out: pd.DataFrame
     probes: pd.DataFrame
     information: pd.DataFrame
+    scatter: pd.DataFrame
 
     def probe(self, name: str) -> pd.DataFrame:
         """Return the counts of one probe."""
@@ -245,6 +248,25 @@ def _cluster_information(label: str) -> Callable[[RowEvaluation, Sequence[str]],
     return estimate
 
 
+def _scatter(split: str) -> Callable[[RowEvaluation, Sequence[str]], MetricEstimate]:
+    def estimate(of: RowEvaluation, classes: Sequence[str]) -> MetricEstimate:
+        shares = of.scatter[of.scatter["split"] == split].rename(columns={"share": "value"})
+        is_whole = shares["speaker"] == ""
+        return MetricEstimate(
+            estimate=run_mean_estimate(shares[is_whole], shares[~is_whole]),
+            chance=nan,
+            n_utterances=int(shares[is_whole].drop_duplicates("fold")["n"].sum()),
+            n_speakers=shares.loc[~is_whole, "speaker"].nunique(),
+            n_seeds=shares["seed"].nunique(),
+        )
+
+    return estimate
+
+
+_SCATTER = (
+    "Scatter within classes: share of the squared distances of embeddings from their mean that is within the "
+    "classes; 0 if each class is one point. Mean over trainings."
+)
 _PROBED = "trained on frozen embeddings of the training utterances"
 _INFORMATION = (
     "MI: mutual information of k-means clusters of the training embeddings with the label, minus its mean under "
@@ -305,4 +327,6 @@ METRICS = {
     "emotion_information": MetricSpec(
         "MI with emotion / nats", _INFORMATION, _cluster_information("emotion"), scale=1.0, decimals=3
     ),
+    "scatter_train": MetricSpec("scatter within classes, training", _SCATTER, _scatter("train")),
+    "scatter_test": MetricSpec("scatter within classes, test", _SCATTER, _scatter("test")),
 }

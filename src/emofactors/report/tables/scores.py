@@ -21,6 +21,7 @@ from emofactors.report.tables.tidy import TidyRow
 S = TypeVar("S", bound=ScoreTable)
 
 _SCORE_COLUMNS = {"fold": str, "seed": int, "ua": float, "wa": float, "n": int}
+_SCATTER_COLUMNS = {"split": str, "fold": int, "seed": int, "speaker": str, "n": int, "share": float}
 _INFORMATION_COLUMNS = {"label": str, "seed": int, "n": int, "above_null": float}
 
 
@@ -97,7 +98,9 @@ def _read_evaluation(inputs: TableInputs[S], task: str, row: str) -> RowEvaluati
     def path(file: str) -> str | None:
         return inputs.evaluation_file(file, task, row) if file in inputs.table.evaluation_files else None
 
-    held_out, probes, information = map(path, ("held_out_confusion.csv", "probes.csv", "mutual_information.csv"))
+    held_out, probes, information, scatter = map(
+        path, ("held_out_confusion.csv", "probes.csv", "mutual_information.csv", "scatter.csv")
+    )
     return RowEvaluation(
         confusion=read_confusion(inputs.evaluation_file("confusion.csv", task, row)),
         held_out=read_confusion(held_out) if held_out else pd.DataFrame(),
@@ -105,6 +108,7 @@ def _read_evaluation(inputs: TableInputs[S], task: str, row: str) -> RowEvaluati
         information=read_csv(information, "the mutual information of clusters", _INFORMATION_COLUMNS, others=float)
         if information
         else pd.DataFrame(),
+        scatter=read_csv(scatter, "the scatter of embeddings", _SCATTER_COLUMNS) if scatter else pd.DataFrame(),
     )
 
 

@@ -72,12 +72,16 @@ class TidyRow:
 COLUMNS = tuple(field.name for field in fields(TidyRow))
 
 _TEXT = ("table", "row", "column", "metric", "protocol", "no_p", "variant", "minus", "corpus")
-_ROUNDED = ["value", "ci_low", "ci_high", "se_speakers", "se_trainings", "df", "p_value", "p_holm", "chance"]
+_INTERVAL = ["value", "ci_low", "ci_high"]
+_ROUNDED = [*_INTERVAL, "se_speakers", "se_trainings", "df", "p_value", "p_holm", "chance"]
 
 
 def tidy_frame(rows: Iterable[TidyRow]) -> pd.DataFrame:
     """Return the rows as a data frame with columns ``COLUMNS``."""
-    return pd.DataFrame([asdict(row) for row in rows], columns=list(COLUMNS))
+    tidy = pd.DataFrame([asdict(row) for row in rows], columns=list(COLUMNS))
+    # Without the noise of floating-point arithmetic, 3.75 is displayed alike before and after it is written.
+    tidy[_INTERVAL] = tidy[_INTERVAL].astype(float).round(9)
+    return tidy
 
 
 def write_tidy(path: str | Path, tidy: pd.DataFrame, decimals: int) -> None:

@@ -13,8 +13,11 @@ def table_of(*metrics):
     [
         (("ua", "wa"), []),
         (("ua", "held_out_gap"), ["held_out_confusion.csv"]),
-        (("ua", "emotion_linear"), ["probes.csv", "mutual_information.csv"]),
-        (("ua", "speaker_held_out"), ["held_out_confusion.csv", "probes.csv", "mutual_information.csv"]),
+        (("ua", "emotion_linear"), ["probes.csv", "mutual_information.csv", "scatter.csv"]),
+        (
+            ("ua", "speaker_held_out"),
+            ["held_out_confusion.csv", "probes.csv", "mutual_information.csv", "scatter.csv"],
+        ),
     ],
 )
 def test_a_table_reads_the_files_its_metrics_need(metrics, files):

@@ -130,6 +130,11 @@ def _write_probes(folder, rng, speakers, seeds):
         ]
     pd.concat(probes, ignore_index=True).to_csv(folder / "probes.csv", index=False)
     pd.DataFrame(information).to_csv(folder / "mutual_information.csv", index=False)
+    scatter = [
+        {"split": split, "fold": fold, "seed": seed, "speaker": speaker, "n": 12, "share": rng.uniform(0.3, 0.5)}
+        for split, fold, seed, speaker in product(("train", "test"), (0, 1), seeds, ("", *speakers))
+    ]
+    pd.DataFrame(scatter).to_csv(folder / "scatter.csv", index=False)
 
 
 @pytest.fixture

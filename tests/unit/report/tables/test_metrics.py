@@ -43,11 +43,17 @@ def files_of(number, seeds=(0, 1), skill=0.6, training_speakers=SPEAKERS):
         {"label": label, "fold": fold, "seed": seed, "n": 30 + 2 * fold, "above_null": rng.random()}
         for label, fold, seed in product(("speaker", "emotion"), (0, 1), seeds)
     ]
+    scatter = [
+        {"split": split, "fold": fold, "seed": seed, "speaker": speaker, "n": 12, "share": rng.uniform(0.3, 0.5)}
+        for split, fold, seed in product(("train", "test"), (0, 1), seeds)
+        for speaker in ("", *(SPEAKERS[2 * fold : 2 * fold + 2]))
+    ]
     return {
         "confusion": counts_of(rng, skill, CLASSES, 10, seeds),
         "held_out": counts_of(rng, skill + 0.2, CLASSES, 5, seeds, training_speakers),
         "probes": pd.concat(probes, ignore_index=True),
         "information": pd.DataFrame(information),
+        "scatter": pd.DataFrame(scatter),
     }
 
 
@@ -206,6 +212,16 @@ def test_rows_of_other_utterances_are_no_pair():
     other["confusion"] = other["confusion"].assign(count=2 * other["confusion"]["count"])
     with pytest.raises(ValueError, match="expected the same"):
         estimate("ua", one).difference(estimate("ua", other))
+
+
+def test_scatter_is_the_mean_over_trainings_with_the_interval_of_runs():
+    files = files_of(16)
+    found = estimate("scatter_test", files)
+    of_runs = files["scatter"].query("split == 'test' and speaker == ''")
+    assert found.value == pytest.approx(of_runs["share"].mean())  # two speakers in each fold
+    assert (found.n_utterances, found.n_speakers, found.n_seeds) == (24, 4, 2)
+    of_seeds = of_runs.pivot_table(index="seed", columns="fold", values="share")
+    assert 0 < found.interval().se_trainings < np.sqrt(of_seeds.var().sum() / 2) / 2
 
 
 @pytest.mark.parametrize("metric", ["ua", "speaker_held_out"])

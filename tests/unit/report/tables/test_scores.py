@@ -122,7 +122,7 @@ def test_metrics_read_only_the_files_they_need(inputs_of, task, write_evaluation
     )
     confusion = read_confusion(next(file for file in files if file.endswith("/confusion.csv")))
     probes = pd.read_csv(next(file for file in files if file.endswith("probes.csv")), dtype={"speaker": str})
-    evaluation = RowEvaluation(confusion, confusion, probes, pd.DataFrame())
+    evaluation = RowEvaluation(confusion, confusion, probes, pd.DataFrame(), pd.DataFrame())
     for metric in ("ua", "speaker_ua", "emotion_linear"):
         expected = METRICS[metric].estimate(evaluation, classes)
         row = one(tidy, metric=metric)
