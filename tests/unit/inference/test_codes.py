@@ -111,12 +111,12 @@ def test_the_reported_error_is_that_of_the_speech_that_classifiers_get(trained, 
     assert errors["mel"] < 0.8 * errors["mean_spectrogram"]
 
     reconstruct(OpenDecomposer(trained, steady, fold, ("a", "b"), "float32"), tmp_path / "all", same_corpus=True)
-    heard = FeatureArchive(tmp_path / "all" / "all")
+    of_all = FeatureArchive(tmp_path / "all" / "all")
     of_classifiers, padded = [], []
     for utterance in ("c1", "c2"):
         frames = steady[utterance]
         starts = segment_starts(len(frames), 32)
-        for segment, first in zip(heard[utterance].reshape(-1, 32, 6), starts, strict=True):
+        for segment, first in zip(of_all[utterance].reshape(-1, 32, 6), starts, strict=True):
             valid = frames[first : first + 32]
             of_classifiers.append(np.square(segment[: len(valid)] - valid[:, :6]))
             silence = np.zeros((1, 32, 7), np.float32)
