@@ -31,7 +31,7 @@ def make_batch(n, seed=3):
 def test_every_variant_of_the_file_is_built(study_of_all_variants):
     study = study_of_all_variants("factor_classifier")
     system = study.systems["factor_classifier"]
-    assert len(system.variants) == 2 + 4 * len(CONDITIONS)
+    assert len(system.variants) == 2 + 6 * len(CONDITIONS)
     arguments = {repr(system.arguments(variant)) for variant in system.variants}
     assert len(arguments) == 1  # one network for all conditions
     run = system.run("raw")
@@ -46,7 +46,7 @@ def test_names_of_variants_are_decomposer_and_condition(study_of_all_variants):
     for original in ORIGINAL_SPEECH:
         assert system.run(original).reconstructed is None
         assert system.run(original).standardise_by_speaker == (original != "raw")
-    for decomposer in ("original", "cycle", "original_small", "cycle_small"):
+    for decomposer in ("speechsplit", "original", "cycle", "speechsplit_small", "original_small", "cycle_small"):
         for condition in CONDITIONS:
             variant = f"{decomposer}_{condition}"
             assert system.run(variant).reconstructed == condition
