@@ -75,3 +75,10 @@ def test_config_repeats_the_published_scores_of_center_loss(project_table, name)
     (published,) = table.published
     assert published.task == "iemocap4_random5"
     assert {v: (s["ua"], s["wa"]) for v, s in published.values.items()} == PUBLISHED[name]
+
+
+def test_claims_may_name_the_differences_and_metrics_of_the_table(project_table):
+    table = project_table("adversarial_gap")
+    assert table.compared_pairs == (("both", "none"),)
+    assert table.compared_metrics == table.metrics
+    assert project_table("vit_protocols").compared_pairs == ()
