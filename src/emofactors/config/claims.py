@@ -73,7 +73,6 @@ class Claim(Section):
             margin) or ``same`` (within the margin).
         contrasts: table -> the differences that test the claim there. For each task of a study, the first table
             counts that the study makes for the task.
-        untested: why no table can test the claim yet, instead of ``contrasts``.
         unseen_speakers: whether only protocols count whose test speakers are unseen in training. A protocol that
             leaks never counts.
         corpora: corpora that count; none: all except synthetic ones, which never count.
@@ -86,8 +85,7 @@ class Claim(Section):
     stated: str
     primary: bool = False
     expect: Expectation
-    contrasts: dict[Name, Contrast] = {}
-    untested: str = ""
+    contrasts: Annotated[dict[Name, Contrast], Field(min_length=1)]
     unseen_speakers: bool = False
     corpora: tuple[Name, ...] = ()
     least: Least | None = None
@@ -108,12 +106,9 @@ class Claim(Section):
                 raise ValueError(
                     f"a claim about {FLOPS!r} has no p-value: expected 'expect: lower' and no 'primary'"
                 )
-        if bool(self.contrasts) == bool(self.untested):
-            raise ValueError("'contrasts' and 'untested': expected one of them")
-        has_no_test = self.is_of_costs or bool(self.untested)
         for key in ("least", "margin"):
-            if (getattr(self, key) is None) != has_no_test:
-                expected = "none, as the claim has no test" if has_no_test else "it"
+            if (getattr(self, key) is None) != self.is_of_costs:
+                expected = f"none, as {FLOPS!r} needs no test" if self.is_of_costs else "it"
                 raise ValueError(f"'{key}': expected {expected}")
         return self
 

@@ -156,8 +156,7 @@ def _untested_block(ledger: Ledger) -> Block:
             {
                 "claim": claim.claim + (" (primary)" if claim.primary else ""),
                 "source": ledger.settings.sources[source].label,
-                "tested by the studies": f"{named}{more}"
-                or f"none{': ' if claim.untested else ''}{claim.untested}",
+                "tested by the studies": f"{named}{more}" or "none",
             }
         )
     return Block(

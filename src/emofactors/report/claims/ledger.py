@@ -318,7 +318,7 @@ def ledger_rows(ledger: Ledger) -> list[LedgerRow]:
         replace(
             _claim_row(ledger, source, key),
             verdict="not tested here",
-            reason=ledger.claim(source, key).untested or "no table of the study tests it",
+            reason="no table of the study tests it",
         )
         for source, key in ledger.untested
     ]
@@ -327,7 +327,7 @@ def ledger_rows(ledger: Ledger) -> list[LedgerRow]:
 
 def _claim_row(ledger: Ledger, source: str, key: str) -> LedgerRow:
     claim = ledger.claim(source, key)
-    metrics = [metric for contrast in claim.contrasts.values() for metric in contrast.metrics]
+    first = next(iter(claim.contrasts.values()))
     return LedgerRow(
         source=source,
         claim=key,
@@ -336,7 +336,7 @@ def _claim_row(ledger: Ledger, source: str, key: str) -> LedgerRow:
         primary=claim.primary,
         expect=claim.expect,
         margin=claim.margin[0] if claim.margin else nan,
-        unit=metric_unit(metrics[0]) if metrics else "",
+        unit=metric_unit(first.metrics[0]),
         published=published_cell(claim),
     )
 

@@ -1,7 +1,7 @@
 from emofactors.config.claims import Contrast, PublishedEffect
 from emofactors.config.tables.base import Difference
 from emofactors.report.claims.layout import ledger_layout, write_ledger
-from emofactors.report.claims.ledger import ledger_rows, make_ledger
+from emofactors.report.claims.ledger import make_ledger
 
 HOSTILE = "<script>&"
 
@@ -67,14 +67,6 @@ def test_claims_without_a_table_are_one_list_at_the_end_with_the_studies_that_te
     for studies, shown in (((), "none"), (tuple("abcdef"), "a, b, c, d and 2 more")):
         *_, last = layout_of(settings.model_copy(update={"studies": {"swept": studies}}), table_of()).blocks
         assert last.scores.loc[0, "tested by the studies"] == shown
-
-
-def test_a_claim_that_no_table_can_test_yet_says_why(settings_of, table_of, claim_of):
-    untested = claim_of(contrasts={}, untested="no metric yet", least=None, margin=None)
-    ledger = make_ledger(settings_of(a=claim_of(), b=untested), {"compared": table_of()}, {})
-    *_, last = ledger_layout(ledger).blocks
-    assert list(last.scores["tested by the studies"]) == ["none: no metric yet"]
-    assert ledger_rows(ledger)[-1].reason == "no metric yet"
 
 
 def test_a_study_without_a_tested_claim_has_the_list_alone(settings_of, claim_of):
