@@ -105,6 +105,7 @@ def test_an_unusable_file_has_its_own_line_and_exit_status_1(runs, tones, tmp_pa
     [
         ("tones2_groups2/speechflow/cycle_small", "is a decomposer, which predicts no emotions"),
         ("tones2_groups2/factor_classifier/cycle_small_all", "reads speech reconstructed by a decomposer"),
+        ("tones2_groups2/factor_classifier/raw_speaker_normalised", "standardises features by speaker"),
         ("tones2_random2_leaky/vit_transfer/matched", "not trained on the classes"),
         ("tones2_groups2/nothing", "is not a folder"),
     ],

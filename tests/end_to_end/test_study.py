@@ -21,7 +21,10 @@ VIT_TASKS = ("tones2_random2_leaky", "tones2_groups2_augmented")
 CNN = [("tones2_groups2", "cnn_bigru", v) for v in ("mel_softmax", "mel_center")]
 VIT = [(task, "vit_transfer", v) for task in VIT_TASKS for v in ("teacher", "matched", "student")]
 ADVERSARIAL = [("tones2_groups2_held_out", "speaker_adversarial", v) for v in ("none", "both")]
-CLASSIFIERS = [("tones2_groups2", "factor_classifier", v) for v in ("raw", "cycle_small_all", "cycle_small_none")]
+CLASSIFIERS = [
+    ("tones2_groups2", "factor_classifier", v)
+    for v in ("raw", "raw_speaker_normalised", "cycle_small_all", "cycle_small_none")
+]
 DECOMPOSERS = [("tones2_groups2", "speechflow", v) for v in ("original_small", "cycle_small")]
 BASELINE = ("tones2_groups2_held_out", "functionals_svm", "functionals")
 #: Further evaluations of classifiers: all on the other corpus, and the frozen one on reconstructed speech.
