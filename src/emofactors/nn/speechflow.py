@@ -229,6 +229,7 @@ class CodeDecoder(nn.Module):
         self.downsample = downsample
         self.lstm = nn.LSTM(n_in, n_units, n_layers, batch_first=True, bidirectional=True)
         self.linear = nn.Linear(2 * n_units, n_out)
+        nn.init.xavier_uniform_(self.linear.weight)  # as the public code's LinearNorm
 
     def forward(self, codes: Tensor) -> Tensor:
         """Map ``codes`` (B, T', n_in) to frames (B, T' * downsample, n_out), float32."""

@@ -95,7 +95,7 @@ def steady(fold, tmp_path):
 @pytest.fixture
 def trained(speechflow_arguments, fold, steady, tmp_path):
     """A decomposer after a short training on ``steady``."""
-    run = {"features": "mel", "pitch": "f0", "batch_size": 4, "pool_batches": 1, "learning_rate": 0.02}
+    run = {"features": "mel", "pitch": "f0", "batch_size": 4, "pool_batches": 1, "learning_rate": 0.01}
     run = RunSettings(**run, max_steps=150, select="last", standardise=False)
     splits = load_splits(fold, steady, ["anger", "sadness"], run, torch.device("cpu"))
     checkpoint = Checkpoint(tmp_path / "state.pt", interval_s=1e9)

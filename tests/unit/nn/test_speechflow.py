@@ -94,6 +94,13 @@ def test_decoder_repeats_each_code_for_8_frames():
     assert decoder(codes).shape == (2, 24, 7)
 
 
+def test_output_layer_of_a_decoder_is_xavier_uniform():
+    weight = CodeDecoder(5, 64, n_layers=1, n_out=80, downsample=8).linear.weight.detach()
+    limit = (6 / (2 * 64 + 80)) ** 0.5
+    assert weight.abs().max() <= limit
+    assert weight.std() == pytest.approx(limit / 3**0.5, rel=0.03)
+
+
 def test_embeddings_have_one_norm_and_unknown_speakers_get_the_mean():
     torch.manual_seed(0)
     speakers = SpeakerEmbedding(3, 32)

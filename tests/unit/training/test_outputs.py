@@ -14,7 +14,7 @@ def test_rows_are_in_the_order_of_the_split_and_independent_of_batches(dev, fres
     outputs = of(system, dev)
     assert (outputs.split, outputs.utterances) == ("dev", dev.utterances)
     assert outputs.logits.shape == (20, 2)
-    assert outputs.embedding.shape == (20, 4)
+    assert outputs.embedding.shape == (20, 16)
     for batch_size in (1, 20):
         other = of(system, dev, batch_size)
         np.testing.assert_allclose(other.logits, outputs.logits, atol=1e-5)
