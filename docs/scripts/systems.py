@@ -37,6 +37,8 @@ _METRICS = {
     "speaker_mlp": "speaker, MLP probe",
     "speaker_ua": "UA by speaker",
     "cross_ua": "UA by speaker, other corpus",
+    "scatter_train": "scatter within classes, training",
+    "scatter_test": "scatter within classes, test",
     "mel_error": "squared error of the spectrogram",
 }
 #: Metrics that are UA of emotions.
