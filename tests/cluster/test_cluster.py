@@ -157,8 +157,8 @@ def test_every_training_is_a_job_with_a_gpu_of_its_own(cluster, requeued):
 def test_other_jobs_run_on_processors_and_have_no_gpu(cluster, requeued):
     all_jobs = cluster.jobs(requeued.folder)
     jobs = [job for job in all_jobs if job not in trainings(all_jobs)]
-    # Manifest, shards, features of two shards, their archive, folds, audit; two of scores; table, corpus, page.
-    assert len(jobs) == 12
+    # Manifest, shards, features of two shards, their archive, folds, audit; two of scores; table, claims, corpus, page.
+    assert len(jobs) == 13
     devices = cluster.devices()
     for job in jobs:
         assert job["JobState"] == "COMPLETED"

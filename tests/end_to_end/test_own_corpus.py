@@ -113,8 +113,8 @@ def written(project):
 def test_the_written_study_runs_every_system(written):
     jobs = written.jobs(*STUDY)
     assert jobs["fit_svm"] == 3  # folds
-    # Center loss 4, transfer 4 with the matched, adversary 4, classifiers 19.
-    assert jobs["train"] == 3 * (4 + 4 + 4 + 19)
+    # Center loss 4, transfer 4 with the matched, adversary 4, classifiers 20.
+    assert jobs["train"] == 3 * (4 + 4 + 4 + 20)
     assert jobs["train_decomposer"] == 3 * 2
 
 

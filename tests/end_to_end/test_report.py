@@ -12,6 +12,7 @@ ITEMS = {
     "Figures": [("figures", ".png")],
     "Corpora": [("corpora", ".png"), ("corpora", ".svg")],
     "Audio examples": [("audio_examples", ".mp3")],
+    "Claims": [("claims.csv", ".csv"), ("claims.html", ".html")],
     "Cost": [("costs.csv", ".csv"), ("rule_costs.csv", ".csv")],
 }
 #: An item in the script of the report: its path and its caption.

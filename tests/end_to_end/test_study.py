@@ -94,7 +94,7 @@ def assert_same_results(project, other):
     assert n_examples > 2
     assert len(ours) == (
         2 + 2 + 5  # manifests, shards, folds
-        + 3 * (len(SCORED) + len(EVALUATIONS)) + 2 * len(PROBED) + 2 * len(DECOMPOSERS)  # evaluation
+        + 3 * (len(SCORED) + len(EVALUATIONS)) + 3 * len(PROBED) + 2 * len(DECOMPOSERS)  # evaluation
         + 2 * (2 + 2)  # of each corpus: statistics, durations, a spectrogram per emotion
         + 4 + 5 * len(TABLES) + 2 * len(FIGURES) + n_examples
         + 2 * (4 * len([*CNN, *VIT, *ADVERSARIAL, *CLASSIFIERS]) + 3 + 3 * len(DECOMPOSERS) + len(EVALUATIONS))

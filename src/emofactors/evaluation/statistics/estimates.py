@@ -31,7 +31,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtr, stdtridf, stdtrit
 
-#: Metric of confusion counts, (..., C, C) -> (...): a weighted sum of the recalls, as UA and WA are.
+#: Metric of confusion counts, (..., C, C) -> (...), that depends on the recalls, as UA and WA do.
 Metric = Callable[[np.ndarray], np.ndarray]
 
 _COVERAGE = 0.95
@@ -83,7 +83,7 @@ class Trainings:
     """What the trainings contribute to a statistic.
 
     Attributes:
-        contributions: shape (K, F): seed by fold; their sum is the statistic.
+        contributions: shape (K, F): seed by fold; their sum is the statistic, but for a constant.
         share: share of the trainings' variance that is not part of the variance over speakers, in [0, 1].
     """
 
@@ -192,7 +192,7 @@ def score_estimate(counts: np.ndarray, speakers: tuple[str, ...], metric: Metric
         counts: confusion counts, shape (K, F, S, C, C): seed, fold, speaker, true class, predicted class; the same
             utterances in every seed.
         speakers: sorted names, S.
-        metric: UA or WA.
+        metric: UA, WA or another metric of the recalls.
 
     Returns:
         The estimate; ``leave_one_out`` is NaN where a class is lacking without the speaker.
@@ -213,10 +213,10 @@ def score_estimate(counts: np.ndarray, speakers: tuple[str, ...], metric: Metric
     is_complete = (of_class - support.sum(axis=0) > 0).all(axis=1)  # (S,)
     leave_one_out = np.full(len(speakers), nan)
     leave_one_out[is_complete] = metric((pooled[:, None] - by_speaker)[:, is_complete]).mean(axis=0)
-    # What one correct utterance adds: the score if its class alone is recognised, over the size of the class.
-    wrong = np.roll(np.diag(of_class), 1, axis=1)
-    one_recognised = np.where(np.eye(len(of_class), dtype=bool)[..., None], np.diag(of_class), wrong)  # (C, C, C)
-    utterance = metric(one_recognised) / of_class  # (C,)
+    # What one more correct utterance of each class adds to the score: constant for UA and WA.
+    mean = pooled.mean(axis=0)
+    one_more = np.eye(len(mean))[..., None] * (np.eye(len(mean)) - np.roll(np.eye(len(mean)), 1, axis=1))[:, None]
+    utterance = metric(mean + one_more) - metric(mean)  # (C,)
     correct = np.diagonal(counts, axis1=3, axis2=4)  # (K, F, S, C)
     return Estimate(
         value=float(metric(pooled).mean()),

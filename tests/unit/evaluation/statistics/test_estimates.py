@@ -17,7 +17,7 @@ from emofactors.evaluation.statistics.estimates import (
     share_beyond_speakers,
     speaker_mean_estimate,
 )
-from emofactors.evaluation.statistics.metrics import unweighted_accuracy, weighted_accuracy
+from emofactors.evaluation.statistics.metrics import class_recalls, unweighted_accuracy, weighted_accuracy
 
 N_CLASSES = 3
 
@@ -280,3 +280,17 @@ def test_trainings_without_a_second_seed_have_an_unknown_variance():
     assert Trainings(np.ones((1, 3)), share=0.0).variance == 0.0
     unknown = Estimate(0.1, np.array([0.1, 0.2, 0.0]), names(3), (Trainings(np.ones((1, 1)), 1.0),))
     assert np.isnan(unknown.interval().se_trainings)
+
+
+def test_contributions_of_another_metric_follow_its_change():
+    """Of the smallest recall, only correct utterances of its class count."""
+    counts = simulated(np.random.default_rng(3), [0, 0, 1, 1], n_seeds=2)
+    n_moved = counts[0, ..., 1, 1] - counts[0, ..., 1, 1] // 4  # class 1 is seldom recognised, less in the first seed
+    counts[0, ..., 1, 1] -= n_moved
+    counts[0, ..., 1, 2] += n_moved
+    counts[1, ..., 1, 2] += counts[1, ..., 1, 1] // 2
+    counts[1, ..., 1, 1] -= counts[1, ..., 1, 1] // 2
+    found = score_estimate(counts, names(4), lambda confusion: class_recalls(confusion).min(axis=-1))
+    correct, n = counts[..., 1, 1].sum(axis=2), counts[0, ..., 1, :].sum()
+    np.testing.assert_allclose(found.trainings[0].contributions, correct / n / 2, atol=1e-12)
+    assert found.interval().se_trainings > 0
