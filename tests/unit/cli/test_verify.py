@@ -36,7 +36,7 @@ def test_tables_of_other_folders_are_compared(folder):
     (folder / "results" / "report" / "emodb_quick").rename(folder / "elsewhere")
     result = run("emodb_quick", "--reference", "docs/results", "--current", "elsewhere/tables")
     assert result.exit_code == 0, result.output
-    assert "results/report/emodb_quick/tables/center_loss.csv" in run("emodb_quick").stderr
+    assert "results/report/emodb_quick/tables/center_compactness.csv" in run("emodb_quick").stderr
 
 
 def test_a_number_outside_ends_with_status_1(folder):
