@@ -285,7 +285,8 @@ def test_trainings_without_a_second_seed_have_an_unknown_variance():
 def test_contributions_of_another_metric_follow_its_change():
     """Of the smallest recall, only correct utterances of its class count."""
     counts = simulated(np.random.default_rng(3), [0, 0, 1, 1], n_seeds=2)
-    n_moved = counts[0, ..., 1, 1] - counts[0, ..., 1, 1] // 4  # class 1 is seldom recognised, less in the first seed
+    # Class 1 is seldom recognised, and less often in the first seed.
+    n_moved = counts[0, ..., 1, 1] - counts[0, ..., 1, 1] // 4
     counts[0, ..., 1, 1] -= n_moved
     counts[0, ..., 1, 2] += n_moved
     counts[1, ..., 1, 2] += counts[1, ..., 1, 1] // 2
