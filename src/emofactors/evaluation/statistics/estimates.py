@@ -170,7 +170,8 @@ class Estimate:
         variance = of_speakers + of_trainings
         df = float(n_speakers - 1)
         if of_trainings > 0:
-            parts = [(of_speakers, n_speakers - 1), *((t.variance, t.df) for t in known)]
+            # A part without variance has no weight, and may have no degrees of freedom.
+            parts = [(of_speakers, n_speakers - 1), *((t.variance, t.df) for t in known if t.variance > 0)]
             quantiles = [stdtrit(df_of_part, (1 + _COVERAGE) / 2) for _, df_of_part in parts]
             quantile = np.average(quantiles, weights=[part for part, _ in parts])
             df = float(stdtridf((1 + _COVERAGE) / 2, quantile))

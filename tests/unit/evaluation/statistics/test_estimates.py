@@ -158,6 +158,15 @@ def test_trainings_of_other_folds_are_independent():
     assert found.se_speakers == pytest.approx(np.sqrt(5) * left_out.std())
 
 
+def test_trainings_without_variance_do_not_change_the_quantile():
+    rng = np.random.default_rng(10)
+    network, svm = mean_of(rng.normal(size=(3, 6)), [0] * 6), mean_of(rng.normal(size=(1, 6)), [0, 0, 0, 1, 1, 1])
+    found = network.minus(svm.without_seeds()).test()
+    assert found.se_trainings == pytest.approx(network.interval().se_trainings)
+    assert 2 <= found.df <= 5
+    assert found.low < found.value < found.high
+
+
 def test_a_variant_does_not_differ_from_itself():
     estimate = mean_of(np.random.default_rng(8).normal(size=(2, 5)), [0, 0, 0, 1, 1])
     found = estimate.minus(estimate).test()
